@@ -1,0 +1,3 @@
+"""Opportune: customer events in, governed marketing decisions out, measured honestly."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,59 @@
+"""Definitions of the vocabulary: the deployment and its events. A definition is frozen once read."""
+
+from typing import Literal
+
+import msgspec
+
+from opportune.facts.scalars import Decimal, Duration
+from opportune.facts.values import Kind
+
+MAX_AGE_MS = 3_600_000
+
+
+class Title(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Display names, side by side."""
+
+    en: str = ""
+    zh: str = ""
+
+
+class DeploymentDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What holds for the whole deployment: default time zone, currency and its minor digits."""
+
+    deployment: str
+    title: Title = Title()
+    zone: str = "UTC"
+    currency: str = "USD"
+    money_scale: int = 2
+    note: str = ""
+
+
+class PropertyDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One property of an event: its type and, for numbers, the range a value must lie in."""
+
+    type: Kind
+    scale: int = 0
+    range: tuple[Decimal, Decimal] | None = None
+    members: tuple[str, ...] = ()
+    unit: str = ""
+    title: Title = Title()
+    personal: bool = False
+    note: str = ""
+
+
+class EventDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something a customer does or that happens to them.
+
+    `at` names the touchpoint where the customer is when this happens (an app opened: app_home), so a
+    campaign can answer there. `means: complaint` starts the policy's complaint cool-down.
+    """
+
+    event: str
+    title: Title = Title()
+    category: str = ""
+    properties: dict[str, PropertyDefinition] = {}
+    at: str | None = None
+    means: Literal["complaint"] | None = None
+    max_age: Duration = Duration(MAX_AGE_MS)
+    owner: str = ""
+    note: str = ""

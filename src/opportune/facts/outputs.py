@@ -1,0 +1,103 @@
+"""What the engine makes of facts: decisions, goal facts, withheld counts, limits; as structured arrays."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opportune.facts.batch import Arrays
+
+NO_CAMPAIGN = 0xFFFF
+"""The campaign of a withheld count made before matching (the customer could not be contacted at all)."""
+
+NO_OFFER = 0xFFFF
+
+DECISION = np.dtype(
+    [
+        ("number", "i8"),  # running number of the decision, gapless
+        ("seq", "i8"),  # the input that caused it
+        ("now_ms", "i8"),  # engine time
+        ("priority", "i8"),  # fixed-point expected value that won
+        ("cost", "i8"),  # touchpoint + offer, minor units; 0 in a control group
+        ("customer", "u4"),
+        ("propensity_ppm", "i4"),
+        ("campaign", "u2"),
+        ("offer", "u2"),
+        ("touchpoint", "u2"),
+        ("arm", "u1"),  # an Arm
+        ("contact_class", "u1"),  # a ContactClass
+    ]
+)
+
+GOAL = np.dtype(
+    [
+        ("seq", "i8"),  # the input at which it was noticed
+        ("at_ms", "i8"),  # when it was reached, lapsed or regretted
+        ("origin_seq", "i8"),  # the input that opened the instance (cause of the decision, or the imported contact)
+        ("opened_ms", "i8"),
+        ("value", "i8"),  # minor units, or NULL
+        ("customer", "u4"),
+        ("campaign", "u2"),
+        ("kind", "u1"),  # a GoalKind
+        ("arm", "u1"),  # an Arm
+    ]
+)
+
+WITHHELD = np.dtype(
+    [
+        ("seq", "i8"),  # the input whose time closed the hour
+        ("hour", "i8"),  # hours since 1970 UTC, of engine time
+        ("count", "i8"),
+        ("campaign", "u2"),
+        ("reason", "u2"),  # a Reason
+        ("_", "u4"),
+    ]
+)
+
+LIMIT = np.dtype([("seq", "i8"), ("now_ms", "i8"), ("limit", "u4"), ("closed", "u4")])
+
+FATE = np.dtype(
+    [
+        ("seq", "i8"),
+        ("arg", "i8"),  # the key figure of the reason, see Reason
+        ("priority", "i8"),
+        ("campaign", "u2"),
+        ("reason", "u2"),
+        ("offer", "u2"),
+        ("touchpoint", "u2"),
+    ]
+)
+"""One candidate's fate, written only when a trace is asked for (explain)."""
+
+
+@dataclass(slots=True)
+class Outputs:
+    """The outputs of a batch, each array in the order of emission."""
+
+    decisions: NDArray[Any]
+    goals: NDArray[Any]
+    withheld: NDArray[Any]
+    limits: NDArray[Any]
+
+    def to_arrays(self) -> Arrays:
+        """The non-empty arrays by name, for the journal."""
+        return {name: array for name in _TYPES if len(array := getattr(self, name))}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> "Outputs":
+        """The outputs that `to_arrays` wrote."""
+        return cls(**{name: arrays.get(name, np.empty(0, dtype)) for name, dtype in _TYPES.items()})
+
+    @classmethod
+    def concatenate(cls, parts: "list[Outputs]") -> "Outputs":
+        """All parts as one."""
+        return cls(
+            **{
+                name: np.concatenate([np.empty(0, dtype), *(getattr(part, name) for part in parts)])
+                for name, dtype in _TYPES.items()
+            }
+        )
+
+
+_TYPES = {"decisions": DECISION, "goals": GOAL, "withheld": WITHHELD, "limits": LIMIT}

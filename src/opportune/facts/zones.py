@@ -1,0 +1,81 @@
+"""Time zones as arrays, so that a kernel can tell local time without calling out."""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opportune.facts.compiled import compiled
+from opportune.facts.scalars import MS_PER_DAY, MS_PER_MINUTE
+
+FIRST_YEAR, LAST_YEAR = 1970, 2070
+
+
+class ZoneTable(NamedTuple):
+    """Zones by number. Zone z has the transitions first[z] <= i < first[z+1]: from `at[i]` (ms UTC) on, local = UTC + `offset[i]` ms."""
+
+    first: NDArray[np.int64]
+    at: NDArray[np.int64]
+    offset: NDArray[np.int64]
+
+
+@cache
+def transitions(zone: str) -> tuple[tuple[int, int], ...]:
+    """(ms UTC, offset ms) of every change of a zone's offset, the first one at the beginning of time. Raises ValueError for an unknown zone."""
+    try:
+        info = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"`{zone}` is no time zone; write for example Asia/Shanghai") from error
+
+    def offset(moment: datetime) -> timedelta:
+        return moment.astimezone(info).utcoffset() or timedelta()
+
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    known = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+    found = [(-(2**62), int(offset(known).total_seconds()) * 1000)]
+    while known.year < LAST_YEAR:
+        after = known + timedelta(days=7)
+        if offset(after) != offset(known):
+            low, high = known, after
+            while high - low > timedelta(minutes=1):
+                middle = low + timedelta(minutes=(high - low) // timedelta(minutes=2))
+                low, high = (middle, high) if offset(middle) == offset(known) else (low, middle)
+            moment = int((high - epoch).total_seconds()) * 1000
+            found.append((moment // MS_PER_MINUTE * MS_PER_MINUTE, int(offset(high).total_seconds()) * 1000))
+        known = after
+    return tuple(found)
+
+
+def zone_table(zones: list[str]) -> ZoneTable:
+    """The table of `zones`, in that order. Raises ValueError for an unknown zone."""
+    rows = [transitions(zone) for zone in zones]
+    first = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum([len(row) for row in rows], out=first[1:])
+    flat = [pair for row in rows for pair in row]
+    return ZoneTable(
+        first, np.array([at for at, _ in flat], np.int64), np.array([offset for _, offset in flat], np.int64)
+    )
+
+
+@compiled
+def zone_offset(zones: ZoneTable, zone: int, at_ms: int) -> int:
+    """What to add to `at_ms` (UTC) for the local time of `zone`, in ms."""
+    i = zones.first[zone + 1] - 1
+    while at_ms < zones.at[i]:
+        i -= 1
+    return zones.offset[i]
+
+
+@compiled
+def local_day(zones: ZoneTable, zone: int, at_ms: int) -> int:
+    """The local day number (days since 1970-01-01) of a moment."""
+    return (at_ms + zone_offset(zones, zone, at_ms)) // MS_PER_DAY
+
+
+@compiled
+def local_minute(zones: ZoneTable, zone: int, at_ms: int) -> int:
+    """Minutes after local midnight of a moment."""
+    return (at_ms + zone_offset(zones, zone, at_ms)) % MS_PER_DAY // MS_PER_MINUTE
