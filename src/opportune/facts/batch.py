@@ -70,7 +70,7 @@ class FactBatch:
     def from_arrays(cls, arrays: Arrays) -> "FactBatch":
         """The batch that `to_arrays` wrote; the columns are views of the given arrays."""
         n = len(arrays["kind"])
-        columns = {name: arrays[name] for name in _COLUMNS if name in arrays}
+        columns: dict[str, Any] = {name: arrays[name] for name in _COLUMNS if name in arrays}
         columns.setdefault("now_ms", columns["at_ms"])
         columns.setdefault("message", np.zeros((n, 2), np.uint64))
         columns.setdefault("content", np.zeros(n, np.uint64))
