@@ -1,112 +1,29 @@
 """The vocabulary: facts, their values and types, definitions' scalars, reason codes. Pure; everything else speaks it."""
 
 from opportune.facts.batch import NOBODY, Arrays, BatchBuilder, FactBatch
-from opportune.facts.catalogue import (
-    Catalogue,
-    EventSchema,
-    Numbering,
-    PropertySchema,
-    TagSchema,
-)
-from opportune.facts.compiled import COMPILED, compiled
+from opportune.facts.bundles import bundle, point, pointed, record, table
+from opportune.facts.catalogue import Catalogue, EventSchema, Numbering, PropertySchema, TagSchema
+from opportune.facts.compiled import COMPILED, compiled, compiled_leaf
 from opportune.facts.definitions import DeploymentDefinition, EventDefinition, PropertyDefinition, Title
 from opportune.facts.dictionary import TEXTS_MAX, TextDictionary
 from opportune.facts.kinds import Answer, Arm, FactKind, GoalKind
-from opportune.facts.outputs import (
-    DECISION,
-    FATE,
-    GOAL,
-    LIMIT,
-    NO_CAMPAIGN,
-    NO_OFFER,
-    WITHHELD,
-    Outputs,
-)
+from opportune.facts.outputs import DECISION, FATE, GOAL, LIMIT, NO_CAMPAIGN, NO_OFFER, WITHHELD, Outputs
 from opportune.facts.reasons import REASON_TEXTS, Reason
 from opportune.facts.scalars import (
-    MS_PER_DAY,
-    MS_PER_HOUR,
-    MS_PER_MINUTE,
-    MS_PER_SECOND,
-    PPM,
-    Decimal,
-    Duration,
-    LocalTime,
-    Rate,
-    decode_scalar,
-    parse_duration,
-    parse_rate,
-    parse_scaled,
-    schema_of_scalar,
-)
-from opportune.facts.values import (
-    NULL,
-    SET_MEMBERS_MAX,
-    TEXT_BYTES_MAX,
-    VALUE_MAX,
-    Kind,
-    ValueType,
-    value_type,
-)
+    MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, PPM, Decimal, Duration, LocalTime, Rate, decode_scalar,
+    encode_scalar, parse_duration, parse_rate, parse_scaled, schema_of_scalar,
+)  # fmt: skip
+from opportune.facts.values import NULL, SET_MEMBERS_MAX, TEXT_BYTES_MAX, VALUE_MAX, Kind, ValueType, value_type
 from opportune.facts.zones import ZoneTable, local_day, local_minute, transitions, zone_offset, zone_table
 
 __all__ = [
-    "COMPILED",
-    "DECISION",
-    "FATE",
-    "GOAL",
-    "LIMIT",
-    "MS_PER_DAY",
-    "MS_PER_HOUR",
-    "MS_PER_MINUTE",
-    "MS_PER_SECOND",
-    "NOBODY",
-    "NO_CAMPAIGN",
-    "NO_OFFER",
-    "NULL",
-    "PPM",
-    "REASON_TEXTS",
-    "SET_MEMBERS_MAX",
-    "TEXTS_MAX",
-    "TEXT_BYTES_MAX",
-    "VALUE_MAX",
-    "WITHHELD",
-    "Answer",
-    "Arm",
-    "Arrays",
-    "BatchBuilder",
-    "Catalogue",
-    "Decimal",
-    "DeploymentDefinition",
-    "Duration",
-    "EventDefinition",
-    "EventSchema",
-    "FactBatch",
-    "FactKind",
-    "GoalKind",
-    "Kind",
-    "LocalTime",
-    "Numbering",
-    "Outputs",
-    "PropertyDefinition",
-    "PropertySchema",
-    "Rate",
-    "Reason",
-    "TagSchema",
-    "TextDictionary",
-    "Title",
-    "ValueType",
-    "ZoneTable",
-    "compiled",
-    "decode_scalar",
-    "local_day",
-    "local_minute",
-    "parse_duration",
-    "parse_rate",
-    "parse_scaled",
-    "schema_of_scalar",
-    "transitions",
-    "value_type",
-    "zone_offset",
-    "zone_table",
-]
+    "COMPILED", "DECISION", "FATE", "GOAL", "LIMIT", "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE",
+    "MS_PER_SECOND", "NOBODY", "NO_CAMPAIGN", "NO_OFFER", "NULL", "PPM", "REASON_TEXTS", "SET_MEMBERS_MAX",
+    "TEXTS_MAX", "TEXT_BYTES_MAX", "VALUE_MAX", "WITHHELD", "Answer", "Arm", "Arrays", "BatchBuilder",
+    "Catalogue", "Decimal", "DeploymentDefinition", "Duration", "EventDefinition", "EventSchema", "FactBatch",
+    "FactKind", "GoalKind", "Kind", "LocalTime", "Numbering", "Outputs", "PropertyDefinition", "PropertySchema",
+    "Rate", "Reason", "TagSchema", "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle", "compiled",
+    "compiled_leaf", "decode_scalar", "encode_scalar", "local_day", "local_minute", "parse_duration",
+    "parse_rate", "parse_scaled", "point", "pointed", "record", "schema_of_scalar", "table", "transitions",
+    "value_type", "zone_offset", "zone_table",
+]  # fmt: skip

@@ -7,7 +7,19 @@ import msgspec
 from opportune.facts.values import ValueType
 
 NAMES_MAX = 65_000
-FAMILIES = ("event", "tag", "campaign", "offer", "touchpoint", "channel", "category", "purpose", "identifier")
+FAMILIES = (
+    "event",
+    "tag",
+    "campaign",
+    "offer",
+    "touchpoint",
+    "channel",
+    "category",
+    "purpose",
+    "identifier",
+    "consent",
+    "limit",
+)
 
 
 class Numbering:

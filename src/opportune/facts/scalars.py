@@ -21,7 +21,7 @@ _UNITS_MS = {
     "d": MS_PER_DAY,
     "w": 7 * MS_PER_DAY,
 }
-_DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d|w)")
+_DURATION = re.compile(r"(\d{1,12})(ms|s|m|h|d|w)")
 _PERCENT = re.compile(r"(\d{1,3})(?:\.(\d{1,4}))?%")
 _LOCAL_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _NUMBER = re.compile(r"([+-]?)(\d{0,30})(?:\.(\d{0,40}))?(?:[eE]([+-]?\d{1,3}))?")
@@ -106,6 +106,19 @@ def decode_scalar(kind: type, raw: Any) -> Any:
     raise NotImplementedError(f"no decoder for {kind}")
 
 
+def encode_scalar(value: Any) -> str:
+    """msgspec's `enc_hook` for the scalar types of this file; `decode_scalar` reads it back."""
+    if isinstance(value, Duration):
+        return f"{int(value)}ms"
+    if isinstance(value, Rate):
+        return f"{int(value) // 10_000}.{int(value) % 10_000:04}%"
+    if isinstance(value, LocalTime):
+        return f"{int(value) // 60:02}:{int(value) % 60:02}"
+    if isinstance(value, Decimal):
+        return str.__str__(value)
+    raise NotImplementedError(f"no encoder for {type(value)}")
+
+
 def schema_of_scalar(kind: type) -> dict[str, Any]:
     """msgspec's `schema_hook`: the JSON Schema of a scalar type."""
     if kind is Duration:
@@ -115,5 +128,6 @@ def schema_of_scalar(kind: type) -> dict[str, Any]:
     if kind is LocalTime:
         return {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$", "description": "local time of day"}
     if kind is Decimal:
-        return {"type": ["number", "string"], "description": "decimal number, read digit by digit"}
+        pattern = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$"
+        return {"type": ["number", "string"], "pattern": pattern, "description": "decimal number, read digit by digit"}
     raise NotImplementedError(f"no schema for {kind}")

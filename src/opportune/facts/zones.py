@@ -63,10 +63,16 @@ def zone_table(zones: list[str]) -> ZoneTable:
 @compiled
 def zone_offset(zones: ZoneTable, zone: int, at_ms: int) -> int:
     """What to add to `at_ms` (UTC) for the local time of `zone`, in ms."""
-    i = zones.first[zone + 1] - 1
-    while at_ms < zones.at[i]:
-        i -= 1
-    return zones.offset[i]
+    low, high = zones.first[zone], zones.first[zone + 1] - 1
+    if at_ms >= zones.at[high]:
+        return zones.offset[high]
+    while low < high - 1:
+        middle = (low + high) // 2
+        if at_ms >= zones.at[middle]:
+            low = middle
+        else:
+            high = middle
+    return zones.offset[low]
 
 
 @compiled

@@ -1,1 +1,19 @@
-"""."""
+"""Contact policy: consent, caps, quiet hours, cool-down, do-not-disturb. Pure; every no is a reason code."""
+
+from opportune.policy.definitions import Cap, CoolDown, PolicyDefinition, PolicyQuietHours
+from opportune.policy.gate import (
+    block_reason, blocked_until, capped_until, consent_reason, quiet_reason, record_complaint, record_consent,
+    record_contact, record_do_not_disturb, record_refusal, refresh_blocks, refresh_every_block,
+)  # fmt: skip
+from opportune.policy.ledger import (
+    CLASS_INBOUND, CLASS_PUSH, CLASS_SERVICE, POLICY, LedgerLayout, PolicyPlan, category_caps_of, channel_caps_of,
+    plan_policy, point_policy,
+)  # fmt: skip
+
+__all__ = [
+    "CLASS_INBOUND", "CLASS_PUSH", "CLASS_SERVICE", "POLICY", "Cap", "CoolDown", "LedgerLayout",
+    "PolicyDefinition", "PolicyPlan", "PolicyQuietHours", "block_reason", "blocked_until", "capped_until",
+    "category_caps_of", "channel_caps_of", "consent_reason", "plan_policy", "point_policy", "quiet_reason",
+    "record_complaint", "record_consent", "record_contact", "record_do_not_disturb", "record_refusal",
+    "refresh_blocks", "refresh_every_block",
+]  # fmt: skip

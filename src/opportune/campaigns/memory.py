@@ -1,0 +1,35 @@
+"""What campaigns remember of customers: a bundle of two pools (pairs, goal instances), their lists' heads, and the minute wheel."""
+
+import numpy as np
+
+from opportune.facts import bundle, table
+
+INSTANCE = np.dtype(
+    [
+        ("opened", "i8"),
+        ("deadline", "i8"),  # included; of the goal while open, of the regret once reached
+        ("total", "i8"),  # running total so far
+        ("origin_seq", "i8"),
+        ("next", "i4"),  # of the same customer; of the free list when free
+        ("wheel_next", "i4"),
+        ("customer", "u4"),
+        ("campaign", "u2"),
+        ("arm", "u1"),
+        ("state", "u1"),
+    ]
+)
+
+NEXT, PAIR_CAMPAIGN, AGAIN_FROM, OPEN_UNTIL, PAIR_REFUSED_UNTIL, STALE_FROM, PAIR_HEADER_WORDS = range(7)
+HEAD_PAIRS, HEAD_INSTANCES = 0, 1
+WHEEL_SLOTS = 65_536
+
+CAMPAIGN_MEMORY = bundle(
+    {"heads": 2, "pairs": 2, "instances": 1, "wheel": 1},
+    [("pairs_used", "i8"), ("instances_used", "i8"), ("free_head", "i8"), ("refused", "i8")],
+)
+"""heads i4[customers, 2]; pairs i8[pool, words]; instances INSTANCE[pool]; wheel i4[WHEEL_SLOTS]. Place 0 of a pool is never used.
+
+pairs_used, instances_used: pool places ever used; free_head: list of freed instances; refused: instances refused because a bound was met.
+"""
+heads_of, pairs_of = table("heads", "i4", 2), table("pairs", "i8", 2)
+instances_of, wheel_of = table("instances", INSTANCE), table("wheel", "i4")

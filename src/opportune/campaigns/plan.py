@@ -1,0 +1,122 @@
+"""The tables of campaigns that the kernel reads: one row per campaign number, with ranges of steps, offers, caps and clauses."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opportune.facts import bundle, point, table
+
+GOAL_EVENT, GOAL_SUM, GOAL_COUNT = range(3)
+PRIORITY_VALUE_MAX = 10**8
+WEIGHT_PPM_MAX = 10**8
+
+CAMPAIGN = np.dtype(
+    [
+        ("valid_from", "i8"),
+        ("valid_to", "i8"),  # excluded
+        ("seed", "u8"),
+        ("again_after", "i8"),
+        ("max_age", "i8"),
+        ("refusal_cool", "i8"),
+        ("lever_ppm", "i8"),
+        ("propensity_ppm", "i8"),
+        ("propensity_ref", "i4"),  # register of the propensity tag, or -1
+        ("control_ppm", "i4"),
+        ("category", "i4"),
+        ("purpose", "i4"),
+        ("where_first", "i4"),
+        ("where_count", "i4"),
+        ("audience_first", "i4"),
+        ("audience_count", "i4"),
+        ("step_first", "i4"),
+        ("step_count", "i4"),
+        ("offer_first", "i4"),
+        ("offer_count", "i4"),
+        ("cap_first", "i4"),
+        ("cap_count", "i4"),
+        ("goal", "i4"),  # index into goals, or -1
+        ("limit_contacts", "i4"),  # limit number, or -1
+        ("limit_money", "i4"),
+        ("classes", "i4"),  # bit per ContactClass of its usable steps
+    ]
+)
+
+STEP = np.dtype(
+    [
+        ("weight_ppm", "i8"),
+        ("cost", "i8"),
+        ("touchpoint", "i4"),
+        ("channel", "i4"),
+        ("contact_class", "i4"),
+        ("quiet_from", "i4"),
+        ("quiet_to", "i4"),
+        ("capacity", "i4"),  # limit number, or -1
+    ]
+)
+
+OFFER_CHOICE = np.dtype(
+    [
+        ("value", "i8"),
+        ("cost", "i8"),
+        ("offer", "i4"),
+        ("weight", "i4"),
+        ("clause_first", "i4"),
+        ("clause_count", "i4"),
+        ("stock", "i4"),  # limit number, or -1
+        ("_", "i4"),
+    ]
+)
+
+CAMPAIGN_CAP = np.dtype([("window", "i8"), ("most", "i8")])
+
+GOAL_PLAN = np.dtype(
+    [
+        ("threshold", "i8"),
+        ("window", "i8"),
+        ("regret_window", "i8"),
+        ("event", "i4"),
+        ("where_first", "i4"),
+        ("where_count", "i4"),
+        ("measure", "i4"),
+        ("slot", "i4"),
+        ("strict", "i4"),
+        ("value_slot", "i4"),  # -1: the goal has no value
+        ("regret_event", "i4"),  # -1: no regret
+        ("regret_first", "i4"),
+        ("regret_count", "i4"),
+    ]
+)
+
+LIMIT_PLAN = np.dtype([("most", "i8"), ("close_below", "i8"), ("per_day", "i4"), ("active", "i4")])
+"""A budget, stock or capacity: `most` units; closed while fewer than `close_below` (the dearest single use) are left."""
+
+
+class CampaignPlan(NamedTuple):
+    """All campaigns for the kernel; `campaigns` is indexed by campaign number, a number without a live definition has no trigger."""
+
+    campaigns: np.recarray
+    steps: np.recarray
+    offers: np.recarray
+    caps: np.recarray
+    goals: np.recarray
+    limits: np.recarray
+    touchpoints: NDArray[np.int32]  # [touchpoints, 2]: channel, contact class when pushed
+    pair_words: int
+
+
+CAMPAIGNS = bundle({"campaigns": 1, "steps": 1, "offers": 1, "caps": 1, "goals": 1, "limits": 1, "touchpoints": 2})
+"""The bundle of a CampaignPlan; the functions below give its tables to the kernel."""
+campaigns_of, steps_of, offers_of = table("campaigns", CAMPAIGN), table("steps", STEP), table("offers", OFFER_CHOICE)
+campaign_caps_of, goals_of, limits_of = (
+    table("caps", CAMPAIGN_CAP),
+    table("goals", GOAL_PLAN),
+    table("limits", LIMIT_PLAN),
+)
+touchpoints_of = table("touchpoints", "i4", 2)
+
+
+def point_campaigns(into: Any, plan: CampaignPlan) -> None:
+    """Fill a CAMPAIGNS bundle; the plan must be kept alive."""
+    names = ("campaigns", "steps", "offers", "caps", "goals", "limits", "touchpoints")
+    point(into, {name: getattr(plan, name) for name in names})

@@ -1,0 +1,155 @@
+"""Folding inputs into the state: one function per kind of fact. Kernel functions."""
+
+from typing import Any
+
+from opportune.campaigns import (
+    campaigns_of,
+    goals_of,
+    heads_of,
+    instances_of,
+    open_instance,
+    open_pair,
+    pair_contact,
+    pair_refused,
+    progress,
+    reach,
+    touchpoints_of,
+    unlink,
+)
+from opportune.engine.outputs import emit_goal
+from opportune.engine.tables import events_of, first_of, ledger_of, regs_of, rules_of, stack_of, values_of, zones_of
+from opportune.facts import MS_PER_DAY, MS_PER_HOUR, NULL, Answer, Arm, GoalKind, compiled, zone_offset
+from opportune.policy import record_complaint, record_consent, record_contact, record_refusal
+from opportune.profiles import (
+    FOLDED_LATE,
+    FOLDED_OVERFLOW,
+    SLOT_AT,
+    count_event,
+    counters_of,
+    event_counters_of,
+    roll_windows,
+    set_tag,
+)
+from opportune.rules import failing_clause
+
+OPEN = 1
+REFUSED = int(Answer.REFUSED)
+IMPORTED = int(Arm.IMPORTED)
+REACHED = int(GoalKind.REACHED)
+REGRETTED = int(GoalKind.REGRETTED)
+
+
+@compiled
+def absorb_event(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int) -> None:
+    """Count an event into the customer's counters; its values are in the registers. A moment ahead of now counts as now."""
+    now_ms = state.clock.now_ms
+    base = row * plan.record_bytes
+    profiles = plan.profiles
+    now_local = now_ms + zone_offset(zones_of(plan), 0, now_ms)
+    hour, day = now_local // MS_PER_HOUR, now_local // MS_PER_DAY
+    roll_windows(profiles, state.records, base, hour, day)
+    first, last = event_counters_of(profiles)[event], event_counters_of(profiles)[event + 1]
+    if first < last:
+        at = min(at_ms, now_ms)
+        at_local = at + zone_offset(zones_of(plan), 0, at)
+        age_hours, age_days = hour - at_local // MS_PER_HOUR, day - at_local // MS_PER_DAY
+        for i in range(first, last):
+            counter = counters_of(profiles)[i]
+            if (
+                counter.clause_count
+                and failing_clause(
+                    rules_of(plan),
+                    counter.clause_first,
+                    counter.clause_count,
+                    regs_of(room),
+                    zones_of(plan),
+                    stack_of(room),
+                )
+                >= 0
+            ):
+                continue
+            value = 0
+            if counter.slot >= 0:
+                value = regs_of(room)[counter.slot]
+            elif counter.slot == SLOT_AT:
+                value = at_ms
+            folded = count_event(profiles, state.records, base, i, value, at_ms, age_hours, age_days)
+            if folded == FOLDED_LATE:
+                state.clock.late += 1
+            elif folded == FOLDED_OVERFLOW:
+                state.clock.overflowed += 1
+    if events_of(plan)[event].complaint:
+        record_complaint(plan.policy, ledger_of(state), row, at_ms)
+
+
+@compiled
+def absorb_goals(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int) -> None:
+    """Move the customer's goal instances on by one event: reached or regretted. Newest instance first."""
+    index = int(heads_of(state.campaigns)[row, 1])
+    while index != 0:
+        instance = instances_of(state.campaigns)[index]
+        after = int(instance.next)
+        number = campaigns_of(plan.campaigns)[instance.campaign].goal
+        # A campaign that lost its goal in a later playbook has number -1: its instances only lapse.
+        if number >= 0 and instance.opened <= at_ms <= instance.deadline:
+            goal = goals_of(plan.campaigns)[number]
+            if instance.state == OPEN:
+                if goal.event == event and _fits(plan, room, int(goal.where_first), int(goal.where_count)):
+                    amount = regs_of(room)[goal.slot] if goal.slot >= 0 else NULL
+                    if progress(plan.campaigns, state.campaigns, index, amount):
+                        value = regs_of(room)[goal.value_slot] if goal.value_slot >= 0 else NULL
+                        emit_goal(state, room, index, REACHED, at_ms, value)
+                        reach(plan.campaigns, state.campaigns, row, index, at_ms)
+            elif goal.regret_event == event and _fits(plan, room, int(goal.regret_first), int(goal.regret_count)):
+                emit_goal(state, room, index, REGRETTED, at_ms, NULL)
+                unlink(state.campaigns, row, index)
+        index = after
+
+
+@compiled
+def _fits(plan: Any, room: Any, first: int, count: int) -> bool:
+    return count == 0 or failing_clause(rules_of(plan), first, count, regs_of(room), zones_of(plan), stack_of(room)) < 0
+
+
+@compiled
+def absorb_tags(plan: Any, state: Any, batch: Any, i: int, row: int) -> None:
+    """TAGS_SET: pairs of tag number and value."""
+    base = row * plan.record_bytes
+    for at in range(first_of(batch)[i], first_of(batch)[i + 1] - 1, 2):
+        set_tag(plan.profiles, state.records, base, values_of(batch)[at], values_of(batch)[at + 1])
+
+
+@compiled
+def absorb_contact(plan: Any, state: Any, campaign: int, touchpoint: int, row: int, at_ms: int) -> None:
+    """CONTACT: another system contacted the customer; it counts into caps and opens the campaign's goal."""
+    if campaign >= len(campaigns_of(plan.campaigns)):
+        return
+    c = campaigns_of(plan.campaigns)[campaign]
+    if touchpoint < len(touchpoints_of(plan.campaigns)):
+        channel = int(touchpoints_of(plan.campaigns)[touchpoint, 0])
+        contact_class = int(touchpoints_of(plan.campaigns)[touchpoint, 1])
+        record_contact(plan.policy, ledger_of(state), row, contact_class, channel, int(c.category), at_ms)
+    if c.cap_count:
+        pair = open_pair(state.campaigns, row, campaign, state.clock.now_ms)
+        pair_contact(plan.campaigns, state.campaigns, pair, campaign, at_ms)
+    if c.goal >= 0:
+        open_instance(
+            plan.campaigns, state.campaigns, row, campaign, IMPORTED, at_ms, state.clock.next_seq, state.clock.wheel_minute,
+        )  # fmt: skip
+
+
+@compiled
+def absorb_consent(plan: Any, state: Any, purpose: int, channel: int, given: int, row: int) -> None:
+    """CONSENT: given or withdrawn for a purpose, for one channel or (NULL) for all."""
+    record_consent(plan.policy, ledger_of(state), row, purpose, channel, given != 0)
+
+
+@compiled
+def absorb_response(plan: Any, state: Any, campaign: int, answer: int, row: int, at_ms: int) -> None:
+    """RESPONSE: a refusal starts the cool-downs of the policy and of the campaign."""
+    if answer != REFUSED:
+        return
+    record_refusal(plan.policy, ledger_of(state), row, at_ms)
+    if campaign < len(campaigns_of(plan.campaigns)) and campaigns_of(plan.campaigns)[campaign].refusal_cool > 0:
+        pair = open_pair(state.campaigns, row, campaign, state.clock.now_ms)
+        pair_refused(plan.campaigns, state.campaigns, pair, campaign, at_ms)

@@ -1,0 +1,58 @@
+"""Time moves on: goals lapse, the hour's withheld counts are told, daily limits start afresh. Kernel functions."""
+
+from typing import Any
+
+from opportune.campaigns import WHEEL_SLOTS, due_instance, free_instance, instances_of, limits_of, unlink
+from opportune.engine.limits import new_day
+from opportune.engine.outputs import emit_goal, flush_withheld
+from opportune.engine.tables import goal_facts_of, limit_facts_of, zones_of
+from opportune.facts import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, NULL, GoalKind, compiled, zone_offset
+
+LAPSED = int(GoalKind.LAPSED)
+
+
+@compiled
+def advance(plan: Any, state: Any, room: Any, now_ms: int) -> bool:
+    """Bring engine time to `now_ms` (never back). False where there is no room for what falls due: call again with room."""
+    clock = state.clock
+    if now_ms <= clock.now_ms:
+        return True
+    first = clock.now_ms == 0
+    minute, hour = now_ms // MS_PER_MINUTE, now_ms // MS_PER_HOUR
+    if first:
+        clock.wheel_minute = minute
+        clock.withheld_hour = hour
+    if minute > clock.wheel_minute and not _lapse_before(state, room, minute):
+        return False
+    if hour > clock.withheld_hour:
+        if not flush_withheld(plan, state, room):
+            return False
+        clock.withheld_hour = hour
+    day = (now_ms + zone_offset(zones_of(plan), 0, now_ms)) // MS_PER_DAY
+    if day > clock.limits_day and len(limits_of(plan.campaigns)) > len(limit_facts_of(room)) - room.used.limits:
+        return False
+    clock.now_ms = now_ms
+    if day > clock.limits_day:
+        if not first:
+            new_day(plan, state, room)
+        clock.limits_day = day
+    return True
+
+
+@compiled
+def _lapse_before(state: Any, room: Any, minute: int) -> bool:
+    clock = state.clock
+    if minute - clock.wheel_minute > WHEEL_SLOTS:
+        clock.wheel_minute = minute - WHEEL_SLOTS
+    while clock.wheel_minute < minute:
+        full = room.used.goals >= len(goal_facts_of(room))
+        index = due_instance(state.campaigns, clock.wheel_minute, full)
+        if index == 0:
+            clock.wheel_minute += 1
+            continue
+        if full:
+            return False
+        emit_goal(state, room, index, LAPSED, instances_of(state.campaigns)[index].deadline, NULL)
+        unlink(state.campaigns, int(instances_of(state.campaigns)[index].customer), index)
+        free_instance(state.campaigns, index)
+    return True

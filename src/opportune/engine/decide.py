@@ -1,0 +1,241 @@
+"""Deciding: match the campaigns an event triggers, gate them, let the best win, keep the control group silent. Kernel functions."""
+
+from typing import Any
+
+from opportune.campaigns import (
+    bucket,
+    campaigns_of,
+    offers_of,
+    open_instance,
+    open_pair,
+    pair_contact,
+    pair_decided,
+    steps_of,
+)
+from opportune.engine.candidates import (
+    BEST_ARG,
+    BEST_CAMPAIGN,
+    BEST_CHOICE,
+    BEST_PRIORITY,
+    BEST_PROPENSITY,
+    BEST_STEP,
+    BEST_WORDS,
+    audience_reason,
+    gate_reason,
+    match_reason,
+)
+from opportune.engine.limits import spend
+from opportune.engine.outputs import count_withheld, write_fate
+from opportune.engine.tables import (
+    best_of,
+    decisions_of,
+    events_of,
+    fates_of,
+    keys_of,
+    ledger_of,
+    loads_of,
+    regs_of,
+    rules_of,
+    stack_of,
+    triggered_of,
+    zone_of_code_of,
+    zones_of,
+)
+from opportune.facts import NO_OFFER, Arm, Reason, compiled
+from opportune.policy import CLASS_INBOUND, CLASS_PUSH, CLASS_SERVICE, block_reason, blocked_until, record_contact
+from opportune.profiles import load
+from opportune.rules import run_program
+
+OK = int(Reason.PROPOSED)
+CONTROL = int(Reason.CONTROL)
+UNIVERSAL_CONTROL = int(Reason.UNIVERSAL_CONTROL)
+OUTRANKED = int(Reason.OUTRANKED)
+TREATED_ARM = int(Arm.TREATED)
+CONTROL_ARM = int(Arm.CONTROL)
+UNIVERSAL_ARM = int(Arm.UNIVERSAL_CONTROL)
+MARKETING, SERVICE = 1, 2
+"""Rows of Room.best: the winner of marketing (pushed or inbound) and of service messages; each may have one per event."""
+
+
+@compiled
+def decide(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int) -> None:
+    """Decide what this event means for this customer: at most one marketing and one service decision, or silence with a reason."""
+    e = events_of(plan)[event]
+    if e.trigger_count == 0:
+        return
+    now_ms = state.clock.now_ms
+    trace = len(fates_of(room)) > 0
+    blocked = _blocked_classes(state, row, int(e.classes), now_ms)
+    if blocked and not trace:
+        lowest = CLASS_PUSH if blocked & (1 << CLASS_PUSH) else CLASS_INBOUND
+        count_withheld(plan, state, -1, block_reason(ledger_of(state), row, lowest, now_ms))
+        if blocked == e.classes:
+            return
+    load_registers(plan, state, room, event, row)
+    best_of(room)[MARKETING, BEST_CAMPAIGN] = -1
+    best_of(room)[SERVICE, BEST_CAMPAIGN] = -1
+    fates_from = room.used.fates
+    for i in range(e.trigger_first, e.trigger_first + e.trigger_count):
+        campaign = int(triggered_of(plan)[i])
+        classes = campaigns_of(plan.campaigns)[campaign].classes
+        if not trace and classes & ~blocked == 0:
+            continue
+        reason = match_reason(plan, room, campaign, at_ms, now_ms)
+        if reason == OK and classes and classes & ~blocked == 0:
+            contact_class = CLASS_PUSH if classes & (1 << CLASS_PUSH) else CLASS_INBOUND
+            reason = block_reason(ledger_of(state), row, contact_class, now_ms)
+            best_of(room)[0, BEST_ARG] = blocked_until(ledger_of(state), row, contact_class)
+        if reason == OK:
+            reason = audience_reason(plan, room, campaign)
+            if reason == OK:
+                reason = gate_reason(plan, state, room, row, campaign, now_ms)
+                if reason == OK:
+                    _challenge(plan, state, room, campaign)
+                else:
+                    count_withheld(plan, state, campaign, reason)
+        if trace:
+            _trace(plan, state, room, campaign, reason)
+    for group in (MARKETING, SERVICE):
+        if best_of(room)[group, BEST_CAMPAIGN] >= 0:
+            _settle(plan, state, room, group, row, fates_from)
+
+
+@compiled
+def _blocked_classes(state: Any, row: int, classes: int, now_ms: int) -> int:
+    blocked = 0
+    for contact_class in (CLASS_PUSH, CLASS_INBOUND):
+        if (classes >> contact_class) & 1 and blocked_until(ledger_of(state), row, contact_class) > now_ms:
+            blocked |= 1 << contact_class
+    return blocked
+
+
+@compiled
+def load_registers(plan: Any, state: Any, room: Any, event: int, row: int) -> None:
+    """Fill the registers that the event's campaigns read: now, zone, hot tags, rule tags."""
+    base = row * plan.record_bytes
+    regs = regs_of(room)
+    regs[plan.ref_now] = state.clock.now_ms
+    zone = 0
+    if plan.zone_offset >= 0:
+        code = load(state.records, base + plan.zone_offset, plan.zone_width)
+        if 0 <= code < len(zone_of_code_of(plan)):
+            zone = int(zone_of_code_of(plan)[code])
+    regs[plan.ref_zone] = zone
+    e = events_of(plan)[event]
+    for i in range(e.load_first, e.load_first + e.load_count):
+        a_load = loads_of(plan)[i]
+        if a_load.program < 0:
+            regs[a_load.ref] = load(state.records, base + a_load.offset, int(a_load.width))
+        else:
+            regs[a_load.ref] = run_program(rules_of(plan), a_load.program, regs, zones_of(plan), stack_of(room))
+
+
+@compiled
+def _challenge(plan: Any, state: Any, room: Any, campaign: int) -> None:
+    """A candidate that passed every gate against the best so far; equal priority: the campaign defined first stays."""
+    best = best_of(room)
+    service = steps_of(plan.campaigns)[best[0, BEST_STEP]].contact_class == CLASS_SERVICE
+    group = SERVICE if service else MARKETING
+    if best[group, BEST_CAMPAIGN] < 0 or best[0, BEST_PRIORITY] > best[group, BEST_PRIORITY]:
+        if best[group, BEST_CAMPAIGN] >= 0:
+            count_withheld(plan, state, best[group, BEST_CAMPAIGN], OUTRANKED)
+        for word in range(BEST_WORDS):
+            best[group, word] = best[0, word]
+    else:
+        count_withheld(plan, state, campaign, OUTRANKED)
+
+
+@compiled
+def _trace(plan: Any, state: Any, room: Any, campaign: int, reason: int) -> None:
+    best = best_of(room)
+    if reason == OK:
+        choice = best[0, BEST_CHOICE]
+        offer = NO_OFFER if choice < 0 else offers_of(plan.campaigns)[choice].offer
+        touchpoint = steps_of(plan.campaigns)[best[0, BEST_STEP]].touchpoint
+        write_fate(state, room, campaign, reason, 0, best[0, BEST_PRIORITY], offer, touchpoint)
+    else:
+        write_fate(state, room, campaign, reason, best[0, BEST_ARG], 0, NO_OFFER, 0)
+
+
+@compiled
+def _settle(plan: Any, state: Any, room: Any, group: int, row: int, fates_from: int) -> None:
+    """The winner: control stays silent and uses no cap or budget; the goal opens for treated and control alike."""
+    best = best_of(room)
+    campaign, now_ms = int(best[group, BEST_CAMPAIGN]), state.clock.now_ms
+    c = campaigns_of(plan.campaigns)[campaign]
+    key = keys_of(state)[row]
+    arm, arm_reason, place = TREATED_ARM, OK, 0
+    if group == MARKETING:
+        place = bucket(plan.policy.universal_seed, key)
+        if place < plan.policy.universal_ppm:
+            arm, arm_reason = UNIVERSAL_ARM, UNIVERSAL_CONTROL
+    if arm == TREATED_ARM and c.control_ppm:
+        place = bucket(c.seed, key)
+        if place < c.control_ppm:
+            arm, arm_reason = CONTROL_ARM, CONTROL
+    for i in range(fates_from, room.used.fates):
+        fate = fates_of(room)[i]
+        if fate.campaign == campaign and fate.reason == OK:
+            fate.reason = arm_reason
+            fate.arg = place if arm_reason != OK else fate.priority
+        elif fate.reason == OK and _group_of(plan, int(fate.campaign)) == group:
+            fate.reason = OUTRANKED
+            fate.arg = best[group, BEST_PRIORITY]
+    pair = open_pair(state.campaigns, row, campaign, now_ms)
+    pair_decided(plan.campaigns, state.campaigns, pair, campaign, now_ms)
+    if c.goal >= 0:
+        open_instance(
+            plan.campaigns, state.campaigns, row, campaign, arm, now_ms, state.clock.next_seq, state.clock.wheel_minute,
+        )  # fmt: skip
+    cost = 0
+    if arm == TREATED_ARM:
+        cost = _contact(plan, state, room, group, row, campaign, pair)
+    _emit(plan, state, room, group, row, arm, cost)
+
+
+@compiled
+def _group_of(plan: Any, campaign: int) -> int:
+    return SERVICE if campaigns_of(plan.campaigns)[campaign].classes & (1 << CLASS_SERVICE) else MARKETING
+
+
+@compiled
+def _contact(plan: Any, state: Any, room: Any, group: int, row: int, campaign: int, pair: int) -> int:
+    """Count the contact into every cap and limit it uses; returns its cost in minor units."""
+    c = campaigns_of(plan.campaigns)[campaign]
+    step = steps_of(plan.campaigns)[best_of(room)[group, BEST_STEP]]
+    now_ms = state.clock.now_ms
+    record_contact(
+        plan.policy, ledger_of(state), row, int(step.contact_class), int(step.channel), int(c.category), now_ms
+    )
+    pair_contact(plan.campaigns, state.campaigns, pair, campaign, now_ms)
+    cost = step.cost
+    choice = best_of(room)[group, BEST_CHOICE]
+    if choice >= 0:
+        cost += offers_of(plan.campaigns)[choice].cost
+        spend(plan, state, room, int(offers_of(plan.campaigns)[choice].stock), 1)
+    spend(plan, state, room, int(step.capacity), 1)
+    spend(plan, state, room, int(c.limit_contacts), 1)
+    spend(plan, state, room, int(c.limit_money), cost)
+    return cost
+
+
+@compiled
+def _emit(plan: Any, state: Any, room: Any, group: int, row: int, arm: int, cost: int) -> None:
+    best = best_of(room)
+    step = steps_of(plan.campaigns)[best[group, BEST_STEP]]
+    choice = best[group, BEST_CHOICE]
+    out = decisions_of(room)[room.used.decisions]
+    room.used.decisions += 1
+    out.number = state.clock.next_decision
+    state.clock.next_decision += 1
+    out.seq = state.clock.next_seq
+    out.now_ms = state.clock.now_ms
+    out.priority = best[group, BEST_PRIORITY]
+    out.cost = cost
+    out.customer = row
+    out.propensity_ppm = best[group, BEST_PROPENSITY]
+    out.campaign = best[group, BEST_CAMPAIGN]
+    out.offer = NO_OFFER if choice < 0 else offers_of(plan.campaigns)[choice].offer
+    out.touchpoint = step.touchpoint
+    out.arm = arm
+    out.contact_class = step.contact_class

@@ -1,0 +1,255 @@
+"""The engine: state and playbook, and one pure step from a batch of facts to what follows from it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opportune.campaigns import INSTANCES_PER_CUSTOMER_MAX
+from opportune.engine.candidates import BEST_WORDS
+from opportune.engine.definitions import DefinitionSet, decode_body
+from opportune.engine.migrate import contacts_of, migrated
+from opportune.engine.playbook import Playbook
+from opportune.engine.state import CUSTOMERS_MAX, Memory
+from opportune.engine.step import DECISIONS_PER_EVENT_MAX, LIMITS_PER_EVENT_MAX, step
+from opportune.engine.tables import BATCH, ROOM
+from opportune.facts import (
+    DECISION,
+    FATE,
+    GOAL,
+    LIMIT,
+    WITHHELD,
+    FactBatch,
+    FactKind,
+    Outputs,
+    TextDictionary,
+    point,
+)
+from opportune.rules import STACK_MAX
+
+History = Callable[[int], Iterator[tuple[FactBatch, Outputs]]]
+"""Gives the batches and outputs before a sequence number, oldest first: what new columns are built from."""
+
+ROOM_ROWS = 16_384
+FATE_ROWS = 65_536
+
+
+class CapacityError(RuntimeError):
+    """More customers than address space was reserved for."""
+
+
+class Engine:
+    """Folds facts into state and decisions. Nothing here reads a clock, a file or chance."""
+
+    def __init__(
+        self,
+        dictionary: TextDictionary | None = None,
+        *,
+        customers_max: int = CUSTOMERS_MAX,
+        history: History | None = None,
+    ) -> None:
+        """An engine with an empty playbook; a PLAYBOOK fact brings the first."""
+        self.dictionary = dictionary if dictionary is not None else TextDictionary()
+        self.history = history
+        self.playbook = Playbook(DefinitionSet(), dictionary=self.dictionary, version=0)
+        self.memory = Memory(self.playbook, customers_max)
+        self._known_texts = len(self.dictionary)
+        self._prepared: Playbook | None = None
+        self._batch = BatchPointer()
+        self._room = Room(self.playbook)
+
+    @property
+    def next_seq(self) -> int:
+        """The number of the next input fact."""
+        return int(self.memory.clock.next_seq)
+
+    @property
+    def now_ms(self) -> int:
+        """Engine time."""
+        return int(self.memory.clock.now_ms)
+
+    @property
+    def customers(self) -> int:
+        """How many customers there are; their numbers are 0 .. customers-1."""
+        return int(self.memory.clock.customers)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Running totals since the journal began."""
+        clock = self.memory.clock
+        return {
+            "facts": int(clock.next_seq),
+            "customers": int(clock.customers),
+            "decisions": int(clock.next_decision),
+            "late_for_counters": int(clock.late),
+            "counter_range_ends_met": int(clock.overflowed),
+            "goal_instances_refused": int(self.memory.campaigns.refused),
+        }
+
+    def prepare(self, playbook: Playbook) -> None:
+        """A playbook that has been compiled already, to be used when its PLAYBOOK fact comes."""
+        self._prepared = playbook
+
+    def replay_alone(self) -> None:
+        """From here on limits are told by LIMIT facts instead of counted: for the replay of a single customer."""
+        self.memory.clock.alone = 1
+
+    def process(self, batch: FactBatch) -> Outputs:
+        """Process all facts of a batch, in order. Raises CapacityError before anything is changed."""
+        return self._process(batch, self._room)
+
+    def trace(self, batch: FactBatch) -> tuple[Outputs, NDArray[Any]]:
+        """Like `process`, and the fate of every candidate (array FATE): the same kernel entry, told to write more."""
+        traced: list[NDArray[Any]] = []
+        outputs = self._process(batch, Room(self.playbook, traced))
+        return outputs, np.concatenate([np.empty(0, FATE), *traced])
+
+    def _process(self, batch: FactBatch, room: "Room") -> Outputs:
+        self._admit(batch)
+        playbooks = np.flatnonzero(batch.kind == FactKind.PLAYBOOK)
+        if not len(playbooks):
+            return self._run(batch, 0, len(batch), room)
+        parts, start = [], 0
+        for at in playbooks.tolist():
+            parts.append(self._run(batch, start, at, room))
+            self.publish(batch.bodies[int(batch.code[at])])
+            room = self._room if room.traced is None else Room(self.playbook, room.traced)
+            parts.append(self._run(batch, at, at + 1, room))
+            start = at + 1
+        parts.append(self._run(batch, start, len(batch), room))
+        return Outputs.concatenate(parts)
+
+    def _admit(self, batch: FactBatch) -> None:
+        for text in batch.texts:
+            self.dictionary.intern(text)
+        if len(self.dictionary) != self._known_texts:
+            self.playbook.grow()
+            self._known_texts = len(self.dictionary)
+        created = batch.customer[batch.kind == FactKind.CUSTOMER]
+        if len(created) and int(created.max()) >= self.memory.customers_max:
+            raise CapacityError(
+                f"room for {self.memory.customers_max:,} customers is reserved; set customers_max higher and start again"
+            )
+
+    def publish(self, body: bytes) -> None:
+        """Put the playbook of a PLAYBOOK fact in force; state moves to its layout."""
+        decoded = decode_body(body)
+        playbook = self._prepared
+        if playbook is None or (playbook.version, playbook.fingerprint) != (decoded.version, decoded.fingerprint):
+            playbook = Playbook(
+                decoded.definitions, numbers=decoded.numbers, dictionary=self.dictionary, version=decoded.version
+            )
+        self._prepared = None
+        self.memory = migrated(self.memory, self.playbook, playbook, lambda: self._rebuilt(playbook))
+        self.playbook = playbook
+        playbook.grow()
+        self._known_texts = len(self.dictionary)
+        self._room = Room(self.playbook)
+
+    def _rebuilt(self, playbook: Playbook) -> Memory:
+        """The state that all history folds to under this playbook's columns: what new counters and rings are taken from."""
+        aside = Engine(self.dictionary, customers_max=self.memory.customers_max)
+        aside.playbook = playbook.without_decisions()
+        aside.memory = Memory(playbook, self.memory.customers_max)
+        aside._room = aside._make_room(0)
+        if self.history is not None:
+            for batch, outputs in self.history(self.next_seq):
+                aside.playbook.grow()
+                aside._run(batch, 0, len(batch), aside._room)
+                aside._fold_contacts(outputs)
+        return aside.memory
+
+    def _fold_contacts(self, outputs: Outputs) -> None:
+        contacts = contacts_of(outputs)
+        if len(contacts):
+            seq = int(self.memory.clock.next_seq)
+            self._run(contacts, 0, len(contacts), self._room)
+            self.memory.clock.next_seq = seq
+
+    def _run(self, batch: FactBatch, start: int, end: int, room: "Room") -> Outputs:
+        if start == end:
+            return _NOTHING
+        self.memory.ensure_pools(end - start)
+        self._batch.point(batch)
+        done = step(self.playbook.address, self.memory.address, self._batch.address, room.address, start, end)
+        outputs = room.empty()
+        if done == end:
+            return outputs
+        parts = [outputs]
+        while done < end:
+            done = step(self.playbook.address, self.memory.address, self._batch.address, room.address, done, end)
+            parts.append(room.empty())
+        return Outputs.concatenate(parts)
+
+
+class BatchPointer:
+    """The BATCH bundle, pointed at one FactBatch after the other."""
+
+    def __init__(self) -> None:
+        self._bundle = np.zeros(1, BATCH)
+        self._words = self._bundle.view(np.int64)
+        self.address = int(self._bundle.ctypes.data)
+
+    def point(self, batch: FactBatch) -> None:
+        """Point at a batch, which must be kept alive while the kernel reads it. Raises ValueError for a column of another type."""
+        words, at = self._words, 0
+        for name, dtype in _BATCH_COLUMNS:
+            column = getattr(batch, name)
+            if column.dtype != dtype or not column.flags.c_contiguous:
+                raise ValueError(f"column {name} of a batch must be contiguous {dtype}")
+            words[at] = column.ctypes.data
+            words[at + 1] = len(column)
+            at += 2
+
+
+_BATCH_COLUMNS = tuple(
+    (name, np.dtype(kind))
+    for name, kind in (
+        ("kind", "u1"), ("code", "u2"), ("customer", "u4"), ("at_ms", "i8"), ("now_ms", "i8"), ("first", "u4"), ("values", "i8"),
+    )
+)  # fmt: skip
+
+
+class Room:
+    """The arrays behind a ROOM bundle: where the kernel writes outputs, and its scratch."""
+
+    def __init__(self, playbook: Playbook, traced: list[NDArray[Any]] | None = None) -> None:
+        """Room under a playbook; with `traced`, fates are written and appended to that list."""
+        limits = len(playbook.plan.campaigns.limits) + LIMITS_PER_EVENT_MAX
+        fates = max(FATE_ROWS, int(playbook.plan.events.trigger_count.max(initial=0))) if traced is not None else 0
+        self.arrays = {
+            "decisions": np.zeros(ROOM_ROWS + DECISIONS_PER_EVENT_MAX, DECISION),
+            "goals": np.zeros(ROOM_ROWS + INSTANCES_PER_CUSTOMER_MAX, GOAL),
+            "withheld": np.zeros(ROOM_ROWS, WITHHELD),
+            "limits": np.zeros(max(ROOM_ROWS, limits), LIMIT),
+            "fates": np.zeros(fates, FATE),
+            "regs": np.zeros(playbook.registers_size, np.int64),
+            "stack": np.zeros(STACK_MAX, np.int64),
+            "best": np.zeros((3, BEST_WORDS), np.int64),
+        }
+        self.traced = traced
+        self._bundle = np.zeros(1, ROOM).view(np.recarray)
+        point(self._bundle[0], self.arrays)
+        self._used = self._bundle["used"].view(np.int64)
+        self.address = int(self._bundle.ctypes.data)
+
+    def empty(self) -> Outputs:
+        """Take out what the kernel has written."""
+        used = self._used
+        if not used.any():
+            return _NOTHING
+        decisions, goals, withheld, limits, fates = used.tolist()
+        outputs = Outputs(
+            self.arrays["decisions"][:decisions].copy(),
+            self.arrays["goals"][:goals].copy(),
+            self.arrays["withheld"][:withheld].copy(),
+            self.arrays["limits"][:limits].copy(),
+        )
+        if fates and self.traced is not None:
+            self.traced.append(self.arrays["fates"][:fates].copy())
+        used[:] = 0
+        return outputs
+
+
+_NOTHING = Outputs.from_arrays({})

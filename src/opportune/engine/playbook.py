@@ -1,0 +1,222 @@
+"""The playbook: a set of definitions compiled into the kernel's tables, with the layouts that its state has."""
+
+import copy
+import hashlib
+import zoneinfo
+from datetime import date
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from opportune.campaigns import point_campaigns, seed_of
+from opportune.engine.compile_campaigns import CampaignCompiler, CampaignRules
+from opportune.engine.compile_profiles import Registers, hot_columns, hot_tags
+from opportune.engine.definitions import DefinitionSet, PlaybookBody, PlaybookError
+from opportune.engine.tables import EVENT_PLAN, LOAD, PLAN, Plan
+from opportune.engine.vocabulary import Vocabulary
+from opportune.facts import Catalogue, Kind, Numbering, TextDictionary, encode_scalar, point, zone_table
+from opportune.policy import plan_policy, point_policy
+from opportune.profiles import plan_records
+from opportune.rules import Ref, Rule, RulePlanBuilder
+
+
+class Playbook:
+    """Definitions in force, compiled.
+
+    `plan` is what the kernel reads; `layout` and `ledger` say where state lives; `catalogue` is what intake reads messages by;
+    `vocabulary` holds the checked rules of rule tags, `campaign_rules` those of campaigns.
+    """
+
+    def __init__(
+        self,
+        definitions: DefinitionSet,
+        *,
+        numbers: dict[str, list[str]] | None = None,
+        dictionary: TextDictionary | None = None,
+        version: int = 1,
+        also_hot: tuple[str, ...] = (),
+    ) -> None:
+        """Compile. `numbers` are the names numbered so far (they keep their numbers); texts of rules join the dictionary.
+
+        Raises PlaybookError with every problem found.
+        """
+        self.definitions = definitions
+        self.version = version
+        self.fingerprint = fingerprint_of(definitions)
+        self.numbering = Numbering(numbers)
+        self.dictionary = dictionary if dictionary is not None else TextDictionary()
+        self.vocabulary = Vocabulary(definitions, self.numbering)
+        self.zones = [definitions.deployment.zone]
+        self._compile(also_hot)
+        if self.vocabulary.problems:
+            raise PlaybookError(self.vocabulary.problems)
+        self.catalogue: Catalogue = self.vocabulary.catalogue()
+
+    def body(self) -> PlaybookBody:
+        """What is journaled when this playbook is published."""
+        return PlaybookBody(self.version, self.fingerprint, self.definitions, self.numbering.names)
+
+    def without_decisions(self) -> "Playbook":
+        """The same columns, but nothing triggers and no goal is watched: for folding history aside."""
+        quiet = copy.copy(self)
+        events = self.plan.events.copy().view(np.recarray)
+        events.trigger_count = 0
+        events.watched = 0
+        campaigns = self.plan.campaigns.campaigns.copy().view(np.recarray)
+        campaigns.goal = -1
+        quiet.plan = self.plan._replace(events=events, campaigns=self.plan.campaigns._replace(campaigns=campaigns))
+        quiet._point()
+        return quiet
+
+    def grow(self) -> None:
+        """Let the look-up tables know the texts that the dictionary has learnt since."""
+        rules = self._builder.grow(self.plan.rules)
+        zone_of_code = self.plan.zone_of_code
+        if self.definitions.policy and self.definitions.policy.time_zone:
+            zone_of_code = self._zone_codes()
+        zones = zone_table(self.zones) if len(self.zones) != len(self.plan.zones.first) - 1 else self.plan.zones
+        self.plan = self.plan._replace(rules=rules, zone_of_code=zone_of_code, zones=zones)
+        self._point()
+
+    def _point(self) -> None:
+        """Fill the PLAN bundle that the kernel is given; `plan` keeps its arrays alive."""
+        self._bundle = np.zeros(1, PLAN).view(np.recarray)
+        into, plan = self._bundle[0], self.plan
+        point(into, {name: getattr(plan, name) for name in ("zone_of_code", "events", "triggered", "loads")})
+        point(into.rules, plan.rules._asdict())
+        point(into.profiles, plan.profiles._asdict())
+        point_policy(into.policy, plan.policy)
+        point_campaigns(into.campaigns, plan.campaigns)
+        point(into.zones, plan.zones._asdict())
+        for name, value in plan.figures.items():
+            into[name] = value
+
+    @property
+    def address(self) -> int:
+        """The address of the PLAN bundle."""
+        return int(self._bundle.ctypes.data)
+
+    @property
+    def bundle(self) -> np.recarray:
+        """The PLAN bundle, as an array of one."""
+        return self._bundle
+
+    def _compile(self, also_hot: tuple[str, ...]) -> None:
+        v, d = self.vocabulary, self.definitions
+        registers = Registers(v)
+        builder = self._builder = RulePlanBuilder(self.dictionary, registers.number)
+        compiler = CampaignCompiler(v, registers, builder)
+        self.campaign_rules = {name: compiler.check(name, campaign) for name, campaign in d.campaigns.items()}
+        self._check_zone_tag()
+        holidays = self._holidays()
+        if v.problems:
+            raise PlaybookError(v.problems)
+        zone_tag = (d.policy.time_zone,) if d.policy and d.policy.time_zone else ()
+        propensities = tuple(c.propensity for c in d.campaigns.values() if c.propensity in v.tags)
+        every_rule = [rule for rules in self.campaign_rules.values() for rule in _rules_of(rules)]
+        self.hot = hot_tags(v, every_rule, (*zone_tag, *propensities, *also_hot))
+        tags, counters = hot_columns(v, self.hot, registers, builder)
+        from_tags = {name: registers.number(Ref("tag", name)) for name in self.hot}
+        registers.for_event(())
+        programs = {name: builder.add_program(v.rules[name]) for name in self.hot if name in v.rules}
+        for name, campaign in d.campaigns.items():
+            compiler.add(name, campaign, self.campaign_rules[name])
+        campaigns = compiler.build()
+        if v.problems:
+            raise PlaybookError(v.problems)
+        names = self.numbering.names
+        profiles, self.layout = plan_records(tags, counters, len(names["tag"]), len(names["event"]))
+        policy, self.ledger = plan_policy(d.policy, self.numbering, holidays, seed_of("universal control"))
+        events, triggered, loads = self._event_tables(campaigns.campaigns, from_tags, programs)
+        offset, width = -1, 0
+        if zone_tag:
+            offset, width = self.layout.columns[self.numbering.number("tag", zone_tag[0])]
+        figures = {
+            "record_bytes": self.layout.record_bytes,
+            "ref_now": registers.now,
+            "ref_at": registers.at,
+            "ref_zone": registers.zone,
+            "zone_offset": offset,
+            "zone_width": width,
+            "campaign_count": len(names["campaign"]),
+        }
+        zone_of_code = self._zone_codes() if zone_tag else np.zeros(1, np.int32)
+        self.plan = Plan(
+            builder.build(), profiles, policy, campaigns, zone_table(self.zones), zone_of_code,
+            events, triggered, loads, figures,
+        )  # fmt: skip
+        self.registers_size = registers.size
+        self._point()
+
+    def _check_zone_tag(self) -> None:
+        policy = self.definitions.policy
+        if policy and policy.time_zone:
+            kind = self.vocabulary.tags.get(policy.time_zone)
+            if kind is None or kind.kind is not Kind.TEXT or policy.time_zone in self.vocabulary.rules:
+                self.vocabulary.problem(
+                    "policy", policy.policy, "time_zone", f"no declared text tag `{policy.time_zone}`"
+                )
+
+    def _holidays(self) -> list[int]:
+        days = []
+        policy = self.definitions.policy
+        for text in policy.holidays if policy else ():
+            try:
+                days.append((date.fromisoformat(text) - date(1970, 1, 1)).days)
+            except ValueError:
+                self.vocabulary.problem(
+                    "policy", policy.policy if policy else "", "holidays", f"`{text}` is no day", "write YYYY-MM-DD"
+                )
+        return days
+
+    def _zone_codes(self) -> NDArray[np.int32]:
+        """Zone number per text code: 0, the deployment's, for a text that is no zone."""
+        known = zoneinfo.available_timezones()
+        codes = np.zeros(len(self.dictionary) + 1, np.int32)
+        for code, text in enumerate(self.dictionary.since(0), 1):
+            if text in known:
+                if text not in self.zones:
+                    self.zones.append(text)
+                codes[code] = self.zones.index(text)
+        return codes
+
+    def _event_tables(
+        self, campaigns: np.recarray, from_tags: dict[str, int], programs: dict[str, int]
+    ) -> tuple[np.recarray, NDArray[np.int32], np.recarray]:
+        v, d, number = self.vocabulary, self.definitions, self.numbering.number
+        by_event: dict[str, list[str]] = {}
+        for name, campaign in d.campaigns.items():
+            if campaign.trigger and not campaign.paused:
+                by_event.setdefault(campaign.trigger.event, []).append(name)
+        watched = {goal.event for c in d.campaigns.values() if (goal := c.goal)}
+        watched |= {goal.regret.event for c in d.campaigns.values() if (goal := c.goal) and goal.regret}
+        events = np.zeros(len(self.numbering.names["event"]), EVENT_PLAN).view(np.recarray)
+        triggered: list[int] = []
+        loads: list[tuple[int, int, int, int]] = []
+        for name, event in d.events.items():
+            row = events[number("event", name)]
+            row.slots, row.complaint, row.watched = len(v.events[name]), event.means == "complaint", name in watched
+            names = sorted(by_event.get(name, ()), key=lambda n: number("campaign", n))
+            row.trigger_first, row.trigger_count = len(triggered), len(names)
+            triggered += [number("campaign", n) for n in names]
+            row.classes = np.bitwise_or.reduce([int(campaigns[number("campaign", n)].classes) for n in names] or [0])
+            rules = [rule for n in names for rule in _rules_of(self.campaign_rules[n])]
+            also = [d.campaigns[n].propensity for n in names if d.campaigns[n].propensity in v.tags]
+            row.load_first = len(loads)
+            for tag in hot_tags(v, rules, also):
+                offset, width = self.layout.columns.get(number("tag", tag), (0, 0))
+                loads.append((from_tags[tag], offset, width, programs.get(tag, -1)))
+            row.load_count = len(loads) - row.load_first
+        return events, np.array(triggered, np.int32), np.array(loads, LOAD).view(np.recarray)
+
+
+def _rules_of(rules: CampaignRules) -> list[Rule]:
+    found = [rules.audience, rules.where, *(rule for choice in rules.offers for rule in choice)]
+    return [rule for rule in found if rule is not None]
+
+
+def fingerprint_of(definitions: DefinitionSet) -> str:
+    """A short hash of the definitions: two playbooks with the same one decide alike."""
+    text = msgspec.json.encode(definitions, enc_hook=encode_scalar, order="sorted")
+    return hashlib.blake2b(text, digest_size=12).hexdigest()

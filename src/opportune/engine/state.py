@@ -1,0 +1,116 @@
+"""Making room for state: address space reserved up front (untouched pages cost nothing), saved and loaded as arrays."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opportune.campaigns import INSTANCE, WHEEL_SLOTS
+from opportune.engine.playbook import Playbook
+from opportune.engine.tables import CLOCK, LIMIT_CLOSED, LIMIT_LEFT, REASONS, STATE
+from opportune.facts import Arrays, point
+from opportune.profiles import point_records
+
+CUSTOMERS_MAX = 16_000_000
+POOL_START = 4_096
+
+
+class Memory:
+    """The arrays behind a STATE bundle. `arrays` holds them by name; pools are replaced by larger ones as they fill."""
+
+    def __init__(self, playbook: Playbook, customers_max: int) -> None:
+        """Reserve state for up to `customers_max` customers under this playbook."""
+        plan = playbook.plan
+        self.customers_max = customers_max
+        self.record_bytes = playbook.layout.record_bytes
+        campaigns, limits = len(plan.campaigns.campaigns), plan.campaigns.limits
+        self.arrays: dict[str, NDArray[Any]] = {
+            "keys": np.zeros(customers_max, np.uint64),
+            "records": np.zeros(customers_max * self.record_bytes, np.uint8),
+            "ledger": np.zeros((customers_max, playbook.ledger.words), np.int64),
+            "heads": np.zeros((customers_max, 2), np.int32),
+            "pairs": np.zeros((POOL_START, plan.campaigns.pair_words), np.int64),
+            "instances": np.zeros(POOL_START, INSTANCE),
+            "wheel": np.zeros(WHEEL_SLOTS, np.int32),
+            "limits": np.zeros((len(limits), 2), np.int64),
+            "withheld": np.zeros((campaigns + 1, REASONS), np.int64),
+            "touched": np.zeros((campaigns + 1) * REASONS, np.int32),
+        }
+        self.arrays["limits"][:, LIMIT_LEFT] = limits.most
+        self.arrays["limits"][:, LIMIT_CLOSED] = limits.most < limits.close_below
+        self._bundle = np.zeros(1, STATE).view(np.recarray)
+        self._point()
+
+    @property
+    def address(self) -> int:
+        """The address of the STATE bundle."""
+        return int(self._bundle.ctypes.data)
+
+    @property
+    def clock(self) -> Any:
+        """The record CLOCK: engine time and running numbers."""
+        return self._bundle[0].clock
+
+    @property
+    def campaigns(self) -> Any:
+        """The record CAMPAIGN_MEMORY: how much of the pools is used."""
+        return self._bundle[0].campaigns
+
+    def ensure_pools(self, facts: int) -> None:
+        """Make sure that `facts` more facts find room in the pools."""
+        used = self.campaigns
+        pairs, instances = int(used.pairs_used) + 2 * facts + 2, int(used.instances_used) + 2 * facts + 2
+        if pairs < len(self.arrays["pairs"]) and instances < len(self.arrays["instances"]):
+            return
+        self.arrays["pairs"] = _at_least(self.arrays["pairs"], pairs + 1)
+        self.arrays["instances"] = _at_least(self.arrays["instances"], instances + 1)
+        self._point()
+
+    def to_arrays(self) -> Arrays:
+        """The state in use, as named arrays (views, no copy), with the running figures."""
+        customers, used = int(self.clock.customers), self.campaigns
+        lengths = {
+            "keys": customers,
+            "records": customers * self.record_bytes,
+            "ledger": customers,
+            "heads": customers,
+            "pairs": int(used.pairs_used) + 1,
+            "instances": int(used.instances_used) + 1,
+        }
+        arrays: Arrays = {name: array[: lengths.get(name, len(array))] for name, array in self.arrays.items()}
+        arrays["figures"] = np.array(
+            [*self.clock.tolist(), used.pairs_used, used.instances_used, used.free_head, used.refused], np.int64
+        )
+        return arrays
+
+    def load_arrays(self, arrays: Arrays) -> None:
+        """Take over the state that `to_arrays` gave, under the same playbook."""
+        for pool in ("pairs", "instances"):
+            self.arrays[pool] = _at_least(self.arrays[pool], len(arrays[pool]) + 1)
+        for name, array in arrays.items():
+            if name != "figures":
+                self.arrays[name][: len(array)] = array
+        self.set_figures(arrays["figures"].tolist())
+
+    def set_figures(self, figures: list[int]) -> None:
+        """The clock's words, then the use of the pools, as `to_arrays` tells them."""
+        names = CLOCK.names or ()
+        for name, value in zip(names, figures, strict=False):
+            self.clock[name] = value
+        used = self.campaigns
+        used.pairs_used, used.instances_used, used.free_head, used.refused = figures[len(names) :]
+        self._point()
+
+    def _point(self) -> None:
+        into = self._bundle[0]
+        point(into, {name: self.arrays[name] for name in ("keys", "ledger", "limits", "withheld", "touched")})
+        point_records(into.records, self.arrays["records"])
+        point(into.campaigns, {name: self.arrays[name] for name in ("heads", "pairs", "instances", "wheel")})
+
+
+def _at_least(pool: NDArray[Any], needed: int) -> NDArray[Any]:
+    if needed <= len(pool):
+        return pool
+    wider = np.zeros((max(needed, 2 * len(pool)), *pool.shape[1:]), pool.dtype)
+    wider[: len(pool)] = pool
+    return wider

@@ -1,0 +1,125 @@
+"""The kernel: one loop over a batch in order. The order of the stages is written here and nowhere else:
+
+    time -> fold -> goals -> match -> gate -> arbitrate -> control -> emit
+
+The loop's order is the meaning: however inputs are batched, the outputs are the same, bit for bit.
+"""
+
+from typing import Any
+
+from opportune.campaigns import INSTANCES_PER_CUSTOMER_MAX, heads_of
+from opportune.engine.absorb import (
+    absorb_consent,
+    absorb_contact,
+    absorb_event,
+    absorb_goals,
+    absorb_response,
+    absorb_tags,
+)
+from opportune.engine.advance import advance
+from opportune.engine.decide import decide
+from opportune.engine.limits import drive_limit
+from opportune.engine.tables import (
+    at_ms_of,
+    batch_at,
+    code_of,
+    customer_of,
+    decisions_of,
+    events_of,
+    fates_of,
+    first_of,
+    goal_facts_of,
+    keys_of,
+    kind_of,
+    ledger_of,
+    limit_facts_of,
+    now_ms_of,
+    plan_at,
+    regs_of,
+    room_at,
+    state_at,
+    values_of,
+)
+from opportune.facts import NOBODY, NULL, FactKind, compiled
+from opportune.policy import record_do_not_disturb
+from opportune.profiles import create_record
+
+EVENT = int(FactKind.EVENT)
+TAGS_SET = int(FactKind.TAGS_SET)
+CONTACT = int(FactKind.CONTACT)
+CONSENT = int(FactKind.CONSENT)
+DO_NOT_DISTURB = int(FactKind.DO_NOT_DISTURB)
+RESPONSE = int(FactKind.RESPONSE)
+CUSTOMER = int(FactKind.CUSTOMER)
+LIMIT = int(FactKind.LIMIT)
+
+DECISIONS_PER_EVENT_MAX = 2
+LIMITS_PER_EVENT_MAX = 8
+
+
+@compiled
+def step(plan_address: int, state_address: int, batch_address: int, room_address: int, start: int, end: int) -> int:
+    """Process the facts start .. end-1. Returns the number of facts done; less than `end`: empty the room and call again.
+
+    The addresses are those of PLAN, STATE, BATCH and ROOM bundles.
+    """
+    plan, state = plan_at(plan_address), state_at(state_address)
+    batch, room = batch_at(batch_address), room_at(room_address)
+    for i in range(start, end):
+        if not _has_room(plan, batch, room, i):
+            return i
+        if not advance(plan, state, room, now_ms_of(batch)[i]):
+            return i
+        customer = customer_of(batch)[i]
+        if customer != NOBODY:
+            take(plan, state, batch, room, i, int(customer))
+        elif kind_of(batch)[i] == LIMIT:
+            drive_limit(state, int(code_of(batch)[i]), values_of(batch)[first_of(batch)[i]])
+        state.clock.next_seq += 1
+    return end
+
+
+@compiled
+def _has_room(plan: Any, batch: Any, room: Any, i: int) -> bool:
+    used = room.used
+    tracing = len(fates_of(room)) > 0 and kind_of(batch)[i] == EVENT and code_of(batch)[i] < len(events_of(plan))
+    if tracing and used.fates + events_of(plan)[code_of(batch)[i]].trigger_count > len(fates_of(room)):
+        return False
+    return (
+        used.decisions + DECISIONS_PER_EVENT_MAX <= len(decisions_of(room))
+        and used.goals + INSTANCES_PER_CUSTOMER_MAX <= len(goal_facts_of(room))
+        and used.limits + LIMITS_PER_EVENT_MAX <= len(limit_facts_of(room))
+    )
+
+
+@compiled
+def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> None:
+    """One fact about one customer."""
+    kind, code = int(kind_of(batch)[i]), int(code_of(batch)[i])
+    at_ms = at_ms_of(batch)[i]
+    first = int(first_of(batch)[i])
+    values = values_of(batch)
+    if kind == EVENT:
+        if code < len(events_of(plan)):
+            given = int(first_of(batch)[i + 1]) - first
+            for slot in range(events_of(plan)[code].slots):  # an older fact may lack properties declared since
+                regs_of(room)[slot] = values[first + slot] if slot < given else NULL
+            regs_of(room)[plan.ref_at] = at_ms
+            absorb_event(plan, state, room, code, row, at_ms)
+            if events_of(plan)[code].watched and heads_of(state.campaigns)[row, 1] != 0:
+                absorb_goals(plan, state, room, code, row, at_ms)
+            decide(plan, state, room, code, row, at_ms)
+    elif kind == TAGS_SET:
+        absorb_tags(plan, state, batch, i, row)
+    elif kind == CONTACT:
+        absorb_contact(plan, state, code, values[first], row, at_ms)
+    elif kind == CONSENT:
+        absorb_consent(plan, state, code, values[first], values[first + 1], row)
+    elif kind == DO_NOT_DISTURB:
+        record_do_not_disturb(plan.policy, ledger_of(state), row, values[first] != 0)
+    elif kind == RESPONSE:
+        absorb_response(plan, state, code, values[first], row, at_ms)
+    elif kind == CUSTOMER:
+        keys_of(state)[row] = values[first]
+        create_record(plan.profiles, state.records, row)
+        state.clock.customers = max(state.clock.customers, row + 1)

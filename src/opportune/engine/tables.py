@@ -1,0 +1,156 @@
+"""What the kernel is handed, as bundles: the playbook's tables, the state, a batch, and room for what comes out."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opportune.campaigns import CAMPAIGN_MEMORY, CAMPAIGNS, CampaignPlan
+from opportune.facts import (
+    DECISION,
+    FATE,
+    GOAL,
+    LIMIT,
+    WITHHELD,
+    ZoneTable,
+    bundle,
+    compiled,
+    pointed,
+    record,
+    table,
+)
+from opportune.policy import POLICY, PolicyPlan
+from opportune.profiles import PROFILES, RECORDS, ProfilePlan
+from opportune.rules import SPAN, TERM, RulePlan
+
+EVENT_PLAN = record(
+    [
+        ("slots", "i4"),  # declared properties
+        ("complaint", "i4"),  # 1: starts the complaint cool-down
+        ("watched", "i4"),  # 1: some goal or regret waits for it
+        ("trigger_first", "i4"),
+        ("trigger_count", "i4"),
+        ("load_first", "i4"),
+        ("load_count", "i4"),
+        ("classes", "i4"),  # bit per contact class of its campaigns
+    ]
+)
+
+LOAD = record([("ref", "i4"), ("offset", "i4"), ("width", "i4"), ("program", "i4")])
+"""Fill a register: from a column (program -1) or by a rule tag's program."""
+
+
+class Plan(NamedTuple):
+    """A playbook, compiled: the arrays that a PLAN bundle points at.
+
+    Registers: event slots from 0, then now, event.at, zone, then hot tags and rule tags.
+    """
+
+    rules: RulePlan
+    profiles: ProfilePlan
+    policy: PolicyPlan
+    campaigns: CampaignPlan
+    zones: ZoneTable
+    zone_of_code: NDArray[np.int32]
+    events: np.recarray
+    triggered: NDArray[np.int32]
+    loads: np.recarray
+    figures: dict[str, int]
+
+
+RULES = bundle({"terms": 1, "clauses": 1, "programs": 1, "code": 1, "luts": 2})
+ZONES = bundle({"first": 1, "at": 1, "offset": 1})
+PLAN = bundle(
+    {"zone_of_code": 1, "events": 1, "triggered": 1, "loads": 1},
+    [
+        ("rules", RULES),
+        ("profiles", PROFILES),
+        ("policy", POLICY),
+        ("campaigns", CAMPAIGNS),
+        ("zones", ZONES),
+        ("record_bytes", "i8"),
+        ("ref_now", "i8"),
+        ("ref_at", "i8"),
+        ("ref_zone", "i8"),
+        ("zone_offset", "i8"),  # byte of the record; -1 where no tag holds the customer's zone
+        ("zone_width", "i8"),
+        ("campaign_count", "i8"),
+    ],
+)
+zone_of_code_of, events_of = table("zone_of_code", "i4"), table("events", EVENT_PLAN)
+triggered_of, loads_of = table("triggered", "i4"), table("loads", LOAD)
+_terms_of, _clauses_of, _programs_of = (
+    table("terms", TERM),
+    table("clauses", SPAN),
+    table("programs", SPAN),
+)
+_code_of, _luts_of = table("code", "i8"), table("luts", "u1", 2)
+_first_of, _at_of, _offset_of = table("first", "i8"), table("at", "i8"), table("offset", "i8")
+
+
+@compiled
+def rules_of(plan):  # type: ignore[no-untyped-def]  # a bundle in, a RulePlan out
+    """The rule plan of a PLAN bundle."""
+    r = plan.rules
+    return RulePlan(_terms_of(r), _clauses_of(r), _programs_of(r), _code_of(r), _luts_of(r))
+
+
+@compiled
+def zones_of(plan):  # type: ignore[no-untyped-def]  # a bundle in, a ZoneTable out
+    """The zone table of a PLAN bundle; zone 0 is the deployment's."""
+    z = plan.zones
+    return ZoneTable(_first_of(z), _at_of(z), _offset_of(z))
+
+
+CLOCK = record(
+    [
+        ("now_ms", "i8"),
+        ("next_seq", "i8"),
+        ("next_decision", "i8"),
+        ("customers", "i8"),
+        ("wheel_minute", "i8"),
+        ("withheld_hour", "i8"),
+        ("limits_day", "i8"),
+        ("touched", "i8"),  # cells of withheld in use
+        ("flushed", "i8"),  # of them already told
+        ("late", "i8"),  # events too late for a counter's window
+        ("overflowed", "i8"),  # counts that met the end of their range
+        ("alone", "i8"),  # 1 in a single-customer replay: limits are driven by facts, nothing is counted
+    ]
+)
+
+REASONS = 128
+STATE = bundle(
+    {"keys": 1, "ledger": 2, "limits": 2, "withheld": 2, "touched": 1},
+    [("records", RECORDS), ("campaigns", CAMPAIGN_MEMORY), ("clock", CLOCK)],
+)
+"""All that is remembered; a snapshot is a copy of its arrays and of the clock.
+
+keys u8[customers]; ledger i8[customers, words]; limits i8[limits, 2]: units left, 1 = closed; withheld i8[campaigns + 1, REASONS]
+since the last flush, the last row for what was withheld before matching; touched i4[]: its cells in use, in order of first use.
+"""
+LIMIT_LEFT, LIMIT_CLOSED = 0, 1
+keys_of, ledger_of, limit_state_of = table("keys", "u8"), table("ledger", "i8", 2), table("limits", "i8", 2)
+withheld_of, touched_of = table("withheld", "i8", 2), table("touched", "i4")
+
+BATCH = bundle({"kind": 1, "code": 1, "customer": 1, "at_ms": 1, "now_ms": 1, "first": 1, "values": 1})
+"""The columns of a FactBatch that the kernel reads."""
+kind_of, code_of, customer_of = table("kind", "u1"), table("code", "u2"), table("customer", "u4")
+at_ms_of, now_ms_of = table("at_ms", "i8"), table("now_ms", "i8")
+first_of, values_of = table("first", "u4"), table("values", "i8")
+
+USED = record([(name, "i8") for name in ("decisions", "goals", "withheld", "limits", "fates")])
+ROOM = bundle(
+    {"decisions": 1, "goals": 1, "withheld": 1, "limits": 1, "fates": 1, "regs": 1, "stack": 1, "best": 2},
+    [("used", USED)],
+)
+"""Room for outputs and scratch; `used` counts rows. A trace (fates) is written where its table has rows."""
+decisions_of, goal_facts_of, withheld_facts_of = (
+    table("decisions", DECISION),
+    table("goals", GOAL),
+    table("withheld", WITHHELD),
+)
+limit_facts_of, fates_of = table("limits", LIMIT), table("fates", FATE)
+regs_of, stack_of, best_of = table("regs", "i8"), table("stack", "i8"), table("best", "i8", 2)
+
+plan_at, state_at, batch_at, room_at = pointed(PLAN), pointed(STATE), pointed(BATCH), pointed(ROOM)

@@ -1,0 +1,201 @@
+"""SipHash-2-4 with 128 bits: the one keyed hash of identifiers, message ids and keys.
+
+Keyed by the deployment, so that nobody outside can aim at a slot of our tables or recognise a phone number by its hash.
+"""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]  # llvmlite ships no types
+from numba import types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from opportune.facts import COMPILED, VALUE_MAX, compiled_in_place
+
+KEY_BYTES = 16
+PADDING = 8
+"""Readable bytes that must follow the last byte of a buffer given to the compiled functions."""
+
+_K0 = np.uint64(0x736F6D6570736575)
+_K1 = np.uint64(0x646F72616E646F6D)
+_K2 = np.uint64(0x6C7967656E657261)
+_K3 = np.uint64(0x7465646279746573)
+_ONES = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+_MIX_A = np.uint64(0x9E3779B97F4A7C15)
+_MIX_B = np.uint64(0xC2B2AE3D27D4EB4F)
+_U = np.uint64
+
+if not COMPILED:
+    np.seterr(over="ignore")  # plain NumPy scalars warn where the compiled code wraps around by design
+
+
+def _load_type(context: Any, data: Any, at: Any) -> Any:
+    """Typing and code of `load8` for Numba: one unaligned load."""
+
+    def codegen(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = target.make_array(signature.args[0])(target, builder, arguments[0])
+        place = builder.ptrtoint(array.data, ir.IntType(64))
+        pointer = builder.inttoptr(builder.add(place, arguments[1]), ir.IntType(64).as_pointer())
+        word = builder.load(pointer)
+        word.align = 1
+        return word
+
+    if isinstance(data, types.Array) and data.dtype == types.uint8 and isinstance(at, types.Integer):
+        return types.uint64(data, types.int64), codegen
+    return None
+
+
+def _load_plain(data: NDArray[np.uint8], at: int) -> np.uint64:
+    return _U(int.from_bytes(data[at : at + 8].tobytes(), "little"))
+
+
+load8: Any = intrinsic(_load_type) if COMPILED else _load_plain
+"""load8(data, at): the 8 bytes of a u1 array from `at` on as a little-endian word. Not checked: the caller keeps PADDING."""
+
+
+@compiled_in_place
+def low_bytes(word: Any, count: int) -> Any:
+    """The first `count` (0..8) bytes of a little-endian word, the others zero."""
+    if count >= 8:
+        return word
+    return word & (_ONES >> _U(64 - 8 * count)) if count > 0 else _U(0)
+
+
+@compiled_in_place
+def _rotate(word: Any, by: int) -> Any:
+    return (word << _U(by)) | (word >> _U(64 - by))
+
+
+@compiled_in_place
+def _round(v0: Any, v1: Any, v2: Any, v3: Any) -> tuple[Any, Any, Any, Any]:
+    v0 = v0 + v1
+    v2 = v2 + v3
+    v1 = _rotate(v1, 13) ^ v0
+    v3 = _rotate(v3, 16) ^ v2
+    v0 = _rotate(v0, 32)
+    v2 = v2 + v1
+    v0 = v0 + v3
+    v1 = _rotate(v1, 17) ^ v2
+    v3 = _rotate(v3, 21) ^ v0
+    v2 = _rotate(v2, 32)
+    return v0, v1, v2, v3
+
+
+@compiled_in_place
+def _absorb(v0: Any, v1: Any, v2: Any, v3: Any, word: Any) -> tuple[Any, Any, Any, Any]:
+    v0, v1, v2, v3 = _round(v0, v1, v2, v3 ^ word)
+    v0, v1, v2, v3 = _round(v0, v1, v2, v3)
+    return v0 ^ word, v1, v2, v3
+
+
+@compiled_in_place
+def siphash_after(
+    key: NDArray[np.uint64],
+    prefix: NDArray[np.uint8],
+    length: int,
+    data: NDArray[np.uint8],
+    start: int,
+    end: int,
+) -> tuple[Any, Any]:
+    """(low, high) of the SipHash-2-4-128 of prefix[:length] followed by data[start:end], without joining them."""
+    v0 = key[0] ^ _K0
+    v1 = key[1] ^ _K1 ^ _U(0xEE)
+    v2 = key[0] ^ _K2
+    v3 = key[1] ^ _K3
+    total = length + end - start
+    at = 0
+    while at + 8 <= length:
+        v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, load8(prefix, at))
+        at += 8
+    kept = length - at
+    word = low_bytes(load8(prefix, at), kept)
+    at = start
+    if kept > 0:
+        word |= low_bytes(load8(data, at), min(8 - kept, end - at)) << _U(8 * kept)
+        at += 8 - kept
+        if at <= end:
+            v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, word)
+    while at + 8 <= end:
+        v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, load8(data, at))
+        at += 8
+    if kept == 0 or at <= end:
+        word = low_bytes(load8(data, at), end - at)
+    v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, word | (_U(total) << _U(56)))
+    v2 ^= _U(0xEE)
+    for _ in range(4):
+        v0, v1, v2, v3 = _round(v0, v1, v2, v3)
+    low = v0 ^ v1 ^ v2 ^ v3
+    v1 ^= _U(0xDD)
+    for _ in range(4):
+        v0, v1, v2, v3 = _round(v0, v1, v2, v3)
+    return low, v0 ^ v1 ^ v2 ^ v3
+
+
+@compiled_in_place
+def siphash(key: NDArray[np.uint64], data: NDArray[np.uint8], start: int, end: int) -> tuple[Any, Any]:
+    """(low, high) 64-bit words of the SipHash-2-4-128 of data[start:end]; PADDING bytes after `end` must be readable."""
+    return siphash_after(key, data, 0, data, start, end)
+
+
+@compiled_in_place
+def content_hash(key: NDArray[np.uint64], data: NDArray[np.uint8], start: int, end: int) -> Any:
+    """A quick 64-bit hash of data[start:end], only to tell a repeated message from a clash of ids."""
+    a = key[0] ^ _U(end - start)
+    b = key[1]
+    at = start
+    while at + 16 <= end:
+        a = (a ^ load8(data, at)) * _MIX_A
+        b = (b ^ load8(data, at + 8)) * _MIX_B
+        a ^= a >> _U(29)
+        b ^= b >> _U(31)
+        at += 16
+    if at + 8 <= end:
+        a = (a ^ load8(data, at)) * _MIX_A
+        a ^= a >> _U(29)
+        at += 8
+    b = (b ^ low_bytes(load8(data, at), end - at)) * _MIX_B
+    a = (a ^ _rotate(b, 32)) * _MIX_A
+    a = (a ^ (a >> _U(32))) * _MIX_B
+    return a ^ (a >> _U(29))
+
+
+def key_words(key: bytes) -> NDArray[np.uint64]:
+    """The 16 bytes of a deployment key as the two words the compiled functions take. Raises ValueError for another length."""
+    if len(key) != KEY_BYTES:
+        raise ValueError(
+            f"a deployment key has {KEY_BYTES} bytes, not {len(key)}; make one with os.urandom({KEY_BYTES})"
+        )
+    return np.frombuffer(key, "<u8").astype(np.uint64)
+
+
+def padded(data: bytes) -> NDArray[np.uint8]:
+    """`data` as a u1 array with PADDING zero bytes behind it."""
+    return np.frombuffer(data + bytes(PADDING), np.uint8)
+
+
+def hash_bytes(words: NDArray[np.uint64], data: bytes) -> tuple[int, int]:
+    """(low, high) of the SipHash-2-4-128 of `data`, for code that works on Python bytes; `words` from `key_words`."""
+    low, high = siphash(words, padded(data), 0, len(data))
+    return int(low), int(high)
+
+
+def hash_identifier(words: NDArray[np.uint64], kind: str, text: str) -> tuple[int, int]:
+    """The 128-bit hash by which an identifier is known in the journal: kind, a zero byte, text."""
+    return hash_bytes(words, b"%b\0%b" % (kind.encode(), text.encode()))
+
+
+def hash_message(words: NDArray[np.uint64], source: str, message_id: str) -> tuple[int, int]:
+    """The 128-bit hash of a message id within its source. (0, 0) means "no id" in a batch and is never returned."""
+    low, high = hash_bytes(words, b"%b\0%b" % (source.encode(), message_id.encode()))
+    return (low, high) if low or high else (1, 0)
+
+
+def hash_key(words: NDArray[np.uint64], text: str) -> int:
+    """The 63-bit number that stands for an opaque reference (kind `key`) in a slot."""
+    return hash_bytes(words, text.encode())[0] & VALUE_MAX
+
+
+def hash_content(words: NDArray[np.uint64], data: bytes) -> int:
+    """`content_hash` of Python bytes."""
+    return int(content_hash(words, padded(data), 0, len(data)))

@@ -1,0 +1,118 @@
+"""Definitions of import mappings, as they stand in YAML."""
+
+from typing import Literal
+
+import msgspec
+
+Unit = Literal["ms", "second", "minute", "hour", "day"]
+Action = Literal["event", "tags", "contact", "response", "consent", "skip"]
+FieldPath = str | tuple[str, ...]
+"""A column, or the way into a nested object: `amount` or `[value, amount]`."""
+
+
+class FieldDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"source": "from"}):
+    """A value taken from a row: `missing` texts count as absent, `map` replaces texts, `format` is a strptime pattern of a date or time."""
+
+    source: FieldPath
+    map: dict[str, str] = {}
+    missing: tuple[str, ...] = ()
+    format: str | None = None
+
+
+Field = str | tuple[str, ...] | FieldDefinition
+
+
+class FileDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The file of a source, in the import's folder; `.gz` is inflated."""
+
+    format: Literal["ndjson", "csv", "parquet"]
+    path: str
+
+
+class TimeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"source": "from"}):
+    """When a row happened: ISO 8601 or epoch milliseconds in `from`; a count of `unit` since `since`; a `format`; or one moment `at` for all."""
+
+    source: FieldPath | None = None
+    unit: Unit | None = None
+    since: str | None = None
+    format: str | None = None
+    at: str | None = None
+
+
+class CustomerDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"source": "from"}):
+    """Whom a row is about: the kind of identifier and where it stands."""
+
+    kind: str
+    source: FieldPath
+
+
+class ContactMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A contact made elsewhere; a plain text is the name itself."""
+
+    campaign: str | FieldDefinition
+    touchpoint: str | FieldDefinition
+    offer: str | FieldDefinition | None = None
+
+
+class ResponseMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A response; a plain text is the name itself."""
+
+    campaign: str | FieldDefinition
+    answer: str | FieldDefinition
+
+
+class ConsentMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A consent; a plain text is the value itself."""
+
+    purpose: str | FieldDefinition
+    given: str | FieldDefinition
+    channel: str | FieldDefinition | None = None
+
+
+class RowMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the rows mean in which every field of `when` has the text given (or one of the texts). The first that fits counts."""
+
+    when: dict[str, str | tuple[str, ...]] = {}
+    event: str | None = None
+    properties: dict[str, Field] = {}
+    tags: dict[str, Field] = {}
+    contact: ContactMapping | None = None
+    response: ResponseMapping | None = None
+    consent: ConsentMapping | None = None
+    skip: bool = False
+
+    def action(self) -> Action:
+        """The one thing a row becomes. Raises ValueError unless exactly one is given."""
+        parts: tuple[tuple[Action, object], ...] = (
+            ("event", self.event),
+            ("tags", self.tags),
+            ("contact", self.contact),
+            ("response", self.response),
+            ("consent", self.consent),
+            ("skip", self.skip),
+        )
+        found = [name for name, given in parts if given]
+        if len(found) != 1:
+            raise ValueError(
+                f"a row mapping says one of event, tags, contact, response, consent or skip, not {found or 'none'}"
+            )
+        return found[0]
+
+
+class SourceDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the rows of one file become messages.
+
+    `order` breaks ties: of rows at one moment, those of the action named first are applied first. `sort` sorts a file whose rows do
+    not stand in order of time. `message_id` names a field that identifies a row, so that a repeated row is dropped.
+    """
+
+    source: str
+    read: FileDefinition
+    time: TimeDefinition
+    customer: CustomerDefinition
+    rows: tuple[RowMapping, ...] = ()
+    tags: dict[str, Field] = {}
+    message_id: FieldPath | None = None
+    order: tuple[Action, ...] = ()
+    sort: bool = False
+    note: str = ""

@@ -1,0 +1,83 @@
+"""Reading the groups of a journal in order, beside a writer or alone."""
+
+import bisect
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from opportune.journal.errors import JournalCorrupt, JournalError
+from opportune.journal.frame import Group
+from opportune.journal.segments import FrameCursor, Marks, segment_path, segment_seqs
+
+
+class JournalReader:
+    """A journal read without its lock, safe beside a live writer: it stops at the last whole group that is on disk."""
+
+    def __init__(self, folder: Path, marks: Marks | None = None) -> None:
+        self.folder = folder
+        self._marks = marks or Marks()
+
+    @classmethod
+    def open(cls, folder: Path) -> "JournalReader":
+        """A reader of the journal in `folder`. Raises JournalError where there is none."""
+        if not folder.is_dir():
+            raise JournalError(f"{folder} holds no journal; name the folder that a writer has opened")
+        return cls(folder)
+
+    @property
+    def first_seq(self) -> int:
+        """The first fact that is still kept."""
+        return next(iter(segment_seqs(self.folder)), 0)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all segments."""
+        return sum(segment_path(self.folder, seq).stat().st_size for seq in segment_seqs(self.folder))
+
+    def read(self, from_seq: int = 0, end_seq: int | None = None) -> Iterator[Group]:
+        """The groups from the one that holds fact `from_seq` on, in order, up to the last durable one.
+
+        With `end_seq`, which the caller knows to be durable, exactly up to there. A later call goes on quickly from
+        any `from_seq` already passed. Raises JournalCorrupt where what was durable is damaged, and JournalError
+        where fact `from_seq` is no longer kept.
+        """
+        segments = segment_seqs(self.folder)
+        if not segments:
+            return
+        if from_seq < segments[0]:
+            raise JournalError(f"{self.folder} keeps facts from {segments[0]:,} on; fact {from_seq:,} was dropped")
+        segment: int | None = segments[bisect.bisect_right(segments, from_seq) - 1]
+        while segment is not None:
+            segment = yield from self._read_segment(segment, from_seq, end_seq)
+
+    def _read_segment(self, segment: int, from_seq: int, end_seq: int | None) -> Generator[Group, None, int | None]:
+        """Yield one segment's groups; returns the segment to go on with, or None at the end. Raises JournalCorrupt."""
+        seq, offset = self._marks.near(segment, from_seq)
+        with closing(FrameCursor(segment_path(self.folder, segment), offset, seq)) as cursor:
+            cursor.extend(sync=end_seq is None)
+            cursor.skip(from_seq)
+            suspect = -1
+            while end_seq is None or cursor.seq < end_seq:
+                seq, offset = cursor.seq, cursor.offset
+                group = cursor.group()
+                if group is not None:
+                    self._marks.add(segment, seq, offset)
+                    yield group
+                    continue
+                # A writer may be at work: look for what proves the frame whole first, then look at the frame again.
+                following = self._following(segment)
+                proven = following is not None or end_seq is not None or cursor.counted_durable()
+                if cursor.extend(sync=end_seq is None):
+                    continue
+                if proven and suspect != offset:
+                    suspect = offset
+                    continue
+                if offset == cursor.end and following == seq:
+                    return following
+                if proven:
+                    raise JournalCorrupt(cursor.path, offset, cursor.cause)
+                return None
+        return None
+
+    def _following(self, segment: int) -> int | None:
+        return next((first for first in segment_seqs(self.folder) if first > segment), None)

@@ -1,0 +1,162 @@
+"""Happenings as canonical NDJSON lines: one template per kind, filled from columns; an hour is sorted by time."""
+
+import datetime
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import opportune.operations.telecom_world.names as names
+from opportune.facts import MS_PER_HOUR, MS_PER_MINUTE
+from opportune.operations.telecom_world.happenings import ByKind, Happenings
+
+Form = Literal["int", "money", "bool", "order"] | tuple[str, ...]
+"""How a figure is written: a number, minor units, 0/1, an order number, or the index of a word."""
+
+
+class KindOfEvent(NamedTuple):
+    """An event name and its properties, taken from the figures a, b, c, d in this order."""
+
+    name: str
+    properties: tuple[tuple[str, Form], ...] = ()
+
+
+_CELL: tuple[str, Form] = ("cell", names.CELLS)
+EVENTS = (
+    KindOfEvent("call_made", (("duration_s", "int"), ("onnet", "bool"), ("ring_back", "bool"), _CELL)),
+    KindOfEvent("call_received", (("duration_s", "int"), _CELL)),
+    KindOfEvent("call_international", (("duration_s", "int"), ("country", names.COUNTRIES))),
+    KindOfEvent("sms_sent", (("parts", "int"),)),
+    KindOfEvent("data_session", (("mb", "int"), ("app", names.APPS), ("generation", names.GENERATIONS), _CELL)),
+    KindOfEvent("video_watched", (("minutes", "int"),)),
+    KindOfEvent("music_played", (("minutes", "int"),)),
+    KindOfEvent("game_played", (("minutes", "int"),)),
+    KindOfEvent("app_opened", (("page", names.PAGES),)),
+    KindOfEvent("page_viewed", (("page", names.PAGES),)),
+    KindOfEvent("ivr_option_chosen", (("option", names.OPTIONS),)),
+    KindOfEvent("chat_started", (("topic", names.TOPICS),)),
+    KindOfEvent("kiosk_used", (("shop", names.SHOPS),)),
+    KindOfEvent("partner_shop_visited", (("shop", names.SHOPS),)),
+    KindOfEvent("survey_answered", (("score", "int"),)),
+    KindOfEvent("data_usage_reported", (("used_pct", "int"), ("used_mb", "int"), _CELL)),
+    KindOfEvent("data_pack_exhausted", (("used_mb", "int"), ("days_left", "int"))),
+    KindOfEvent("call_dropped", (_CELL,)),
+    KindOfEvent("weak_coverage", (_CELL, ("dbm", "int"))),
+    KindOfEvent("slow_data", (_CELL, ("kbps", "int"))),
+    KindOfEvent("balance_low", (("balance", "money"),)),
+    KindOfEvent("balance_exhausted", (("balance", "money"),)),
+    KindOfEvent("recharge", (("amount", "money"), ("channel", names.RECHARGE_CHANNELS))),
+    KindOfEvent("bill_issued", (("amount", "money"),)),
+    KindOfEvent("bill_paid", (("amount", "money"),)),
+    KindOfEvent("bill_overdue", (("amount", "money"), ("days", "int"))),
+    KindOfEvent("bill_shock", (("amount", "money"),)),
+    KindOfEvent("points_expiring", (("points", "int"),)),
+    KindOfEvent("plan_changed", (("plan", names.PLAN_NAMES), ("fee", "money"))),
+    KindOfEvent("plan_upgrade_enquired", (("plan", names.PLAN_NAMES),)),
+    KindOfEvent("pack_purchased", (("product", names.PRODUCTS), ("amount", "money"))),
+    KindOfEvent("value_added_service_subscribed", (("service", names.SERVICES), ("fee", "money"))),
+    KindOfEvent("value_added_service_cancelled", (("service", names.SERVICES),)),
+    KindOfEvent("contract_signed", (("months", "int"),)),
+    KindOfEvent("contract_expiring", (("days_left", "int"),)),
+    KindOfEvent("number_port_out_enquired"),
+    KindOfEvent("number_ported_out"),
+    KindOfEvent("became_silent", (("days", "int"),)),
+    KindOfEvent("reactivated"),
+    KindOfEvent("device_first_5g", (("model", names.MODELS),)),
+    KindOfEvent("device_bought", (("model", names.MODELS), ("price", "money"))),
+    KindOfEvent("device_trade_in_enquired", (("model", names.MODELS),)),
+    KindOfEvent("roaming_entered", (("country", names.COUNTRIES),)),
+    KindOfEvent("roaming_left", (("country", names.COUNTRIES),)),
+    KindOfEvent("product_viewed", (("product", names.GOODS), ("price", "money"))),
+    KindOfEvent("cart_added", (("product", names.GOODS),)),
+    KindOfEvent("order_placed", (("order_id", "order"), ("amount", "money"))),
+    KindOfEvent("order_paid", (("order_id", "order"), ("amount", "money"))),
+    KindOfEvent("order_cancelled", (("order_id", "order"),)),
+    KindOfEvent("coupon_used", (("coupon", names.COUPONS),)),
+    KindOfEvent("competitor_site_visited", (("site", names.SITES),)),
+    KindOfEvent("hotline_called", (("topic", names.TOPICS),)),
+    KindOfEvent("complaint_filed", (("topic", names.COMPLAINTS),)),
+    KindOfEvent("complaint_resolved", (("topic", names.COMPLAINTS), ("hours", "int"))),
+    KindOfEvent("shop_entered", (("shop", names.SHOPS),)),
+)
+K = {event.name: number for number, event in enumerate(EVENTS)}
+RESPONSE, CONSENT_WITHDRAWN, DO_NOT_DISTURB = range(len(EVENTS), len(EVENTS) + 3)
+KINDS = len(EVENTS) + 3
+"""Kinds are numbered: first the events, then the other lines a customer can cause."""
+
+_MINUTES = np.array([f"{minute:02d}:" for minute in range(60)], object)
+_SECONDS = np.array([f"{ms // 1000:02d}.{ms % 1000:03d}" for ms in range(60_000)], object)
+_TRUTHS = np.array(["false", "true"], object)
+
+Column = list[str] | list[int]
+
+
+def moment_text(at_ms: int) -> str:
+    """A moment as ISO 8601 in UTC with milliseconds."""
+    moment = datetime.datetime.fromtimestamp(at_ms // 1000, datetime.UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+def _written(form: Form, figures: NDArray[np.int64]) -> tuple[str, list[Column]]:
+    if form == "int":
+        return "%d", [figures.tolist()]
+    if form == "money":
+        return "%d.%02d", [(figures // 100).tolist(), (figures % 100).tolist()]
+    if form == "bool":
+        return "%s", [_TRUTHS[figures].tolist()]
+    if form == "order":
+        return '"o%d"', [figures.tolist()]
+    return '"%s"', [np.array(form, object)[figures].tolist()]
+
+
+def _template(kind: int, what: Happenings, campaigns: tuple[str, ...]) -> tuple[str, list[Column]]:
+    """The middle of a line of this kind, between the customer and the time, and the columns that fill it."""
+    if kind == RESPONSE:
+        answers = np.array(names.ANSWERS, object)[what.b].tolist()
+        return '"campaign":"%s","answer":"%s"', [np.array(campaigns, object)[what.a].tolist(), answers]
+    if kind == CONSENT_WITHDRAWN:
+        return '"purpose":"marketing","given":false', []
+    if kind == DO_NOT_DISTURB:
+        return '"on":true', []
+    written = [
+        (name, _written(form, figures))
+        for (name, form), figures in zip(EVENTS[kind].properties, (what.a, what.b, what.c, what.d), strict=False)
+    ]
+    texts = ",".join(f'"{name}":{text}' for name, (text, _) in written)
+    return '"properties":{' + texts + "}", [column for _, (_, columns) in written for column in columns]
+
+
+_HEADS = {
+    RESPONSE: '"type":"response"',
+    CONSENT_WITHDRAWN: '"type":"consent"',
+    DO_NOT_DISTURB: '"type":"do_not_disturb"',
+}
+
+
+def hour_lines(
+    of: ByKind, hour: int, hour_ms: int, users: NDArray[np.object_], campaigns: tuple[str, ...], world: str
+) -> bytes:
+    """The lines of an hour that begins at `hour_ms`, sorted by time; `users` are the customers' identifiers."""
+    day_and_hour = moment_text(hour_ms)[:14]
+    lines: list[str] = []
+    at = of.all.at - hour_ms
+    if len(at) and (int(at.min()) < 0 or int(at.max()) >= MS_PER_HOUR):
+        raise AssertionError(f"hour {hour} holds something that happens in another hour")
+    for kind in range(KINDS):
+        what = of[kind]
+        if not len(what.kind):
+            continue
+        middle, columns = _template(kind, what, campaigns)
+        head = _HEADS.get(kind) or f'"type":"track","event":"{EVENTS[kind].name}"'
+        line = (
+            "{" + head + ',"userId":"%s",' + middle + ',"timestamp":"' + day_and_hour
+            + '%s%sZ","messageId":"' + f"{world}-{hour}-{kind}-" + '%d"}'
+        )  # fmt: skip
+        past = what.at - hour_ms
+        clock = [_MINUTES[past // MS_PER_MINUTE].tolist(), _SECONDS[past % MS_PER_MINUTE].tolist()]
+        who = users[what.customer].tolist()
+        lines += [line % row for row in zip(who, *columns, *clock, range(len(who)), strict=True)]
+    if not lines:
+        return b""
+    order = np.argsort(of.all.at, kind="stable").tolist()
+    return ("\n".join([lines[row] for row in order]) + "\n").encode()

@@ -1,0 +1,193 @@
+"""The layout of a customer's record: hot tags and counters as typed columns in one row of bytes.
+
+A record begins with the two bucket clocks of the rolling counters, then columns in falling width, so that each is aligned.
+"""
+
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from opportune.facts import NULL, ValueType, bundle, point, table
+from opportune.profiles.definitions import Measure
+
+HOUR_CLOCK, DAY_CLOCK, RECORD_HEADER_BYTES = 0, 4, 8
+BUCKETS_MAX = 1_024
+RECORD_BYTES_MAX = 65_536
+MEASURES: tuple[Measure, ...] = ("count", "sum", "min", "max", "first", "last")
+COUNT, SUM, MIN, MAX, FIRST, LAST = range(6)
+SLOT_COUNT, SLOT_AT = -1, -2
+UNIT_LIFE, UNIT_HOUR, UNIT_DAY = 0, 1, 2
+
+COLUMN = np.dtype([("offset", "i4"), ("width", "i4")])
+COUNTER = np.dtype(
+    [
+        ("low", "i8"),
+        ("high", "i8"),
+        ("offset", "i4"),  # of the figure itself
+        ("width", "i4"),  # of the figure and of each bucket
+        ("measure", "i4"),
+        ("slot", "i4"),  # event slot, SLOT_AT or SLOT_COUNT
+        ("clause_first", "i4"),
+        ("clause_count", "i4"),
+        ("unit", "i4"),
+        ("ring", "i4"),  # offset of the first bucket
+        ("buckets", "i4"),
+        ("stamp", "i4"),  # offset of the moment of a lifetime first or last
+    ]
+)
+
+
+class HotTag(msgspec.Struct, frozen=True):
+    """A tag that live definitions use and that has a column: its number and type."""
+
+    name: str
+    number: int
+    type: ValueType
+
+
+class HotCounter(msgspec.Struct, frozen=True):
+    """A counter tag in use. `slot` is the event's value slot; the clause range is its compiled `where`."""
+
+    tag: HotTag
+    event: int
+    measure: int
+    slot: int
+    clause_first: int = 0
+    clause_count: int = 0
+    unit: int = UNIT_LIFE
+    buckets: int = 0
+    fingerprint: str = ""
+
+
+class ProfilePlan(NamedTuple):
+    """The record layout for the kernel.
+
+    columns          recarray COLUMN, one per hot tag (counters' figures included)
+    tag_columns      i4[tags]: column of a tag number, -1 where the tag is cold or derived
+    counters         recarray COUNTER, sorted by event
+    event_counters   i4[events+1]: counters of event e are counters[event_counters[e]:event_counters[e+1]]
+    hourly, daily    i4[]: the rolling counters by bucket unit
+    template         i8[]: the record of a new customer
+    """
+
+    columns: np.recarray
+    tag_columns: NDArray[np.int32]
+    counters: np.recarray
+    event_counters: NDArray[np.int32]
+    hourly: NDArray[np.int32]
+    daily: NDArray[np.int32]
+    template: NDArray[np.int64]
+
+
+PROFILES = bundle(
+    {"columns": 1, "tag_columns": 1, "counters": 1, "event_counters": 1, "hourly": 1, "daily": 1, "template": 1}
+)
+"""The bundle of a ProfilePlan; the functions below give its tables to the kernel."""
+columns_of, counters_of = table("columns", COLUMN), table("counters", COUNTER)
+tag_columns_of, event_counters_of = table("tag_columns", "i4"), table("event_counters", "i4")
+hourly_of, daily_of, template_of = table("hourly", "i4"), table("daily", "i4"), table("template", "i8")
+
+RECORDS = bundle({"i1": 1, "i2": 1, "i4": 1, "i8": 1})
+"""The bundle of all customers' records: one buffer seen as integers of each width."""
+i1_of, i2_of, i4_of, i8_of = table("i1", "i1"), table("i2", "i2"), table("i4", "i4"), table("i8", "i8")
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """Where each tag's bytes are: what a snapshot or a change of playbook needs to move records.
+
+    `columns` maps a tag number to (offset, width); `rings` a counter's tag number to (offset, width, buckets, stamp, fingerprint).
+    """
+
+    record_bytes: int
+    columns: dict[int, tuple[int, int]]
+    rings: dict[int, tuple[int, int, int, int, str]]
+
+
+def plan_records(
+    tags: list[HotTag], counters: list[HotCounter], tag_count: int, event_count: int
+) -> tuple[ProfilePlan, Layout]:
+    """Lay out the record of the given hot tags and counters. Raises ValueError where a record would be too large."""
+    counters = sorted(counters, key=lambda c: (c.event, c.tag.number))
+    items: list[tuple[int, int, str, int]] = []  # width, items, what, index
+    items += [(tag.type.width, 1, "tag", i) for i, tag in enumerate(tags)]
+    for i, counter in enumerate(counters):
+        width = counter.tag.type.width
+        items.append((width, 1, "figure", i))
+        if counter.unit != UNIT_LIFE:
+            items.append((width, counter.buckets, "ring", i))
+        elif counter.measure in (FIRST, LAST):
+            items.append((8, 1, "stamp", i))
+    offsets: dict[tuple[str, int], int] = {}
+    end = RECORD_HEADER_BYTES
+    for width, many, what, i in sorted(items, key=lambda item: -item[0]):
+        offsets[what, i] = end
+        end += width * many
+    size = (end + 7) // 8 * 8
+    if size > RECORD_BYTES_MAX:
+        raise ValueError(
+            f"a customer's record would take {size:,} bytes, more than {RECORD_BYTES_MAX:,}; use fewer or coarser counters"
+        )
+    columns = np.zeros(len(tags) + len(counters), COLUMN).view(np.recarray)
+    tag_columns = np.full(tag_count, -1, np.int32)
+    layout = Layout(size, {}, {})
+    for i, tag in enumerate(tags):
+        columns[i] = (offsets["tag", i], tag.type.width)
+        tag_columns[tag.number] = i
+        layout.columns[tag.number] = (offsets["tag", i], tag.type.width)
+    rows = np.zeros(len(counters), COUNTER).view(np.recarray)
+    for i, c in enumerate(counters):
+        at, width = offsets["figure", i], c.tag.type.width
+        ring, stamp = offsets.get(("ring", i), -1), offsets.get(("stamp", i), -1)
+        columns[len(tags) + i] = (at, width)
+        layout.columns[c.tag.number] = (at, width)
+        layout.rings[c.tag.number] = (ring, width, c.buckets, stamp, c.fingerprint)
+        rows[i] = (
+            c.tag.type.low, c.tag.type.high, at, width, c.measure, c.slot, c.clause_first, c.clause_count,
+            c.unit, ring, c.buckets, stamp,
+        )  # fmt: skip
+    event_counters = np.searchsorted([c.event for c in counters], np.arange(event_count + 1)).astype(np.int32)
+    units = np.array([c.unit for c in counters], np.int32)
+    plan = ProfilePlan(
+        columns, tag_columns, rows, event_counters,
+        np.flatnonzero(units == UNIT_HOUR).astype(np.int32), np.flatnonzero(units == UNIT_DAY).astype(np.int32),
+        _template(size, columns, rows),
+    )  # fmt: skip
+    return plan, layout
+
+
+def _template(size: int, columns: np.recarray, counters: np.recarray) -> NDArray[np.int64]:
+    record = np.zeros(size, np.uint8)
+
+    def put(offset: int, width: int, value: int) -> None:
+        narrow = -(2 ** (8 * width - 1)) if value == NULL else value
+        record[offset : offset + width] = np.frombuffer(narrow.to_bytes(width, "little", signed=True), np.uint8)
+
+    put(HOUR_CLOCK, 4, -(2**31) + 1)
+    put(DAY_CLOCK, 4, -(2**31) + 1)
+    for column in columns:
+        put(int(column.offset), int(column.width), NULL)
+    for counter in counters:
+        empty = 0 if counter.measure in (COUNT, SUM) else NULL
+        width = int(counter.width)
+        put(int(counter.offset), width, empty)
+        for bucket in range(int(counter.buckets) if counter.ring >= 0 else 0):
+            put(int(counter.ring) + bucket * width, width, empty)
+        if counter.stamp >= 0:
+            put(int(counter.stamp), 8, NULL)
+    return record.view(np.int64)
+
+
+def point_records(into: Any, buffer: NDArray[np.uint8]) -> None:
+    """Point a RECORDS bundle at a byte buffer (rows x record bytes)."""
+    point(into, {f"i{width}": buffer.view(f"i{width}") for width in (1, 2, 4, 8)})
+
+
+def read_column(buffer: NDArray[np.uint8], rows: int, record_bytes: int, offset: int, width: int) -> NDArray[np.int64]:
+    """One column of the first `rows` customers as encoded int64 values, NULL where NULL."""
+    table = buffer[: rows * record_bytes].reshape(rows, record_bytes)
+    narrow = np.ascontiguousarray(table[:, offset : offset + width]).view(f"i{width}").reshape(rows)
+    wide = narrow.astype(np.int64)
+    wide[narrow == np.iinfo(narrow.dtype).min] = NULL
+    return wide

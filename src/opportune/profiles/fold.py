@@ -1,0 +1,213 @@
+"""Folding facts into a customer's record: tags set, counters counted, windows rolled. Kernel functions over bundles."""
+
+from typing import Any
+
+from opportune.facts import NULL, compiled
+from opportune.profiles.columns import (
+    COUNT,
+    DAY_CLOCK,
+    FIRST,
+    HOUR_CLOCK,
+    LAST,
+    MAX,
+    MIN,
+    SUM,
+    UNIT_DAY,
+    UNIT_LIFE,
+    columns_of,
+    counters_of,
+    daily_of,
+    hourly_of,
+    i1_of,
+    i2_of,
+    i4_of,
+    i8_of,
+    tag_columns_of,
+    template_of,
+)
+
+FOLDED, FOLDED_LATE, FOLDED_OVERFLOW = 0, 1, 2
+
+
+@compiled
+def load(records: Any, at: int, width: int) -> int:
+    """The value of `width` bytes at byte `at`, as int64 with NULL."""
+    if width == 4:
+        v4 = i4_of(records)[at >> 2]
+        return NULL if v4 == -2147483648 else int(v4)
+    if width == 2:
+        v2 = i2_of(records)[at >> 1]
+        return NULL if v2 == -32768 else int(v2)
+    if width == 1:
+        v1 = i1_of(records)[at]
+        return NULL if v1 == -128 else int(v1)
+    return int(i8_of(records)[at >> 3])
+
+
+@compiled
+def store(records: Any, at: int, width: int, value: int) -> None:
+    """Write `value` (NULL or within the width's range) as `width` bytes at byte `at`."""
+    if width == 4:
+        i4_of(records)[at >> 2] = -2147483648 if value == NULL else value
+    elif width == 2:
+        i2_of(records)[at >> 1] = -32768 if value == NULL else value
+    elif width == 1:
+        i1_of(records)[at] = -128 if value == NULL else value
+    else:
+        i8_of(records)[at >> 3] = value
+
+
+@compiled
+def create_record(plan: Any, records: Any, row: int) -> None:
+    """Make the record of a new customer."""
+    words = len(template_of(plan))
+    for word in range(words):
+        i8_of(records)[row * words + word] = template_of(plan)[word]
+
+
+@compiled
+def set_tag(plan: Any, records: Any, base: int, tag: int, value: int) -> None:
+    """Set a declared or score tag; a tag without a column (cold) is left to the journal."""
+    if tag < len(tag_columns_of(plan)):
+        index = tag_columns_of(plan)[tag]
+        if index >= 0:
+            store(records, base + columns_of(plan)[index].offset, columns_of(plan)[index].width, value)
+
+
+@compiled
+def roll_windows(plan: Any, records: Any, base: int, hour: int, day: int) -> None:
+    """Bring the customer's rolling counters to the bucket of now: expired buckets leave their figures."""
+    if len(hourly_of(plan)):
+        clock = (base + HOUR_CLOCK) >> 2
+        if hour > i4_of(records)[clock]:
+            for i in hourly_of(plan):
+                _roll(plan, records, base, i, int(i4_of(records)[clock]), hour)
+            i4_of(records)[clock] = hour
+    if len(daily_of(plan)):
+        clock = (base + DAY_CLOCK) >> 2
+        if day > i4_of(records)[clock]:
+            for i in daily_of(plan):
+                _roll(plan, records, base, i, int(i4_of(records)[clock]), day)
+            i4_of(records)[clock] = day
+
+
+@compiled
+def _roll(plan: Any, records: Any, base: int, i: int, old: int, new: int) -> None:
+    counter = counters_of(plan)[i]
+    ring, width, n = base + counter.ring, counter.width, counter.buckets
+    additive = counter.measure in (COUNT, SUM)
+    empty = 0 if additive else NULL
+    figure = load(records, base + counter.offset, width)
+    figure_then = figure
+    steps = min(new - old, n)
+    gone = False
+    for bucket in range(new - steps + 1, new + 1):
+        at = ring + bucket % n * width
+        value = load(records, at, width)
+        if value != empty:
+            store(records, at, width, empty)
+            gone = True
+            if additive:
+                figure -= value
+    if gone:
+        if not additive:
+            figure = _figure(records, ring, width, n, counter.measure, new)
+        elif figure_then >= counter.high or figure_then <= counter.low:
+            figure = _clamped_sum(records, ring, width, n, counter.low, counter.high)
+        store(records, base + counter.offset, width, figure)
+
+
+@compiled
+def _clamped_sum(records: Any, ring: int, width: int, n: int, low: int, high: int) -> int:
+    """The sum over the buckets, kept within the range: a figure that stood at its end cannot be updated by differences."""
+    total = 0
+    for bucket in range(n):
+        total += load(records, ring + bucket * width, width)
+    return min(max(total, low), high)
+
+
+@compiled
+def _figure(records: Any, ring: int, width: int, n: int, measure: int, newest: int) -> int:
+    """min, max, first or last over the buckets, oldest to newest."""
+    figure = NULL
+    for bucket in range(newest - n + 1, newest + 1):
+        value = load(records, ring + bucket % n * width, width)
+        if value == NULL:
+            continue
+        if (
+            figure == NULL
+            or measure == LAST
+            or (measure == MIN and value < figure)
+            or (measure == MAX and value > figure)
+        ):
+            figure = value
+    return figure
+
+
+@compiled
+def combine(measure: int, figure: int, value: int) -> int:
+    """The figure (NULL: nothing yet) with one more value, in order of arrival."""
+    if measure == COUNT:
+        return figure + 1
+    if measure == SUM:
+        return figure + value
+    if figure == NULL or measure == LAST or (measure == MIN and value < figure) or (measure == MAX and value > figure):
+        return value
+    return figure
+
+
+@compiled
+def count_event(
+    plan: Any, records: Any, base: int, i: int, value: int, at_ms: int, age_hours: int, age_days: int
+) -> int:
+    """Count one event into counter `i`; the ages are in buckets before now's. Returns FOLDED, FOLDED_LATE or FOLDED_OVERFLOW.
+
+    Within a bucket `first` and `last` go by arrival, between buckets by when it happened. A figure beyond its declared range stays at the range's end.
+    """
+    counter = counters_of(plan)[i]
+    width, measure = counter.width, counter.measure
+    if value == NULL and measure != COUNT:
+        return FOLDED
+    if measure == SUM:
+        value = min(max(value, counter.low), counter.high)
+    figure_at = base + counter.offset
+    figure = load(records, figure_at, width)
+    if counter.unit == UNIT_LIFE:
+        if measure >= FIRST:
+            stamp_at = (base + counter.stamp) >> 3
+            stamp = i8_of(records)[stamp_at]
+            if stamp != NULL and ((measure == FIRST and at_ms >= stamp) or (measure == LAST and at_ms < stamp)):
+                return FOLDED
+            i8_of(records)[stamp_at] = at_ms
+            figure = NULL
+        return _put(records, figure_at, width, combine(measure, figure, value), counter.low, counter.high)
+    age = age_days if counter.unit == UNIT_DAY else age_hours
+    n = counter.buckets
+    if age >= n:
+        return FOLDED_LATE
+    newest = int(i4_of(records)[(base + (DAY_CLOCK if counter.unit == UNIT_DAY else HOUR_CLOCK)) >> 2])
+    at = base + counter.ring + (newest - age) % n * width
+    old = load(records, at, width)
+    result = _put(records, at, width, combine(measure, old, value), counter.low, counter.high)
+    if measure in (COUNT, SUM):
+        if counter.low < figure < counter.high:
+            figure += load(records, at, width) - old
+        else:
+            figure = _clamped_sum(records, base + counter.ring, width, n, counter.low, counter.high)
+    elif age == 0 and measure != FIRST:
+        figure = combine(measure, figure, value)
+    else:
+        figure = _figure(records, base + counter.ring, width, n, measure, newest)
+    return max(result, _put(records, figure_at, width, figure, counter.low, counter.high))
+
+
+@compiled
+def _put(records: Any, at: int, width: int, value: int, low: int, high: int) -> int:
+    if value > high:
+        store(records, at, width, high)
+        return FOLDED_OVERFLOW
+    if value < low:
+        store(records, at, width, low)
+        return FOLDED_OVERFLOW
+    store(records, at, width, value)
+    return FOLDED

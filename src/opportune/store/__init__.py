@@ -1,0 +1,50 @@
+"""What is kept beside the journal: definitions (read from YAML, versioned) and people (the only place with personal data)."""
+
+from opportune.store.database import open_database
+from opportune.store.definition_store import (
+    DefinitionStore,
+    DefinitionVersion,
+    PlaybookDraft,
+    PlaybookRow,
+)
+from opportune.store.definitions import FAMILIES, Definitions, Place, Places
+from opportune.store.difference import Change, FieldChange, difference
+from opportune.store.fingerprint import WORDS, Fingerprint, fingerprint_of, playbook_fingerprint
+from opportune.store.people import People, Quarantined
+from opportune.store.problems import DefinitionProblem, ProblemCode, did_you_mean
+from opportune.store.references import check_references
+from opportune.store.schemas import schema_of, schema_of_any, write_schemas
+from opportune.store.soundness import check_soundness
+from opportune.store.yaml_folder import check_definitions, load_files, load_folder
+
+__all__ = [
+    "FAMILIES",
+    "WORDS",
+    "Change",
+    "DefinitionProblem",
+    "DefinitionStore",
+    "DefinitionVersion",
+    "Definitions",
+    "FieldChange",
+    "Fingerprint",
+    "People",
+    "Place",
+    "Places",
+    "PlaybookDraft",
+    "PlaybookRow",
+    "ProblemCode",
+    "Quarantined",
+    "check_definitions",
+    "check_references",
+    "check_soundness",
+    "did_you_mean",
+    "difference",
+    "fingerprint_of",
+    "load_files",
+    "load_folder",
+    "open_database",
+    "playbook_fingerprint",
+    "schema_of",
+    "schema_of_any",
+    "write_schemas",
+]

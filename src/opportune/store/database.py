@@ -1,0 +1,73 @@
+"""SQLite files that only we can read, brought to their newest form by migrations when they are opened."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+BUSY_MS_MAX = 5_000
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # a commit that returned is on the disk, also after a power cut
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=ON",  # what is deleted is overwritten, not only unlinked
+    f"PRAGMA busy_timeout={BUSY_MS_MAX}",
+)
+
+Schema = Literal["definitions", "people"]
+
+
+def open_database(path: Path, schema: Schema) -> sa.Engine:
+    """The database at `path`, made with mode 0600 if missing and migrated to the newest form of `schema`.
+
+    Raises OSError where the folder cannot be written and sqlalchemy.exc.DatabaseError where the file is no database.
+    """
+    path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    # SQLite gives its -wal and -shm files the mode of the database, so the file must be private before it is opened.
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, FILE_MODE))
+    os.chmod(path, FILE_MODE)
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
+    sa.event.listen(engine, "connect", _configure)
+    sa.event.listen(engine, "begin", _begin)
+    migrate(engine, schema)
+    return engine
+
+
+def migrate(engine: sa.Engine, schema: Schema, revision: str = "head") -> None:
+    """Bring a database to `revision`; nothing happens where it is there already."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("version_locations", str(_MIGRATIONS / schema).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """One transaction that writes; it holds the write lock from its first moment, so what it reads stays true until it commits."""
+    with engine.execution_options(writes=True).begin() as connection:
+        yield connection
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,209 @@
+"""Names, addresses, numbers to call: the only place with personal data, in `people.db`. Everything else knows customer numbers.
+
+Each call is one transaction that is on the disk when the call returns, so that clear text is safe before an event is acknowledged.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+import sqlalchemy as sa
+
+from opportune.store.database import open_database, writing
+
+FILE_NAME = "people.db"
+LIST_MAX = 1_000
+BODY_BYTES_MAX = 1_000_000
+FORGOTTEN_TEXT_CHARACTERS_MIN = 6
+
+_REMEMBER = (
+    "INSERT INTO identifier (customer, kind, text) VALUES (?, ?, ?) "
+    "ON CONFLICT (kind, text) DO UPDATE SET customer = excluded.customer WHERE customer <> excluded.customer"
+)
+_PERSONAL = (
+    "INSERT INTO personal (customer, field, text) VALUES (?, ?, ?) "
+    "ON CONFLICT (customer, field) DO UPDATE SET text = excluded.text WHERE text <> excluded.text"
+)
+_QUARANTINE = "INSERT INTO quarantine (source, received_ms, reason, detail, body, position) VALUES (?, ?, ?, ?, ?, ?)"
+
+TABLES = sa.MetaData()
+_identifier = sa.Table(
+    "identifier",
+    TABLES,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("text", sa.Text, primary_key=True),
+    sa.Column("customer", sa.BigInteger, nullable=False),
+    sa.Index("identifier_customer", "customer"),
+)
+_personal = sa.Table(
+    "personal",
+    TABLES,
+    sa.Column("customer", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("field", sa.Text, primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+)
+_quarantine = sa.Table(
+    "quarantine",
+    TABLES,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("received_ms", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Index("quarantine_reason", "reason", "id"),
+)
+
+
+class Quarantined(msgspec.Struct, frozen=True):
+    """A message that could not become a fact: why, and the message itself.
+
+    `position` is its line in a file or its index in a batch; `id` is given by the store (0 before). A body beyond
+    BODY_BYTES_MAX is cut when it is kept, and `detail` then says so.
+    """
+
+    source: str
+    received_ms: int
+    reason: str
+    detail: str
+    body: bytes
+    position: int = 0
+    id: int = 0
+
+
+class People:
+    """The people of one data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open `<folder>/people.db`, making it (mode 0600) if missing. Raises OSError where the folder cannot be written."""
+        self._engine = open_database(folder / FILE_NAME, "people")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def remember(
+        self, identifiers: Iterable[tuple[int, str, str]], personal: Iterable[tuple[int, str, str]] = ()
+    ) -> None:
+        """Keep (customer, kind, text) identifiers and (customer, field, text) personal fields, durably, in one transaction.
+
+        Repeating it changes nothing. The last one rules: an identifier belongs to the customer named last, because the
+        journal's word is newer than what a crash may have left here.
+        """
+        seen, fields = list(identifiers), list(personal)
+        if not seen and not fields:
+            return
+        with writing(self._engine) as connection:
+            if seen:
+                connection.exec_driver_sql(_REMEMBER, seen)
+            if fields:
+                connection.exec_driver_sql(_PERSONAL, fields)
+
+    def customer_of(self, kind: str, text: str) -> int | None:
+        """The customer with this identifier, or None."""
+        query = sa.select(_identifier.c.customer).where(_identifier.c.kind == kind, _identifier.c.text == text)
+        with self._engine.connect() as connection:
+            return connection.scalar(query)
+
+    def identifiers_of(self, customer: int) -> list[tuple[str, str]]:
+        """The (kind, text) of all identifiers of a customer, in the order of the alphabet."""
+        query = sa.select(_identifier.c.kind, _identifier.c.text).where(_identifier.c.customer == customer)
+        with self._engine.connect() as connection:
+            return sorted((row.kind, row.text) for row in connection.execute(query))
+
+    def personal_of(self, customer: int) -> dict[str, str]:
+        """The personal fields of a customer."""
+        query = sa.select(_personal.c.field, _personal.c.text).where(_personal.c.customer == customer)
+        with self._engine.connect() as connection:
+            return {row.field: row.text for row in connection.execute(query)}
+
+    def forget(self, customer: int) -> int:
+        """Delete all of a customer and every quarantined message that holds one of her identifiers; how many rows went.
+
+        The bytes are overwritten on the disk; raises TimeoutError where a reader kept us from that for long. Identifiers of fewer than FORGOTTEN_TEXT_CHARACTERS_MIN characters are not
+        looked for in messages: they would hit those of others.
+        """
+        texts = [text for _, text in self.identifiers_of(customer)] + list(self.personal_of(customer).values())
+        gone = 0
+        with writing(self._engine) as connection:
+            for table in (_identifier, _personal):
+                gone += connection.execute(sa.delete(table).where(table.c.customer == customer)).rowcount
+            for text in texts:
+                if len(text) >= FORGOTTEN_TEXT_CHARACTERS_MIN:
+                    held = sa.or_(
+                        sa.func.instr(_quarantine.c.body, text.encode()) > 0,
+                        sa.func.instr(_quarantine.c.detail, text) > 0,
+                    )
+                    gone += connection.execute(sa.delete(_quarantine).where(held)).rowcount
+        self._overwrite_log()
+        return gone
+
+    def forget_from(self, customer: int) -> int:
+        """Delete all customers with this number or a higher one; how many rows went.
+
+        To be called at start with the first number the journal has not given: what a crash left between our commit and the
+        journal's must not become another customer's name when the number is given again.
+        """
+        gone = 0
+        with writing(self._engine) as connection:
+            for table in (_identifier, _personal):
+                gone += connection.execute(sa.delete(table).where(table.c.customer >= customer)).rowcount
+        if gone:
+            self._overwrite_log()
+        return gone
+
+    def quarantine(self, messages: Iterable[Quarantined]) -> None:
+        """Keep messages that could not become facts, durably, in one transaction."""
+        rows = [
+            (message.source, message.received_ms, message.reason, *_cut(message.detail, message.body), message.position)
+            for message in messages
+        ]
+        if rows:
+            with writing(self._engine) as connection:
+                connection.exec_driver_sql(_QUARANTINE, rows)
+
+    def quarantined(self, reason: str | None = None, before: int | None = None, limit: int = 100) -> list[Quarantined]:
+        """Quarantined messages, the newest first, at most LIST_MAX; for the next page `before` is the last id of this one."""
+        query = sa.select(_quarantine).order_by(_quarantine.c.id.desc()).limit(min(max(limit, 0), LIST_MAX))
+        if reason is not None:
+            query = query.where(_quarantine.c.reason == reason)
+        if before is not None:
+            query = query.where(_quarantine.c.id < before)
+        with self._engine.connect() as connection:
+            return [
+                Quarantined(row.source, row.received_ms, row.reason, row.detail, row.body, row.position, row.id)
+                for row in connection.execute(query)
+            ]
+
+    def quarantine_counts(self) -> dict[str, int]:
+        """How many messages are quarantined, per reason."""
+        query = sa.select(_quarantine.c.reason, sa.func.count()).group_by(_quarantine.c.reason)
+        with self._engine.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
+    def release(self, ids: Iterable[int]) -> int:
+        """Delete quarantined messages that have become facts after all (or never will); how many went."""
+        rows = [{"gone": number} for number in ids]
+        if not rows:
+            return 0
+        with writing(self._engine) as connection:
+            statement = sa.delete(_quarantine).where(_quarantine.c.id == sa.bindparam("gone"))
+            return connection.execute(statement, rows).rowcount
+
+    def _overwrite_log(self) -> None:
+        with self._engine.connect() as connection:
+            # Outside a transaction, or SQLite does not checkpoint: the write-ahead log still holds the deleted bytes.
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            busy = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if busy:
+            raise TimeoutError(
+                f"deleted, but {FILE_NAME}'s log still holds the bytes: another process reads; forget again"
+            )
+
+
+def _cut(detail: str, body: bytes) -> tuple[str, bytes]:
+    if len(body) <= BODY_BYTES_MAX:
+        return detail, body
+    return f"{detail} (cut: {len(body):,} bytes)".lstrip(), body[:BODY_BYTES_MAX]

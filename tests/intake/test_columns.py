@@ -1,0 +1,261 @@
+"""The compiled decoder against the reference: the same batch arrays, quarantine and counts, whatever the lines and however they are split."""
+
+import json
+import random
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from opportune.facts import FactBatch
+from opportune.intake import Clock, ColumnDecoder, Decoder, Intake, hash_identifier
+from opportune.intake.blocks import BLOCK_LINES
+from tests.intake.test_ndjson import BAD
+from tests.intake.world import CATALOGUE, NOW, decoder, lines, track
+
+COUNTS = ("received", "applied", "duplicates", "clashes", "rounded", "conflicts", "identifiers", "personal")
+
+
+def same_batch(one: FactBatch, other: FactBatch) -> None:
+    for field in fields(FactBatch):
+        a, b = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(a, np.ndarray):
+            assert a.dtype == b.dtype, field.name
+            assert a.tobytes() == b.tobytes(), field.name
+        else:
+            assert a == b, field.name
+    assert list(one.extras) == list(other.extras)
+
+
+def same(one: Intake, other: Intake) -> None:
+    for name in COUNTS:
+        assert getattr(one, name) == getattr(other, name), name
+    assert one.quarantined == other.quarantined
+    same_batch(one.batch, other.batch)
+    assert one.received == one.applied + one.duplicates + len(one.quarantined)
+
+
+def both(clock: Clock = "live", **limits: int) -> tuple[Decoder, Decoder]:
+    return decoder(clock, **limits), decoder(clock, kind=ColumnDecoder, **limits)
+
+
+def agree(parts: list[bytes], clock: Clock = "live", **limits: int) -> None:
+    """Both decoders make the same of the parts, and end up knowing the same."""
+    slow, fast = both(clock, **limits)
+    for i, part in enumerate(parts):
+        same(slow.decode(part, NOW + i), fast.decode(part, NOW + i))
+    for a, b in (
+        (slow.identity.to_arrays(), fast.identity.to_arrays()),
+        (slow.repeats.to_arrays(), fast.repeats.to_arrays()),
+    ):
+        assert {name: array.tolist() for name, array in a.items()} == {
+            name: array.tolist() for name, array in b.items()
+        }
+    assert slow.dictionary.since(0) == fast.dictionary.since(0)
+
+
+def names(size: int = 4) -> st.SearchStrategy[Any]:
+    plain = st.sampled_from(["a", "b", "c1", "客户", "x" * 40, "x" * 201, "", 'q"uote', "tab\t", "\u2028"][: size + 6])
+    return st.one_of(plain, plain, plain, st.none(), st.integers(-5, 5))
+
+
+NUMBERS = st.one_of(
+    st.integers(0, 1_000),
+    st.integers(-(2**70), 2**70),
+    st.decimals(-1_000, 1_000, allow_nan=False, places=3).map(float),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["12.5", "007", "-0", "+3", "1e2", ".5", "5.", " 1", "9" * 25]),
+)
+MOMENTS = st.one_of(
+    st.integers(NOW - 10**6, NOW + 10**6),
+    st.integers(-(2**66), 2**66),
+    st.sampled_from(
+        [
+            "2026-12-01T08:00:00Z", "2026-12-01T08:00:00.1Z", "2026-12-01 16:00:00.123456+08:00", "2026-12-01T08:00:00-00:30",
+            "2026-12-01T08:00:00", "2026-12-01T08:00Z", "2026-12-01", "2026-02-29T08:00:00Z", "2024-02-29T08:00:00Z",
+            "2026-12-01T24:00:00Z", "2026-12-01T08:00:60Z", "2026-12-01T08:00:00+15:30", "2026-12-01T08:00:00.1234567891Z",
+            "0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-12-01T08:00:00z", "2026-12-01T08:00:00,5Z", "2026-12-0١T08:00:00Z",
+        ]
+    ),
+)  # fmt: skip
+VALUES = st.one_of(
+    NUMBERS, MOMENTS, st.booleans(), st.none(), names(), st.text(max_size=12),
+    st.sampled_from(["true", "false", "card", "2026-12-01", ["video"], ["golf"], [], {}, {"a": [1, {"b": None}]}, "13800138000"]),
+)  # fmt: skip
+PROPERTY_NAMES = [p.name for event in CATALOGUE.events.values() for p in event.properties]
+EVENTS = st.sampled_from(
+    ["recharge", "recharge", "data_usage_reported", "data_usage_reported", "app_opened", "nothing"]
+)
+
+
+def typed(name: str) -> st.SearchStrategy[Any]:
+    """Values that mostly fit the property."""
+    fitting: dict[str, st.SearchStrategy[Any]] = {
+        "amount": st.sampled_from([1, 2.5, "3.25", 10000, 0.005]),
+        "method": st.sampled_from(["card", "cash", "现金", ""]),
+        "order_id": st.sampled_from(["A-1", "订单", 17]),
+        "auto": st.booleans(),
+        "day": st.sampled_from(["2026-12-01", "2024-02-29", "1969-07-20"]),
+        "reset_at": MOMENTS,
+    }
+    return st.one_of(fitting.get(name, st.integers(0, 900)), fitting.get(name, st.integers(0, 900)), VALUES)
+
+
+@st.composite
+def message(draw: st.DrawFn) -> bytes:
+    """A track message whose fields come in any order, are mostly right, and are written with and without blanks."""
+    chosen = draw(st.lists(st.sampled_from([*PROPERTY_NAMES, "other"]), max_size=5))
+    pairs = [
+        ("type", draw(st.sampled_from(["track"] * 9 + ["identify"]))),
+        ("event", draw(EVENTS)),
+        ("properties", [(name, draw(typed(name))) for name in chosen]),
+        ("timestamp", draw(MOMENTS)),
+        ("messageId", draw(names())),
+        (draw(st.sampled_from(["userId", "userId", "anonymousId"])), draw(names())),
+        ("anonymousId", draw(st.one_of(st.none(), names()))),
+        (
+            "context",
+            draw(st.sampled_from([{}, None, {"library": {"name": "x", "versions": [1.5, -2e3, True, [], {}]}}])),
+        ),
+        ("integrations", {"All": True}),
+    ]
+    kept = draw(st.permutations(draw(st.sampled_from([pairs, pairs[:6], pairs[:-2], pairs[:7]]))))
+    separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\t", " : ")]))
+    is_ascii = draw(st.sampled_from([False, False, False, True]))
+
+    def write(value: Any) -> str:
+        if isinstance(value, list) and value and isinstance(value[0], tuple):
+            return "{" + separators[0].join(write(k) + separators[1] + write(v) for k, v in value) + "}"
+        if value == [] and separators:
+            return "{}" if is_ascii else "[]"
+        return json.dumps(value, separators=separators, ensure_ascii=is_ascii)
+
+    line = "{" + separators[0].join(write(k) + separators[1] + write(v) for k, v in kept) + "}"
+    return line.encode() + draw(st.sampled_from([b"", b"", b"", b" ", b"\r", b"}", b",", b"\x00"]))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(message(), max_size=8), max_size=3), st.sampled_from(["live", "import"]))
+def test_generated_messages(parts: list[list[bytes]], clock: Clock) -> None:
+    agree([b"\n".join(part) for part in parts], clock)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(message(), min_size=1, max_size=4), st.data())
+def test_messages_with_bytes_changed(messages: list[bytes], data: st.DataObject) -> None:
+    spoilt = bytearray(b"\n".join(messages))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(spoilt) - 1))
+        piece = data.draw(
+            st.one_of(
+                st.binary(max_size=3),
+                st.sampled_from([b'"', b"\\", b"{", b"}", b"[", b"]", b",", b"0", b"\xe5", b"\xed\xa0\x80", b"\n"]),
+            )
+        )
+        spoilt[at : at + data.draw(st.integers(0, 2))] = piece
+        if not spoilt:
+            spoilt = bytearray(b" ")
+    agree([bytes(spoilt), bytes(spoilt)])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.binary(max_size=60), max_size=5))
+def test_arbitrary_bytes(parts: list[bytes]) -> None:
+    agree([b"\n".join([*parts, lines(track(messageId="m")), *parts])])
+
+
+@pytest.mark.parametrize("clock", ["live", "import"])
+def test_every_bad_message(clock: Clock) -> None:
+    agree([lines(*(message for message, _ in BAD))], clock)
+
+
+def _stream(count: int, seed: int) -> list[bytes]:
+    rng = random.Random(seed)
+    found = []
+    for i in range(count):
+        properties: dict[str, Any] = {
+            "amount": rng.randrange(9_999) / 100,
+            "method": rng.choice(["card", "cash", "é", f"m{i}"]),
+        }
+        if rng.random() < 0.3:
+            properties["order_id"] = f"order-{i}"
+        if rng.random() < 0.05:
+            properties["unknown"] = i
+        kept = track(user=f"c{rng.randrange(300)}", properties=properties, timestamp=NOW - rng.randrange(10**6))
+        if rng.random() < 0.5:
+            kept["messageId"] = f"m{rng.randrange(count)}"
+        if rng.random() < 0.2:
+            kept["anonymousId"] = f"d{rng.randrange(40)}"
+        if rng.random() < 0.1:
+            kept["userId"] = None
+        found.append(
+            lines(kept)
+            if rng.random() < 0.95
+            else rng.choice(
+                [b"", b"   ", b"oops", lines({"type": "identify", "userId": "z", "traits": {"city": f"t{i}"}})]
+            )
+        )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("count", "customers_max", "repeats_max"), [(BLOCK_LINES * 2 + 7, 1_000, 4_000), (900, 40, 60)]
+)
+def test_long_streams_over_block_ends_and_limits(count: int, customers_max: int, repeats_max: int) -> None:
+    stream = _stream(count, count)
+    agree([b"\n".join(stream), b"\n".join(stream) + b"\n"], customers_max=customers_max, repeats_max=repeats_max)
+
+
+def test_batches_may_be_split_anywhere() -> None:
+    stream = _stream(400, 7)
+    whole = decoder(kind=ColumnDecoder).decode(b"\n".join(stream), NOW)
+    for size in (1, 17, 399):
+        door = decoder(kind=ColumnDecoder)
+        parts = [door.decode(b"\n".join(stream[i : i + size]), NOW) for i in range(0, len(stream), size)]
+        for name in ("kind", "code", "customer", "at_ms", "now_ms", "values", "message", "content"):
+            joined = np.concatenate([getattr(part.batch, name) for part in parts])
+            assert joined.tobytes() == getattr(whole.batch, name).tobytes(), (name, size)
+        assert [text for part in parts for text in part.batch.texts] == whole.batch.texts
+        assert sum(part.duplicates for part in parts) == whole.duplicates
+        assert [one.reason for part in parts for one in part.quarantined] == [one.reason for one in whole.quarantined]
+
+
+def test_replay_of_the_batches_rebuilds_what_intake_knows() -> None:
+    door, again = both()
+    for i in range(3):
+        batch = door.decode(b"\n".join(_stream(200, i)), NOW + i).batch
+        again.identity.learn(batch)
+        again.repeats.learn(batch)
+    assert (
+        again.identity.to_arrays()["identifier_low"].tobytes() == door.identity.to_arrays()["identifier_low"].tobytes()
+    )
+    assert again.repeats.to_arrays()["repeats"].tobytes() == door.repeats.to_arrays()["repeats"].tobytes()
+
+
+def test_a_new_catalogue_is_read_from_then_on() -> None:
+    slow, fast = both()
+    for door in (slow, fast):
+        door.decode(lines(track(properties={"method": "card"})), NOW)
+        door.use(
+            type(CATALOGUE)(events={"app_opened": CATALOGUE.events["app_opened"]}, identifiers=CATALOGUE.identifiers)
+        )
+    message = lines(track(), track("app_opened"))
+    same(slow.decode(message, NOW), fast.decode(message, NOW))
+
+
+def test_without_a_seed_random_keys_differ_and_identifiers_do_not() -> None:
+    found = []
+    for _ in range(2):
+        door = decoder(kind=ColumnDecoder)
+        door.seed_words = None
+        batch = door.decode(lines(*(track(user=f"u{i}") for i in range(3_000))), NOW).batch
+        found.append(batch)
+        assert door.identity.find(hash_identifier(door.words, "user", "u2999")) == 2_999
+    starts = [batch.first[:-1][batch.kind == 9] for batch in found]
+    keys = [batch.values[start] for batch, start in zip(found, starts, strict=True)]
+    assert not (keys[0] == keys[1]).any()
+    assert len(np.unique(keys[0])) == 3_000
+    assert (keys[0] >= 0).all()
