@@ -1,6 +1,8 @@
 """What the checker accepts, what it refuses, and how it tells the author."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from opportune.facts import Kind, value_type
 from opportune.rules import (
@@ -250,3 +252,25 @@ def test_double_negation_and_not_bind_as_in_sql() -> None:
     assert check("vip OR churned AND vip", SCOPE).tree == check("vip OR (churned AND vip)", SCOPE).tree
     assert check("1 + 2 * 3 = 7", SCOPE).tree == check("(1 + (2 * 3)) = 7", SCOPE).tree
     assert check("8 - 2 - 1 = 5", SCOPE).tree == check("((8 - 2) - 1) = 5", SCOPE).tree
+
+
+WORDS = [
+    "arpu", "vip", "plan", "event", ".", "amount", "now", "(", ")", ",", "'x'", "3", "0.5", "=", "<", ">=", "+", "-", "*", "/",
+    "AND", "OR", "NOT", "IN", "LIKE", "BETWEEN", "IS", "NULL", "TRUE", "CASE", "WHEN", "THEN", "ELSE", "END", "coalesce", "abs",
+    "DATE", "TIMESTAMP", "INTERVAL", "GROUP BY", "LIMIT", "LEFT", "JOIN", "COLUMNS", "TRY", "STRUCT", "ROW", "LATERAL", "::",
+    "[", "]", "{", "}", ":", ";", "?", "%", "||", "->", "'", '"', "--", "/*", "\n", "\x00", "卡", "=>", ":=", "**", "//", "!",
+]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join) | st.text(max_size=40))
+def test_any_text_is_a_rule_or_is_refused_with_its_place(text: str) -> None:
+    try:
+        rule = check(text, SCOPE, where="fuzz")
+    except RuleError as found:
+        for problem in found.problems:
+            assert 0 <= problem.start <= problem.end <= len(text)
+            assert problem.message
+            assert str(problem).startswith("fuzz: ")
+    else:
+        assert rule.text == text

@@ -183,12 +183,18 @@ def test_lines_use_only_what_is_declared(telecom: dict[str, dict[str, Any]]) -> 
             for name, value in line["traits"].items():
                 assert fits(value, telecom["tag"][name]), (name, value)
     seen: Counter[str] = Counter()
+    changed: set[str] = set()
     for lines in run(world):
         moments = [line["timestamp"] for line in lines]
         assert moments == sorted(moments)
         for line in lines:
-            assert line["type"] == "track"
             ids[line["messageId"]] += 1
+            if line["type"] == "identify":
+                assert set(line["traits"]) <= settable
+                assert all(fits(value, telecom["tag"][name]) for name, value in line["traits"].items())
+                changed.update(line["traits"])
+                continue
+            assert line["type"] == "track"
             seen[line["event"]] += 1
             declared = telecom["event"][line["event"]].properties
             assert set(line["properties"]) == set(declared), line
@@ -196,6 +202,7 @@ def test_lines_use_only_what_is_declared(telecom: dict[str, dict[str, Any]]) -> 
                 assert fits(value, declared[name]), (line["event"], name, value)
     assert max(ids.values()) == 1
     assert len(seen) >= 40
+    assert changed >= {"add_ons", "plan", "contract_end", "device_model"}
 
 
 # ---- the world
@@ -257,7 +264,7 @@ def test_bundles_end_after_they_were_reported() -> None:
             if line.get("event") == "data_usage_reported"
         }
         for line in lines:
-            if line["event"] == "data_pack_exhausted":
+            if line.get("event") == "data_pack_exhausted":
                 assert reported[line["userId"]] >= 100
 
 

@@ -20,6 +20,7 @@ from opportune.facts import (
     GOAL,
     LIMIT,
     WITHHELD,
+    Arrays,
     FactBatch,
     FactKind,
     Outputs,
@@ -56,6 +57,7 @@ class Engine:
         self.memory = Memory(self.playbook, customers_max)
         self._known_texts = len(self.dictionary)
         self._prepared: Playbook | None = None
+        self._unread: tuple[FactBatch, int, Outputs] | None = None
         self._batch = BatchPointer()
         self._room = Room(self.playbook)
 
@@ -87,6 +89,21 @@ class Engine:
             "goal_instances_refused": int(self.memory.campaigns.refused),
         }
 
+    def to_arrays(self) -> Arrays:
+        """The state, for a snapshot; views of live memory, to be copied or written before the next batch."""
+        return self.memory.to_arrays()
+
+    def load_arrays(self, body: bytes, arrays: Arrays) -> None:
+        """Start from a snapshot: the body of the playbook in force, and what `to_arrays` gave under it."""
+        decoded = decode_body(body)
+        self.playbook = Playbook(
+            decoded.definitions, numbers=decoded.numbers, dictionary=self.dictionary, version=decoded.version
+        )
+        self.memory = Memory(self.playbook, self.memory.customers_max)
+        self.memory.load_arrays(arrays)
+        self._known_texts = len(self.dictionary)
+        self._room = Room(self.playbook)
+
     def prepare(self, playbook: Playbook) -> None:
         """A playbook that has been compiled already, to be used when its PLAYBOOK fact comes."""
         self._prepared = playbook
@@ -113,7 +130,9 @@ class Engine:
         parts, start = [], 0
         for at in playbooks.tolist():
             parts.append(self._run(batch, start, at, room))
+            self._unread = (batch, at, Outputs.concatenate(parts))
             self.publish(batch.bodies[int(batch.code[at])])
+            self._unread = None
             room = self._room if room.traced is None else Room(self.playbook, room.traced)
             parts.append(self._run(batch, at, at + 1, room))
             start = at + 1
@@ -152,12 +171,17 @@ class Engine:
         aside = Engine(self.dictionary, customers_max=self.memory.customers_max)
         aside.playbook = playbook.without_decisions()
         aside.memory = Memory(playbook, self.memory.customers_max)
-        aside._room = aside._make_room(0)
+        aside._room = Room(aside.playbook)
         if self.history is not None:
-            for batch, outputs in self.history(self.next_seq):
+            first = self.next_seq - (self._unread[1] if self._unread is not None else 0)
+            for batch, outputs in self.history(first):
                 aside.playbook.grow()
                 aside._run(batch, 0, len(batch), aside._room)
                 aside._fold_contacts(outputs)
+        if self._unread is not None:  # what this batch held before the playbook is not in the journal yet
+            batch, at, outputs = self._unread
+            aside._run(batch, 0, at, aside._room)
+            aside._fold_contacts(outputs)
         return aside.memory
 
     def _fold_contacts(self, outputs: Outputs) -> None:

@@ -48,6 +48,7 @@ class Playbook:
         self.dictionary = dictionary if dictionary is not None else TextDictionary()
         self.vocabulary = Vocabulary(definitions, self.numbering)
         self.zones = [definitions.deployment.zone]
+        self.plan: Plan
         self._compile(also_hot)
         if self.vocabulary.problems:
             raise PlaybookError(self.vocabulary.problems)

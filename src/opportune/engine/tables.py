@@ -1,6 +1,6 @@
 """What the kernel is handed, as bundles: the playbook's tables, the state, a batch, and room for what comes out."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,14 +89,14 @@ _first_of, _at_of, _offset_of = table("first", "i8"), table("at", "i8"), table("
 
 
 @compiled
-def rules_of(plan):  # type: ignore[no-untyped-def]  # a bundle in, a RulePlan out
+def rules_of(plan: Any) -> RulePlan:
     """The rule plan of a PLAN bundle."""
     r = plan.rules
     return RulePlan(_terms_of(r), _clauses_of(r), _programs_of(r), _code_of(r), _luts_of(r))
 
 
 @compiled
-def zones_of(plan):  # type: ignore[no-untyped-def]  # a bundle in, a ZoneTable out
+def zones_of(plan: Any) -> ZoneTable:
     """The zone table of a PLAN bundle; zone 0 is the deployment's."""
     z = plan.zones
     return ZoneTable(_first_of(z), _at_of(z), _offset_of(z))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import VALUE_MAX, FactKind, compiled_in_place
+from opportune.facts import VALUE_MAX, FactKind, compiled_leaf
 from opportune.intake.fingerprints import UNKNOWN, Table, home, insert, lookup
 from opportune.intake.hashing import content_hash, siphash_after
 from opportune.intake.identity import note_kind
@@ -88,7 +88,7 @@ class Memory(NamedTuple):
     recent: Recent
 
 
-@compiled_in_place
+@compiled_leaf
 def _scan_line(
     data: NDArray[np.uint8], start: int, line: int, limits: Limits, state: NDArray[np.int64],
     shapes: Shapes, hashing: Hashing, memory: Memory, scratch: Scratch,
@@ -123,7 +123,7 @@ def _scan_line(
     return end + 1
 
 
-@compiled_in_place
+@compiled_leaf
 def _scan_block(
     data: NDArray[np.uint8], limits: Limits, state: NDArray[np.int64], shapes: Shapes, hashing: Hashing,
     memory: Memory, scratch: Scratch,
@@ -144,7 +144,7 @@ def _scan_block(
     state[S_TOUCHED] = np.int64(touched & _MASK)
 
 
-@compiled_in_place
+@compiled_leaf
 def _customer_of(line: int, memory: Memory, scratch: Scratch, state: NDArray[np.int64], drawn: int) -> int:
     """The customer of a scanned line; its number to be where there is none yet; FAILED where it takes more thought."""
     row, prints = scratch.lines[line], scratch.prints[line]
@@ -161,7 +161,7 @@ def _customer_of(line: int, memory: Memory, scratch: Scratch, state: NDArray[np.
     return state[S_CUSTOMERS] if may_create else FAILED
 
 
-@compiled_in_place
+@compiled_leaf
 def _put(rows: Rows, state: NDArray[np.int64], kind: int, code: int, customer: int, at_ms: int) -> int:
     """Begin a row, all but its values and message; its index."""
     i = state[S_ROWS]
@@ -172,13 +172,13 @@ def _put(rows: Rows, state: NDArray[np.int64], kind: int, code: int, customer: i
     return i
 
 
-@compiled_in_place
+@compiled_leaf
 def _end_row(rows: Rows, state: NDArray[np.int64], row: int, values: int) -> None:
     state[S_VALUES] += values
     rows.first[row + 1] = state[S_VALUES]
 
 
-@compiled_in_place
+@compiled_leaf
 def _create(
     data: NDArray[np.uint8], line: int, customer: int, state: NDArray[np.int64], hashing: Hashing, memory: Memory,
     scratch: Scratch, rows: Rows, found: Found,
@@ -213,7 +213,7 @@ def _create(
     state[S_CUSTOMERS] += 1
 
 
-@compiled_in_place
+@compiled_leaf
 def _apply(
     data: NDArray[np.uint8], line: int, state: NDArray[np.int64], hashing: Hashing, memory: Memory,
     scratch: Scratch, rows: Rows, found: Found,
@@ -251,7 +251,7 @@ def _apply(
     return True
 
 
-@compiled_in_place
+@compiled_leaf
 def run(
     data: NDArray[np.uint8], limits: Limits, state: NDArray[np.int64], shapes: Shapes, hashing: Hashing,
     memory: Memory, scratch: Scratch, rows: Rows, found: Found,

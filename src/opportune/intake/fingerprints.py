@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import compiled_in_place
+from opportune.facts import compiled_leaf
 
 SLOTS_MIN = 1_024
 MOVED_PER_INSERT = 16
@@ -28,13 +28,13 @@ class Table(NamedTuple):
     state: NDArray[np.int64]
 
 
-@compiled_in_place
+@compiled_leaf
 def home(low: np.uint64, slots: int) -> int:
     """The slot where the search for a hash begins; the hash is keyed, so its bits need no further mixing."""
     return int(np.int64(((low & _LOW_32) * np.uint64(slots)) >> _SHIFT_32))
 
 
-@compiled_in_place
+@compiled_leaf
 def _search(slots: NDArray[np.uint64], low: np.uint64, high: np.uint64) -> int:
     at = home(low, len(slots))
     while slots[at, 2] != 0:
@@ -46,7 +46,7 @@ def _search(slots: NDArray[np.uint64], low: np.uint64, high: np.uint64) -> int:
     return UNKNOWN
 
 
-@compiled_in_place
+@compiled_leaf
 def _place(slots: NDArray[np.uint64], low: np.uint64, high: np.uint64, entry: np.uint64) -> None:
     at = home(low, len(slots))
     while slots[at, 2] != 0:
@@ -60,7 +60,7 @@ def _place(slots: NDArray[np.uint64], low: np.uint64, high: np.uint64, entry: np
     slots[at, 2] = entry
 
 
-@compiled_in_place
+@compiled_leaf
 def _move(table: Table, steps: int) -> None:
     first = table.state[_MOVED]
     last = min(first + steps, len(table.old))
@@ -70,7 +70,7 @@ def _move(table: Table, steps: int) -> None:
     table.state[_MOVED] = last
 
 
-@compiled_in_place
+@compiled_leaf
 def lookup(table: Table, low: np.uint64, high: np.uint64) -> int:
     """The number of a hash, or UNKNOWN."""
     number = _search(table.slots, low, high)
@@ -79,7 +79,7 @@ def lookup(table: Table, low: np.uint64, high: np.uint64) -> int:
     return number
 
 
-@compiled_in_place
+@compiled_leaf
 def insert(table: Table, low: np.uint64, high: np.uint64, number: int) -> None:
     """Add a hash that `lookup` does not know; the caller has reserved room for it."""
     _place(table.slots, low, high, np.uint64(number + 1))
@@ -88,7 +88,7 @@ def insert(table: Table, low: np.uint64, high: np.uint64, number: int) -> None:
         _move(table, MOVED_PER_INSERT)
 
 
-@compiled_in_place
+@compiled_leaf
 def insert_all(table: Table, low: NDArray[np.uint64], high: NDArray[np.uint64], number: NDArray[np.int64]) -> None:
     """Add many hashes; one that is known keeps its number."""
     for i in range(len(low)):

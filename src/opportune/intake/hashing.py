@@ -11,7 +11,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from opportune.facts import COMPILED, VALUE_MAX, compiled_in_place
+from opportune.facts import COMPILED, VALUE_MAX, compiled_leaf
 
 KEY_BYTES = 16
 PADDING = 8
@@ -54,7 +54,7 @@ load8: Any = intrinsic(_load_type) if COMPILED else _load_plain
 """load8(data, at): the 8 bytes of a u1 array from `at` on as a little-endian word. Not checked: the caller keeps PADDING."""
 
 
-@compiled_in_place
+@compiled_leaf
 def low_bytes(word: Any, count: int) -> Any:
     """The first `count` (0..8) bytes of a little-endian word, the others zero."""
     if count >= 8:
@@ -62,12 +62,12 @@ def low_bytes(word: Any, count: int) -> Any:
     return word & (_ONES >> _U(64 - 8 * count)) if count > 0 else _U(0)
 
 
-@compiled_in_place
+@compiled_leaf
 def _rotate(word: Any, by: int) -> Any:
     return (word << _U(by)) | (word >> _U(64 - by))
 
 
-@compiled_in_place
+@compiled_leaf
 def _round(v0: Any, v1: Any, v2: Any, v3: Any) -> tuple[Any, Any, Any, Any]:
     v0 = v0 + v1
     v2 = v2 + v3
@@ -82,14 +82,14 @@ def _round(v0: Any, v1: Any, v2: Any, v3: Any) -> tuple[Any, Any, Any, Any]:
     return v0, v1, v2, v3
 
 
-@compiled_in_place
+@compiled_leaf
 def _absorb(v0: Any, v1: Any, v2: Any, v3: Any, word: Any) -> tuple[Any, Any, Any, Any]:
     v0, v1, v2, v3 = _round(v0, v1, v2, v3 ^ word)
     v0, v1, v2, v3 = _round(v0, v1, v2, v3)
     return v0 ^ word, v1, v2, v3
 
 
-@compiled_in_place
+@compiled_leaf
 def siphash_after(
     key: NDArray[np.uint64],
     prefix: NDArray[np.uint8],
@@ -132,13 +132,13 @@ def siphash_after(
     return low, v0 ^ v1 ^ v2 ^ v3
 
 
-@compiled_in_place
+@compiled_leaf
 def siphash(key: NDArray[np.uint64], data: NDArray[np.uint8], start: int, end: int) -> tuple[Any, Any]:
     """(low, high) 64-bit words of the SipHash-2-4-128 of data[start:end]; PADDING bytes after `end` must be readable."""
     return siphash_after(key, data, 0, data, start, end)
 
 
-@compiled_in_place
+@compiled_leaf
 def content_hash(key: NDArray[np.uint64], data: NDArray[np.uint8], start: int, end: int) -> Any:
     """A quick 64-bit hash of data[start:end], only to tell a repeated message from a clash of ids."""
     a = key[0] ^ _U(end - start)

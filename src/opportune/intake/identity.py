@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import NOBODY, Arrays, FactBatch, FactKind, compiled_in_place
+from opportune.facts import NOBODY, Arrays, FactBatch, FactKind, compiled_leaf
 from opportune.intake.fingerprints import FingerprintMap
 
 CUSTOMERS_MAX = 20_000_000
@@ -11,13 +11,13 @@ IDENTIFIERS_PER_CUSTOMER = 4
 KINDS_TOLD_APART = 16
 
 
-@compiled_in_place
+@compiled_leaf
 def note_kind(kinds: NDArray[np.uint16], customer: int, kind: int) -> None:
     """Remember that the customer has an identifier of this kind."""
     kinds[customer] |= np.uint16(1 << min(kind, KINDS_TOLD_APART - 1))
 
 
-@compiled_in_place
+@compiled_leaf
 def _note_kinds(kinds: NDArray[np.uint16], customers: NDArray[np.uint32], codes: NDArray[np.uint16]) -> None:
     for i in range(len(customers)):
         note_kind(kinds, int(customers[i]), int(codes[i]))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import MS_PER_HOUR, NULL, Arrays, FactBatch, compiled_in_place
+from opportune.facts import MS_PER_HOUR, NULL, Arrays, FactBatch, compiled_leaf
 from opportune.intake.fingerprints import home
 
 REPEATS_MAX = 4_000_000
@@ -37,13 +37,13 @@ class Recent(NamedTuple):
     state: NDArray[np.int64]
 
 
-@compiled_in_place
+@compiled_leaf
 def _alive(recent: Recent, tail: np.uint64) -> bool:
     age = (recent.state[_GENERATION] - np.int64(tail & _TAG)) & 0xFF
     return age < GENERATIONS
 
 
-@compiled_in_place
+@compiled_leaf
 def check(recent: Recent, low: np.uint64, high: np.uint64, content: np.uint64) -> int:
     """NEW, DUPLICATE, or CLASH where the id is known with another content."""
     slots = recent.slots
@@ -57,7 +57,7 @@ def check(recent: Recent, low: np.uint64, high: np.uint64, content: np.uint64) -
     return NEW
 
 
-@compiled_in_place
+@compiled_leaf
 def _remove(slots: NDArray[np.uint64], hole: int) -> None:
     """Free a slot and close the gap, so that every chain stays whole."""
     count = len(slots)
@@ -75,7 +75,7 @@ def _remove(slots: NDArray[np.uint64], hole: int) -> None:
         slots[hole, word] = np.uint64(0)
 
 
-@compiled_in_place
+@compiled_leaf
 def _sweep(recent: Recent, steps: int) -> None:
     slots, state = recent.slots, recent.state
     at = state[_SWEPT]
@@ -89,7 +89,7 @@ def _sweep(recent: Recent, steps: int) -> None:
     state[_SWEPT] = at
 
 
-@compiled_in_place
+@compiled_leaf
 def _turn(recent: Recent, now_ms: int) -> None:
     """Begin a new generation; the oldest one is forgotten."""
     state = recent.state
@@ -105,7 +105,7 @@ def _turn(recent: Recent, now_ms: int) -> None:
         _sweep(recent, len(recent.slots))
 
 
-@compiled_in_place
+@compiled_leaf
 def add(recent: Recent, low: np.uint64, high: np.uint64, content: np.uint64, now_ms: int) -> None:
     """Remember an id that `check` calls NEW; the caller has reserved room for it."""
     slots, state = recent.slots, recent.state
@@ -128,7 +128,7 @@ def add(recent: Recent, low: np.uint64, high: np.uint64, content: np.uint64, now
     state[_ENTRIES] += 1
 
 
-@compiled_in_place
+@compiled_leaf
 def _add_all(
     recent: Recent, message: NDArray[np.uint64], content: NDArray[np.uint64], now_ms: NDArray[np.int64]
 ) -> None:
@@ -137,7 +137,7 @@ def _add_all(
             add(recent, message[i, 0], message[i, 1], content[i], now_ms[i])
 
 
-@compiled_in_place
+@compiled_leaf
 def _rehash(old: Recent, new: Recent) -> None:
     slots = new.slots
     for i in range(len(old.slots)):

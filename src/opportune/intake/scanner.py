@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, compiled_in_place
+from opportune.facts import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, compiled_leaf
 from opportune.intake.hashing import load8
 
 FAILED = -1
@@ -38,14 +38,14 @@ _FOUR_BYTES = _U(0xFFFF_FFFF)
 _FIVE_BYTES = _U(0xFF_FFFF_FFFF)
 
 
-@compiled_in_place
+@compiled_leaf
 def first_mark(marks: Any) -> int:
     """The index of the lowest byte whose top bit is set in `marks`, which is not zero."""
     lowest = marks & (~marks + _ONE)
     return int(np.int64((((lowest - _ONE) & _ONES) * _ONES) >> _U(56))) - 1
 
 
-@compiled_in_place
+@compiled_leaf
 def find_newline(data: NDArray[np.uint8], at: int, size: int) -> int:
     """The position of the next newline, or `size`."""
     while at < size:
@@ -57,7 +57,7 @@ def find_newline(data: NDArray[np.uint8], at: int, size: int) -> int:
     return size
 
 
-@compiled_in_place
+@compiled_leaf
 def skip_blanks(data: NDArray[np.uint8], at: int) -> int:
     """The next position that is no blank."""
     while data[at] == SPACE or data[at] == TAB or data[at] == RETURN:
@@ -65,12 +65,12 @@ def skip_blanks(data: NDArray[np.uint8], at: int) -> int:
     return at
 
 
-@compiled_in_place
+@compiled_leaf
 def _within(byte: Any, low: int, high: int) -> bool:
     return byte >= low and byte <= high
 
 
-@compiled_in_place
+@compiled_leaf
 def _skip_character(data: NDArray[np.uint8], at: int) -> int:
     """Pass one character of two to four bytes, as UTF-8 allows them."""
     first, second = data[at], data[at + 1]
@@ -90,7 +90,7 @@ def _skip_character(data: NDArray[np.uint8], at: int) -> int:
     return FAILED
 
 
-@compiled_in_place
+@compiled_leaf
 def scan_string(data: NDArray[np.uint8], at: int) -> int:
     """The position of the closing quote of a string whose first character is at `at`."""
     while True:
@@ -116,14 +116,14 @@ def scan_string(data: NDArray[np.uint8], at: int) -> int:
             return FAILED
 
 
-@compiled_in_place
+@compiled_leaf
 def _skip_digits(data: NDArray[np.uint8], at: int) -> int:
     while _within(data[at], ZERO, NINE):
         at += 1
     return at
 
 
-@compiled_in_place
+@compiled_leaf
 def _skip_number(data: NDArray[np.uint8], at: int) -> int:
     if data[at] == MINUS:
         at += 1
@@ -150,13 +150,13 @@ def _skip_number(data: NDArray[np.uint8], at: int) -> int:
     return at
 
 
-@compiled_in_place
+@compiled_leaf
 def is_null(data: NDArray[np.uint8], at: int) -> bool:
     """Whether `null` stands here."""
     return bool((load8(data, at) & _FOUR_BYTES) == _NULL)
 
 
-@compiled_in_place
+@compiled_leaf
 def scan_bool(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
     """(position after, 0 or 1) of `true` or `false`."""
     word = load8(data, at)
@@ -167,7 +167,7 @@ def scan_bool(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
     return FAILED, 0
 
 
-@compiled_in_place
+@compiled_leaf
 def _skip_scalar(data: NDArray[np.uint8], at: int) -> int:
     byte = data[at]
     if byte == QUOTE:
@@ -180,7 +180,7 @@ def _skip_scalar(data: NDArray[np.uint8], at: int) -> int:
     return _skip_number(data, at)
 
 
-@compiled_in_place
+@compiled_leaf
 def skip_name(data: NDArray[np.uint8], at: int) -> int:
     """The position of the value after `"name":` at or after `at`."""
     at = skip_blanks(data, at)
@@ -193,7 +193,7 @@ def skip_name(data: NDArray[np.uint8], at: int) -> int:
     return at + 1 if data[at] == COLON else FAILED
 
 
-@compiled_in_place
+@compiled_leaf
 def skip_value(data: NDArray[np.uint8], at: int) -> int:
     """The position after the JSON value at or after `at`, whatever it is, checked in full."""
     objects, depth = np.int64(0), 0  # one bit per open bracket: 1 an object, 0 a list
@@ -234,7 +234,7 @@ def skip_value(data: NDArray[np.uint8], at: int) -> int:
             return at
 
 
-@compiled_in_place
+@compiled_leaf
 def scan_scaled(data: NDArray[np.uint8], at: int, scale: int) -> tuple[int, int]:
     """(position after, value x 10**scale) of a plain number with at most `scale` decimals."""
     negative = data[at] == MINUS
@@ -264,7 +264,7 @@ def scan_scaled(data: NDArray[np.uint8], at: int, scale: int) -> tuple[int, int]
     return at, -value if negative else value
 
 
-@compiled_in_place
+@compiled_leaf
 def _two(data: NDArray[np.uint8], at: int) -> int:
     """The number of two digits, or a very negative one."""
     tens, ones = np.int64(data[at]) - ZERO, np.int64(data[at + 1]) - ZERO
@@ -273,7 +273,7 @@ def _two(data: NDArray[np.uint8], at: int) -> int:
     return tens * 10 + ones
 
 
-@compiled_in_place
+@compiled_leaf
 def _days_of(year: int, month: int, day: int) -> int:
     """Days since 1970-01-01 of a civil date (years counted from March, eras of 400 years)."""
     shifted = year - (1 if month <= 2 else 0)
@@ -283,7 +283,7 @@ def _days_of(year: int, month: int, day: int) -> int:
     return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
 
 
-@compiled_in_place
+@compiled_leaf
 def scan_day(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
     """(position after, days since 1970) of `YYYY-MM-DD`."""
     year = _two(data, at) * 100 + _two(data, at + 2)
@@ -297,7 +297,7 @@ def scan_day(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
     return (at + 10, _days_of(year, month, day)) if day <= longest else (FAILED, 0)
 
 
-@compiled_in_place
+@compiled_leaf
 def _scan_offset(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
     """(position after, ms east of Greenwich) of `Z` or `+hh:mm`."""
     if data[at] == 0x5A:
@@ -311,7 +311,7 @@ def _scan_offset(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
     return at + 6, -offset if data[at] == MINUS else offset
 
 
-@compiled_in_place
+@compiled_leaf
 def scan_moment(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
     """(position after, ms since 1970) of `YYYY-MM-DDTHH:MM:SS[.fraction](Z|+hh:mm)`, without quotes."""
     at, days = scan_day(data, at)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import NULL, TEXT_BYTES_MAX, VALUE_MAX, Catalogue, Kind, PropertySchema, compiled_in_place
+from opportune.facts import NULL, TEXT_BYTES_MAX, VALUE_MAX, Catalogue, Kind, PropertySchema, compiled_leaf
 from opportune.intake.fingerprints import UNKNOWN, Table, lookup
 from opportune.intake.hashing import load8, low_bytes, padded, siphash, siphash_after
 from opportune.intake.messages import ANONYMOUS, USER
@@ -155,7 +155,7 @@ def hashing_of(catalogue: Catalogue, words: NDArray[np.uint64], source: str) -> 
     return Hashing(words, user, anonymous, origin, np.array([len(p) for p in prefixes]), np.array(kinds, np.int64))
 
 
-@compiled_in_place
+@compiled_leaf
 def _name_home(data: NDArray[np.uint8], start: int, end: int, slots: int) -> int:
     mixed = _U(end - start)
     for at in range(start, end, 8):
@@ -164,7 +164,7 @@ def _name_home(data: NDArray[np.uint8], start: int, end: int, slots: int) -> int
     return int(np.int64(((mixed & _U(0xFFFF_FFFF)) * _U(slots)) >> _U(32)))
 
 
-@compiled_in_place
+@compiled_leaf
 def _same(data: NDArray[np.uint8], at: int, names: NDArray[np.uint8], start: int, length: int) -> bool:
     for i in range(0, length, 8):  # noqa: SIM110 - Numba compiles no generator
         if low_bytes(load8(data, at + i) ^ load8(names, start + i), length - i) != 0:
@@ -172,7 +172,7 @@ def _same(data: NDArray[np.uint8], at: int, names: NDArray[np.uint8], start: int
     return True
 
 
-@compiled_in_place
+@compiled_leaf
 def _find_event(shapes: Shapes, data: NDArray[np.uint8], start: int, end: int) -> int:
     at = _name_home(data, start, end, len(shapes.slots))
     while shapes.slots[at] >= 0:
@@ -186,7 +186,7 @@ def _find_event(shapes: Shapes, data: NDArray[np.uint8], start: int, end: int) -
     return UNKNOWN
 
 
-@compiled_in_place
+@compiled_leaf
 def _find_property(shapes: Shapes, event: int, guess: int, data: NDArray[np.uint8], start: int, end: int) -> int:
     """The property of a name; `guess` is tried first, for a sender keeps its order."""
     length = end - start
@@ -203,7 +203,7 @@ def _find_property(shapes: Shapes, event: int, guess: int, data: NDArray[np.uint
     return UNKNOWN
 
 
-@compiled_in_place
+@compiled_leaf
 def _read_quoted(data: NDArray[np.uint8], at: int, kind: int, hashing: Hashing, texts: Table) -> tuple[int, int]:
     """(position after, value) of a text or key; `at` is behind the opening quote."""
     end = scan_string(data, at)
@@ -221,7 +221,7 @@ def _read_quoted(data: NDArray[np.uint8], at: int, kind: int, hashing: Hashing, 
     return (end + 1, code) if code != UNKNOWN else (FAILED, 0)
 
 
-@compiled_in_place
+@compiled_leaf
 def _read_value(
     data: NDArray[np.uint8], at: int, shape: NDArray[np.int64], hashing: Hashing, texts: Table
 ) -> tuple[int, int]:
@@ -250,7 +250,7 @@ def _read_value(
     return end, value
 
 
-@compiled_in_place
+@compiled_leaf
 def _read_properties(
     data: NDArray[np.uint8], at: int, event: int, line: int, shapes: Shapes, hashing: Hashing, texts: Table,
     scratch: Scratch,
@@ -298,7 +298,7 @@ def _read_properties(
         at = skip_blanks(data, at + 1)
 
 
-@compiled_in_place
+@compiled_leaf
 def _field_of(data: NDArray[np.uint8], start: int, end: int) -> int:
     """Which field of the envelope a name is: its bit, 0 for one that means nothing, FAILED for `identifier`."""
     length = end - start
@@ -321,7 +321,7 @@ def _field_of(data: NDArray[np.uint8], start: int, end: int) -> int:
     return _HAS_ANONYMOUS if length == 11 and word == _ANONYMOUS_A and last == _ANONYMOUS_B else 0
 
 
-@compiled_in_place
+@compiled_leaf
 def _scan_name_of_customer(data: NDArray[np.uint8], at: int) -> int:
     """The closing quote of an identifier or message id at `at` (its opening quote), if it is plain."""
     if data[at] != QUOTE:
@@ -330,7 +330,7 @@ def _scan_name_of_customer(data: NDArray[np.uint8], at: int) -> int:
     return end if end > at + 1 and end - at - 1 <= KEY_BYTES_MAX else FAILED
 
 
-@compiled_in_place
+@compiled_leaf
 def _read_time(data: NDArray[np.uint8], at: int, row: NDArray[np.int64]) -> int:
     if data[at] != QUOTE:
         end, row[L_AT] = scan_scaled(data, at, NOUGHT)
@@ -339,7 +339,7 @@ def _read_time(data: NDArray[np.uint8], at: int, row: NDArray[np.int64]) -> int:
     return end + 1 if end != FAILED and data[end] == QUOTE else FAILED
 
 
-@compiled_in_place
+@compiled_leaf
 def _begin(shapes: Shapes, event: int, line: int, scratch: Scratch) -> None:
     """The event is known: its slots stand empty."""
     row = scratch.lines[line]
@@ -349,14 +349,14 @@ def _begin(shapes: Shapes, event: int, line: int, scratch: Scratch) -> None:
         scratch.values[i] = NULL
 
 
-@compiled_in_place
+@compiled_leaf
 def _read_identifiers(data: NDArray[np.uint8], at: int, end: int, field: int, row: NDArray[np.int64]) -> None:
     start = L_USER if field == _HAS_USER else L_ANONYMOUS
     row[start] = at + 1
     row[start + 1] = end
 
 
-@compiled_in_place
+@compiled_leaf
 def read_track(
     data: NDArray[np.uint8], at: int, line: int, shapes: Shapes, hashing: Hashing, texts: Table, scratch: Scratch
 ) -> int:
@@ -429,7 +429,7 @@ def read_track(
     return at + 1 if _finish(data, line, message, message_end, hashing, scratch) else FAILED
 
 
-@compiled_in_place
+@compiled_leaf
 def _finish(
     data: NDArray[np.uint8], line: int, message: int, message_end: int, hashing: Hashing, scratch: Scratch
 ) -> bool:

@@ -121,9 +121,9 @@ class _Checker(Operands):
             return compare(self, _COMPARISONS[kind], self.value(node.this), self.value(node.expression), node)
         if kind in _ARITHMETIC:
             return self.arithmetic(_ARITHMETIC[kind], self.value(node.this), self.value(node.expression), node)
-        special: Callable[[Any], Tree | Literal] | None = self._special.get(kind)
+        special: Callable[[_Checker, Any], Tree | Literal] | None = self._special.get(kind)
         if special is not None:
-            return special(self, node)  # type: ignore[call-arg]
+            return special(self, node)
         if isinstance(node, exp.Func) and kind not in _REFUSED:
             return self._function(node)
         message, hint = _REFUSED.get(kind, (f"{kind.__name__} is not allowed in a rule", ""))

@@ -49,6 +49,7 @@ class RuleErrors(RuleError):  # noqa: N818 - it is several errors
 
     @property
     def problems(self) -> tuple[RuleError, ...]:
+        """The single problems, in the order of the text."""
         return self._found
 
     def __str__(self) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import opportune.rules.opcodes as op
 from opportune.facts import MS_PER_DAY, MS_PER_HOUR, Kind
-from opportune.rules import opcodes as op
 from opportune.rules.tree import (
     ZONE,
     And,

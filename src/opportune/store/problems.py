@@ -26,6 +26,7 @@ class ProblemCode(StrEnum):
     UNKNOWN_NAME = "unknown_name"
     CONTRADICTION = "contradiction"
     OUT_OF_RANGE = "out_of_range"
+    NOT_COMPILABLE = "not_compilable"
 
 
 class DefinitionProblem(msgspec.Struct, frozen=True):

@@ -5,9 +5,9 @@ import numpy as np
 import opportune.operations.telecom_world.names as names
 from opportune.facts import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
 from opportune.operations.telecom_world.chance import Chance, pick
-from opportune.operations.telecom_world.customers import LEVELS, Customers
+from opportune.operations.telecom_world.customers import LEVELS, Customers, Ints, day_of
 from opportune.operations.telecom_world.happenings import Agenda, ByKind, happen
-from opportune.operations.telecom_world.lines import K
+from opportune.operations.telecom_world.lines import ADD_ONS_SET, CONTRACT_SET, DEVICE_SET, PLAN_SET, K
 
 _AFTER = 500
 GONE, SILENT, NORMAL = 0.0, 0.03, 1.0
@@ -22,7 +22,7 @@ class Consequences:
     def follow(self, of: ByKind, hour: int, next_hour_ms: int) -> None:
         """Follow up the events of an hour; everything scheduled lies at or after `next_hour_ms`."""
         self._money(of, hour, next_hour_ms)
-        self._subscriptions(of)
+        self._subscriptions(of, next_hour_ms)
         self._shopping(of, hour, next_hour_ms)
         self._service(of, hour, next_hour_ms)
         self._comings_and_goings(of, hour, next_hour_ms)
@@ -37,8 +37,8 @@ class Consequences:
         amount = np.array([2_000, 3_000, 4_000])[pick(bits[rows], 3, 48)]
         self._agenda.add(happen(K["recharge"], low.customer[rows], at, amount, pick(bits[rows], 5, 32)))
 
-    def _subscriptions(self, of: ByKind) -> None:
-        people = self._people
+    def _subscriptions(self, of: ByKind, next_hour_ms: int) -> None:
+        people, today = self._people, day_of(next_hour_ms - 1)
         packs = of[K["pack_purchased"]]
         np.add.at(people.bundle_mb, packs.customer, np.array(names.PRODUCT_MB, np.int64)[packs.a])
         who = np.unique(packs.customer)
@@ -49,10 +49,22 @@ class Consequences:
         plans = of[K["plan_changed"]]
         people.plan[plans.customer] = plans.a
         contracts = of[K["contract_signed"]]
-        people.contract_end[contracts.customer] += contracts.a * 30
+        since = np.maximum(people.contract_end[contracts.customer], today)
+        people.contract_end[contracts.customer] = since + contracts.a * 30
         people.leaving[contracts.customer] *= 0.3
         for kind in ("device_first_5g", "device_bought"):
-            people.model[of[K[kind]].customer] = of[K[kind]].a
+            got = of[K[kind]]
+            people.model[got.customer], people.device_since[got.customer] = got.a, today
+            self._tell(DEVICE_SET, got.customer, people.model, next_hour_ms, today)
+        self._tell(PLAN_SET, plans.customer, people.plan, next_hour_ms)
+        self._tell(CONTRACT_SET, contracts.customer, people.contract_end, next_hour_ms)
+        self._tell(ADD_ONS_SET, np.concatenate([taken.customer, left.customer]), people.add_ons, next_hour_ms)
+
+    def _tell(self, kind: int, who: Ints, column: Ints, next_hour_ms: int, also: int = 0) -> None:
+        """The operator's systems send a changed trait a few minutes into the next hour."""
+        changed = np.unique(who)
+        at = next_hour_ms + 2 * MS_PER_MINUTE + changed % 180_000
+        self._agenda.add(happen(kind, changed, at, column[changed], also))
 
     def _shopping(self, of: ByKind, hour: int, next_hour_ms: int) -> None:
         people, chance = self._people, self._chance

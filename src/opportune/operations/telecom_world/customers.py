@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import opportune.operations.telecom_world.names as names
 from opportune.facts import MS_PER_DAY, MS_PER_HOUR, transitions
 from opportune.operations.telecom_world.chance import Bits, Chance, Units, pick
-from opportune.operations.telecom_world.lines import moment_text
+from opportune.operations.telecom_world.lines import date_texts, moment_text, set_texts
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -173,18 +173,6 @@ LEVELS = np.array([50, 80, 90, 100, 120, 150], np.int64)
 """Percent of the bundle at whose crossing the use is reported."""
 
 
-def _dates(days: Ints) -> list[str]:
-    return [f'"{text}"' for text in np.datetime_as_string(days.astype("datetime64[D]")).tolist()]
-
-
-def _sets(masks: Ints, members: tuple[str, ...]) -> list[str]:
-    known = {}
-    for mask in np.unique(masks).tolist():
-        inside = ",".join(f'"{name}"' for bit, name in enumerate(members) if mask >> bit & 1)
-        known[mask] = f"[{inside}]"
-    return [known[mask] for mask in masks.tolist()]
-
-
 def _words(of: tuple[str, ...], index: Ints) -> list[str]:
     return np.array([f'"{word}"' for word in of], object)[index].tolist()
 
@@ -236,20 +224,20 @@ def traits(chance: Chance, people: Customers, who: Ints) -> dict[str, list[str] 
         "plan_bundle_mb": people.bundle_mb[who].tolist(),
         "has_unlimited": _truths(plan == names.UNLIMITED),
         "prepaid": _truths(people.prepaid[who]),
-        "contract_end": ["null" if none else text for none, text in zip(ended.tolist(), _dates(contract), strict=True)],
-        "activated_on": _dates(people.activated[who]),
+        "contract_end": ["null" if none else text for none, text in zip(ended.tolist(), date_texts(contract), strict=True)],
+        "activated_on": date_texts(people.activated[who]),
         "family_plan": _truths(pick(chance.bits(_PERSON, who, 12), 100) < 31),
         "broadband": _truths(pick(chance.bits(_PERSON, who, 13), 100) < 44),
-        "add_ons": _sets(people.add_ons[who], names.SERVICES),
+        "add_ons": set_texts(people.add_ons[who], names.SERVICES),
         "arpu": _money(people.arpu[who]),
         "credit_class": _words(names.CREDIT_CLASSES, credit),
         "points_balance": (people.arpu[who] * (1 + pick(chance.bits(_PERSON, who, 14), 9)) // 20).tolist(),
         "discount_share": _money((people.price_sensitivity[who] * 80).astype(np.int64)),
-        "interests": _sets(people.interests[who], names.INTERESTS),
+        "interests": set_texts(people.interests[who], names.INTERESTS),
         "device_model": _words(names.MODELS, people.model[who]),
         "device_price": _money(np.array(names.MODEL_PRICES, np.int64)[people.model[who]]),
         "device_5g": _truths(people.has_5g()[who]),
-        "device_since": _dates(people.device_since[who]),
+        "device_since": date_texts(people.device_since[who]),
         "preferred_channel": _words(names.PREFERRED, people.preferred[who]),
         "preferred_hour": np.array([8, 12, 15, 19, 21])[people.daypart[who]].tolist(),
         "circle_size": people.circle[who].tolist(),

@@ -80,9 +80,11 @@ EVENTS = (
     KindOfEvent("shop_entered", (("shop", names.SHOPS),)),
 )
 K = {event.name: number for number, event in enumerate(EVENTS)}
-RESPONSE, CONSENT_WITHDRAWN, DO_NOT_DISTURB = range(len(EVENTS), len(EVENTS) + 3)
-KINDS = len(EVENTS) + 3
-"""Kinds are numbered: first the events, then the other lines a customer can cause."""
+RESPONSE, CONSENT_WITHDRAWN, DO_NOT_DISTURB, PLAN_SET, ADD_ONS_SET, CONTRACT_SET, DEVICE_SET = range(
+    len(EVENTS), len(EVENTS) + 7
+)
+KINDS = len(EVENTS) + 7
+"""Kinds are numbered: first the events, then the other lines a customer can cause; the last four are traits that changed."""
 
 _MINUTES = np.array([f"{minute:02d}:" for minute in range(60)], object)
 _SECONDS = np.array([f"{ms // 1000:02d}.{ms % 1000:03d}" for ms in range(60_000)], object)
@@ -118,6 +120,8 @@ def _template(kind: int, what: Happenings, campaigns: tuple[str, ...]) -> tuple[
         return '"purpose":"marketing","given":false', []
     if kind == DO_NOT_DISTURB:
         return '"on":true', []
+    if kind >= PLAN_SET:
+        return _changed_traits(kind, what)
     written = [
         (name, _written(form, figures))
         for (name, form), figures in zip(EVENTS[kind].properties, (what.a, what.b, what.c, what.d), strict=False)
@@ -126,7 +130,47 @@ def _template(kind: int, what: Happenings, campaigns: tuple[str, ...]) -> tuple[
     return '"properties":{' + texts + "}", [column for _, (_, columns) in written for column in columns]
 
 
+def _changed_traits(kind: int, what: Happenings) -> tuple[str, list[Column]]:
+    """Traits that the operator's systems send again because they changed; a is a plan, a set of services, a day or a model."""
+    if kind == PLAN_SET:
+        plans = [names.PLANS[plan] for plan in what.a.tolist()]
+        columns: list[Column] = [
+            [plan.name for plan in plans],
+            [f"{plan.fee // 100}.{plan.fee % 100:02d}" for plan in plans],
+            [plan.bundle_mb for plan in plans],
+            ["true" if plan.unlimited else "false" for plan in plans],
+        ]
+        return '"traits":{"plan":"%s","plan_fee":%s,"plan_bundle_mb":%d,"has_unlimited":%s}', columns
+    if kind == ADD_ONS_SET:
+        return '"traits":{"add_ons":%s}', [set_texts(what.a, names.SERVICES)]
+    if kind == CONTRACT_SET:
+        return '"traits":{"contract_end":%s}', [date_texts(what.a)]
+    models = what.a.tolist()
+    prices = [names.MODEL_PRICES[model] for model in models]
+    columns = [
+        [names.MODELS[model] for model in models],
+        [f"{price // 100}.{price % 100:02d}" for price in prices],
+        date_texts(what.b),
+    ]
+    return '"traits":{"device_model":"%s","device_price":%s,"device_since":%s,"device_5g":true}', columns
+
+
+def date_texts(days: NDArray[np.int64]) -> list[str]:
+    """Day numbers as JSON texts."""
+    return [f'"{text}"' for text in np.datetime_as_string(days.astype("datetime64[D]")).tolist()]
+
+
+def set_texts(masks: NDArray[np.int64], members: tuple[str, ...]) -> list[str]:
+    """Bit masks over `members` as JSON lists."""
+    known = {}
+    for mask in np.unique(masks).tolist():
+        inside = ",".join(f'"{name}"' for bit, name in enumerate(members) if mask >> bit & 1)
+        known[mask] = f"[{inside}]"
+    return [known[mask] for mask in masks.tolist()]
+
+
 _HEADS = {
+    **dict.fromkeys((PLAN_SET, ADD_ONS_SET, CONTRACT_SET, DEVICE_SET), '"type":"identify"'),
     RESPONSE: '"type":"response"',
     CONSENT_WITHDRAWN: '"type":"consent"',
     DO_NOT_DISTURB: '"type":"do_not_disturb"',

@@ -78,7 +78,7 @@ class Usage:
         self._everyone = np.arange(people.n, dtype=np.int64)
         self._clock = people.zone * DAYPARTS + people.daypart
         cells = np.arange(len(names.CELLS), dtype=np.int64)
-        self._badness = 0.004 + 0.10 * chance.units(_HOW, cells, 1) ** 4
+        self._badness = 0.004 + 0.30 * chance.units(_HOW, cells, 1) ** 6
 
     def hour(self, hour: int, hour_ms: int) -> list[Happenings]:
         """The everyday events of one hour; a customer has at most one, and what follows from it."""

@@ -1,0 +1,51 @@
+"""The accounting identity of intake, per source: received = applied + duplicates + quarantined. Journaled with every group."""
+
+import msgspec
+
+from opportune.intake import Intake
+
+
+class SourceAccount(msgspec.Struct):
+    """What became of one source's messages so far; `position` is how many an import has handed in, to go on from."""
+
+    received: int = 0
+    applied: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    clashes: int = 0
+    rounded: int = 0
+    conflicts: int = 0
+    position: int = 0
+    finished: bool = False
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every message received is accounted for."""
+        return self.received == self.applied + self.duplicates + self.quarantined
+
+
+class Accounting(msgspec.Struct):
+    """The accounts of all sources, by name."""
+
+    sources: dict[str, SourceAccount] = {}
+
+    def add(self, source: str, intake: Intake) -> SourceAccount:
+        """Count one decoded piece of a source's messages."""
+        account = self.sources.setdefault(source, SourceAccount())
+        account.received += intake.received
+        account.applied += intake.applied
+        account.duplicates += intake.duplicates
+        account.quarantined += len(intake.quarantined)
+        account.clashes += intake.clashes
+        account.rounded += intake.rounded
+        account.conflicts += intake.conflicts
+        return account
+
+    def encode(self) -> bytes:
+        """As JSON, for the journal."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def decode(cls, body: bytes) -> "Accounting":
+        """What `encode` wrote."""
+        return msgspec.json.decode(body, type=cls)

@@ -1,0 +1,240 @@
+"""A deployment: one data folder, opened. Start and recovery are one path: the latest snapshot, then the journal's rest.
+
+<folder>/key         16 secret bytes for keyed hashes (and the seed of a demonstration), mode 0600
+<folder>/journal/    the truth: facts and what the engine made of them
+<folder>/snapshots/  shortcuts to a start
+<folder>/store.db    definitions; <folder>/people.db  people and the quarantine
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from opportune.engine import CUSTOMERS_MAX, Engine, Playbook, decode_body
+from opportune.facts import NOBODY, Arrays, BatchBuilder, Catalogue, FactBatch, FactKind, Outputs, TextDictionary
+from opportune.intake import KEY_BYTES, Clock, ColumnDecoder, Decoder, IdentityIndex, RepeatFilter
+from opportune.journal import Commit, Group, Journal, JournalReader, OnFault, SnapshotStore
+from opportune.operations.accounting import Accounting
+from opportune.store import DefinitionStore, People
+
+OnProgress = Callable[[str, int, int], None]
+"""(what is being done, done, in all), for a progress bar."""
+
+KEY_FILE = "key"
+
+
+class DeploymentError(Exception):
+    """The folder cannot be used as asked; says why and what to do."""
+
+
+class KeyFile(msgspec.Struct, frozen=True):
+    """The secrets of a data folder. `seed` is set only for demonstrations: customers' random keys then repeat."""
+
+    key: str
+    seed: str | None = None
+
+
+def create_deployment(folder: Path, *, seed: str | None = None) -> None:
+    """Make a data folder. With `seed` the key follows from it, so that the same events give the same decisions again.
+
+    Raises DeploymentError where the folder is in use already.
+    """
+    path = folder / KEY_FILE
+    if path.exists():
+        raise DeploymentError(f"{folder} is a data folder already; choose another, or remove it")
+    folder.mkdir(parents=True, exist_ok=True)
+    key = os.urandom(KEY_BYTES) if seed is None else seed.encode().ljust(KEY_BYTES, b"\0")[:KEY_BYTES]
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(KeyFile(key.hex(), seed)))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_group(group: Group) -> tuple[FactBatch, Outputs]:
+    """The facts of a journal group and what the engine made of them."""
+    return FactBatch.from_arrays(group.arrays), Outputs.from_arrays(group.arrays)
+
+
+def journal_of(folder: Path) -> JournalReader:
+    """A reader of a data folder's journal, beside a writer if there is one. Raises DeploymentError where there is none."""
+    if not (folder / KEY_FILE).exists():
+        raise DeploymentError(f"{folder} is no data folder; make one with `opportune init {folder}`")
+    (folder / "journal").mkdir(exist_ok=True)
+    return JournalReader.open(folder / "journal")
+
+
+class Deployment:
+    """An open data folder: the one writer of its journal, with the engine brought up to date."""
+
+    def __init__(
+        self, folder: Path, customers_max: int, on_progress: OnProgress | None, on_fault: OnFault | None
+    ) -> None:
+        """Use `open_deployment`."""
+        self.folder = folder
+        keys = msgspec.json.decode((folder / KEY_FILE).read_bytes(), type=KeyFile)
+        self.key = bytes.fromhex(keys.key)
+        self.seed = keys.seed.encode() if keys.seed is not None else None
+        self.journal = Journal.open(folder / "journal", on_fault=on_fault)
+        self.snapshots = SnapshotStore(folder / "snapshots", bytes_per_second_max=None, on_fault=on_fault)
+        self.store = DefinitionStore(folder)
+        self.people = People(folder)
+        self.accounting = Accounting()
+        self.dictionary = TextDictionary()
+        self.identity = IdentityIndex(customers_max)
+        self.repeats = RepeatFilter()
+        self.engine = Engine(self.dictionary, customers_max=customers_max, history=self.history)
+        self._customers_max = customers_max
+        self._last: Commit | None = None
+        self._journaled_texts = 0
+        self.replayed = 0
+        """Facts replayed after the snapshot when it was opened."""
+        self._start(on_progress)
+
+    @property
+    def playbook(self) -> Playbook:
+        """The playbook in force."""
+        return self.engine.playbook
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What messages may say under the playbook in force."""
+        return self.engine.playbook.catalogue
+
+    def decoder(self, source: str, clock: Clock) -> Decoder:
+        """A decoder of one source's messages into facts of this deployment."""
+        return ColumnDecoder(
+            self.catalogue, self.dictionary, self.identity, self.repeats,
+            key=self.key, source=source, clock=clock, seed=self.seed,
+        )  # fmt: skip
+
+    def history(self, before_seq: int) -> Iterator[tuple[FactBatch, Outputs]]:
+        """All facts before a number, with their outputs, oldest first."""
+        for group in JournalReader.open(self.folder / "journal").read(0):
+            if group.first_seq >= before_seq:
+                return
+            yield read_group(group)
+
+    def commit(self, batch: FactBatch, received_ms: int) -> tuple[Outputs, Commit]:
+        """Fold a batch, and append it to the journal with its outputs in one group. Acknowledge only when the commit is done."""
+        if not len(batch):  # what was refused or repeated is news too
+            return self.commit_progress()
+        first_seq = self.engine.next_seq
+        batch.texts = self.dictionary.since(self._journaled_texts)
+        outputs = self.engine.process(batch)
+        self._journaled_texts = len(self.dictionary)
+        arrays = batch.to_arrays() | outputs.to_arrays()
+        arrays["accounting"] = np.frombuffer(self.accounting.encode(), np.uint8)
+        self._last = self.journal.append(Group(first_seq, len(batch), received_ms, arrays))
+        return outputs, self._last
+
+    def commit_progress(self) -> tuple[Outputs, Commit]:
+        """Journal the accounting alone, with a fact of its own."""
+        builder = BatchBuilder()
+        now_ms = self.engine.now_ms
+        builder.add(FactKind.PROGRESS, 0, NOBODY, now_ms, now_ms)
+        return self.commit(builder.build(), now_ms)
+
+    def flush(self) -> None:
+        """Return once everything committed so far is on disk. Raises JournalFailed where the disk refused it."""
+        if self._last is not None:
+            self._last.wait()
+
+    def snapshot(self) -> None:
+        """Write a snapshot of the state as it is, once all of it is durable in the journal."""
+        arrays: Arrays = {}
+        for room, found in (
+            ("engine", self.engine.to_arrays()),
+            ("identity", self.identity.to_arrays()),
+            ("repeats", self.repeats.to_arrays()),
+        ):
+            arrays |= {f"{room}/{name}": array for name, array in found.items()}
+        texts = msgspec.msgpack.encode(self.dictionary.since(0))
+        arrays["texts"] = np.frombuffer(texts, np.uint8)
+        arrays["playbook"] = np.frombuffer(self.playbook.body().encode(), np.uint8)
+        self.snapshots.write(self.engine.next_seq, arrays, self.accounting.encode())
+
+    def close(self, *, snapshot: bool = True) -> None:
+        """Commit what is queued, write a snapshot if facts came since the last, and let go of the folder."""
+        try:
+            self.flush()
+            if snapshot and self.engine.next_seq > max(self.snapshots.seqs, default=0):
+                self.snapshot()
+        finally:
+            self.journal.close()
+            self.store.close()
+            self.people.close()
+
+    def __enter__(self) -> "Deployment":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(snapshot=kind is None)
+
+    def _start(self, on_progress: OnProgress | None) -> None:
+        self.snapshots.drop_after(self.journal.next_seq)
+        snapshot = self.snapshots.latest(self.journal.next_seq)
+        start = 0
+        if snapshot is not None:
+            self._restore(snapshot.arrays, snapshot.meta)
+            start = snapshot.seq
+        total = self.journal.next_seq - start
+        for group in self.journal.read(start):
+            self._replay(group, start)
+            if on_progress is not None:
+                on_progress("replaying the journal", group.end_seq - start, total)
+        self.replayed = total
+        self._journaled_texts = len(self.dictionary)
+        self.people.forget_from(self.engine.customers)
+
+    def _restore(self, arrays: Arrays, meta: bytes) -> None:
+        self.accounting = Accounting.decode(meta)
+        self.dictionary = TextDictionary(msgspec.msgpack.decode(arrays["texts"].tobytes(), type=list[str]))
+
+        def room(name: str) -> Arrays:
+            return {key.removeprefix(f"{name}/"): array for key, array in arrays.items() if key.startswith(f"{name}/")}
+
+        self.identity = IdentityIndex.from_arrays(room("identity"), self._customers_max)
+        self.repeats = RepeatFilter.from_arrays(room("repeats"))
+        self.engine = Engine(self.dictionary, customers_max=self._customers_max, history=self.history)
+        self.engine.load_arrays(arrays["playbook"].tobytes(), room("engine"))
+
+    def _replay(self, group: Group, start: int) -> None:
+        batch, _ = read_group(group)
+        if group.first_seq < start:
+            raise DeploymentError(
+                f"the snapshot at {start:,} lies inside a group; remove {self.folder / 'snapshots'} and start again"
+            )
+        self.identity.learn(batch)
+        self.repeats.learn(batch)
+        self.engine.process(batch)
+        if "accounting" in group.arrays:
+            self.accounting = Accounting.decode(group.arrays["accounting"].tobytes())
+
+
+def open_deployment(
+    folder: Path,
+    *,
+    customers_max: int = CUSTOMERS_MAX,
+    on_progress: OnProgress | None = None,
+    on_fault: OnFault | None = None,
+) -> Deployment:
+    """Open a data folder for writing. Raises DeploymentError where it is none, JournalLocked where another has it open."""
+    if not (folder / KEY_FILE).exists():
+        raise DeploymentError(f"{folder} is no data folder; make one with `opportune init {folder}`")
+    return Deployment(folder, customers_max, on_progress, on_fault)
+
+
+def playbook_bodies(folder: Path) -> list[tuple[int, Any]]:
+    """(seq, PlaybookBody) of every playbook that was ever in force, in order."""
+    found = []
+    for group in journal_of(folder).read(0):
+        kinds = group.arrays["kind"]
+        for at in np.flatnonzero(kinds == FactKind.PLAYBOOK).tolist():
+            batch, _ = read_group(group)
+            found.append((group.first_seq + at, decode_body(batch.bodies[int(batch.code[at])])))
+    return found
