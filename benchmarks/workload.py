@@ -5,22 +5,24 @@ is compiled by the public API. Sketches (Term, Sketch) say the campaigns in a fo
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.measure import Report, options
 from opportune.campaigns import CampaignDefinition, OfferDefinition, TouchpointDefinition
 from opportune.engine import DefinitionSet, Engine, Playbook
 from opportune.facts import (
+    NO_CAMPAIGN,
     NOBODY,
     NULL,
     DeploymentDefinition,
     EventDefinition,
     FactBatch,
     FactKind,
+    Outputs,
     TextDictionary,
     decode_scalar,
 )
@@ -43,7 +45,7 @@ METHODS = tuple(f"method_{i}" for i in range(8))
 ZONES = ("Asia/Shanghai", "Europe/Berlin", "America/New_York")
 HISTORY = "earlier"
 """The campaign of contacts made before the benchmark: no trigger and no goal."""
-EARLIER_CONTACTS_HOT, EARLIER_CONTACTS = 9.0, 1.2
+EARLIER_CONTACTS_HOT, EARLIER_CONTACTS = 14.0, 2.0
 """Contacts of the last 30 days per hot and per other customer, on average: what a deployment at work has in its caps."""
 
 Ints = NDArray[np.int64]
@@ -100,10 +102,9 @@ class Sketch(NamedTuple):
 
 def _tags() -> tuple[Tag, ...]:
     tags = [Tag(f"flag_{i}", "bool", 0, 1) for i in range(6)]
-    tags += [Tag(f"level_{i}", "int", 0, 100) for i in range(13)]
+    tags += [Tag(f"level_{i}", "int", 0, 100) for i in range(15)]
     tags += [Tag(f"usage_{i}", "int", 0, 10_000) for i in range(8)]
     tags += [Tag(f"spend_{i}", "money", 0, 2_000_000) for i in range(4)]
-    tags += [Tag(f"since_{i}", "date", 15_000, 20_000) for i in range(2)]
     tags += [Tag(f"plan_{i}", "text", 1, WORDS, tuple(f"plan_{i}_{w}" for w in range(WORDS))) for i in range(5)]
     return (*tags, Tag("score", "int", 0, 1_000_000), Tag("zone", "text", 1, len(ZONES), ZONES))
 
@@ -141,21 +142,20 @@ def counter_name(event: int) -> str:
 
 
 def _tag_term(rng: np.random.Generator, tag: Tag) -> Term:
-    """A term that about half of the customers fit."""
+    """A term that a little less than half of the customers fit."""
     if tag.kind == "bool":
         return Term(tag.name, "true" if rng.random() < 0.5 else "false")
     if tag.kind == "text":
         chosen = rng.choice(len(tag.words), size=max(1, len(tag.words) // 2), replace=False)
         return Term(tag.name, "in", words=tuple(tag.words[i] for i in sorted(chosen)))
-    if tag.kind == "date":  # dates are compared through days_since in rules; presence keeps the column hot
-        return Term(tag.name, "known")
     span = tag.high - tag.low
     scale = 2 if tag.kind == "money" else 0
     op = ("between", ">=", "<", "not >")[int(rng.integers(4))]
     if op == "between":
         low = tag.low + int(span * rng.uniform(0, 0.6))
         return Term(tag.name, op, low, low + int(span * 0.4), (), scale)
-    cut = tag.low + int(span * rng.uniform(0.35, 0.65))
+    share = rng.uniform(0.2, 0.5)
+    cut = tag.low + int(span * (1 - share if op == ">=" else share))
     return Term(tag.name, op, cut, cut, (), scale)
 
 
@@ -174,7 +174,7 @@ def sketches(campaigns: int, seed: int = 1) -> list[Sketch]:
     rng = np.random.default_rng([seed, campaigns])
     made: list[Sketch] = []
     events = rng.permutation(max(campaigns, EVENT_TYPES)) % EVENT_TYPES
-    pool = [tag for tag in TAGS if tag.name not in ("zone", "score") and tag.kind != "date"]
+    pool = [tag for tag in TAGS if tag.name not in ("zone", "score")]
     for i in range(campaigns):
         terms = int(rng.integers(2, 6))
         # The first tag goes round, so that every tag is hot under a hundred campaigns too.
@@ -273,7 +273,6 @@ def definitions(campaigns: int, seed: int = 1) -> DefinitionSet:
         here = {"at": "app_home"} if i % 10 == 0 else {}
         events[name] = _define(EventDefinition, event=name, properties=properties, **here)
     tags = {tag.name: _tag_definition(tag) for tag in TAGS}
-    # Dates cannot be compared with a literal's number; a rule tag makes them hot, as tenure does in life.
     for i, event in enumerate(COUNTED):
         measure: dict[str, object] = {"of": EVENT_NAMES[event], "measure": "count", "over": "7d"}
         if i % 2:
@@ -293,5 +292,246 @@ def definitions(campaigns: int, seed: int = 1) -> DefinitionSet:
     made = {s.name: _campaign(s, i, rng) for i, s in enumerate(sketches(campaigns, seed))}
     made[HISTORY] = _define(CampaignDefinition, campaign=HISTORY)
     return DefinitionSet(
-        DeploymentDefinition("benchmark", zone="Asia/Shanghai"), policy_definition(), events, tags, touchpoints, offers, made
+        DeploymentDefinition("benchmark", zone="Asia/Shanghai"),
+        policy_definition(),
+        events,
+        tags,
+        touchpoints,
+        offers,
+        made,
     )
+
+
+# -- customers ---------------------------------------------------------------------------------
+
+
+class World:
+    """A playbook of the workload, and what is needed to state facts under it."""
+
+    def __init__(self, customers: int, campaigns: int, found: DefinitionSet | None = None) -> None:
+        self.customers = customers
+        self.dictionary = TextDictionary([*METHODS, *(word for tag in TAGS for word in tag.words)])
+        self.playbook = Playbook(found or definitions(campaigns), dictionary=self.dictionary)
+        catalogue = self.playbook.catalogue
+        self.event_numbers = np.array([catalogue.events[name].number for name in EVENT_NAMES], np.uint16)
+        self.tag_numbers = np.array([catalogue.tags[tag.name].number for tag in TAGS], np.int64)
+        self.method_codes = np.array([self.dictionary.code(word) for word in METHODS], np.int64)
+        self.word_codes = [np.array([self.dictionary.code(w) for w in tag.words], np.int64) for tag in TAGS]
+
+    def opening(self) -> FactBatch:
+        """The first fact: the playbook is in force. Brings the dictionary's texts."""
+        none = np.zeros(1, np.uint64)
+        return FactBatch(
+            np.full(1, FactKind.PLAYBOOK, np.uint8), np.zeros(1, np.uint16), np.full(1, NOBODY, np.uint32),
+            np.full(1, START_MS), np.full(1, START_MS), np.zeros(2, np.uint32), np.zeros(0, np.int64),
+            np.zeros((1, 2), np.uint64), none, self.dictionary.since(0), [self.playbook.body().encode()],
+        )  # fmt: skip
+
+    def engine(self, customers_max: int | None = None) -> Engine:
+        """An engine with the playbook in force and all customers in it."""
+        engine = Engine(self.dictionary, customers_max=customers_max or self.customers)
+        engine.prepare(self.playbook)
+        engine.process(self.opening())
+        for batch in self.population():
+            engine.process(batch)
+        return engine
+
+    def population(self) -> Iterator[FactBatch]:
+        """The customers as facts: creation, all tags, consent, earlier contacts; CHUNK_CUSTOMERS at a time."""
+        for start in range(0, self.customers, CHUNK_CUSTOMERS):
+            yield self._chunk(start, min(CHUNK_CUSTOMERS, self.customers - start))
+
+    def values(self, rng: np.random.Generator, tag: int, size: int) -> Ints:
+        """Random encoded values of a tag, NULL_SHARE of them NULL (the zone always known)."""
+        known = TAGS[tag]
+        drawn = rng.integers(known.low, known.high + 1, size)
+        if known.kind == "text":
+            drawn = self.word_codes[tag][drawn - 1]
+        if known.name != "zone":
+            drawn[rng.random(size) < NULL_SHARE] = NULL
+        return drawn
+
+    def _chunk(self, start: int, size: int) -> FactBatch:
+        rng = np.random.default_rng([3, start])
+        numbers = np.arange(start, start + size)
+        pairs = np.empty((size, len(TAGS), 2), np.int64)
+        pairs[:, :, 0] = self.tag_numbers
+        for i in range(len(TAGS)):
+            pairs[:, i, 1] = self.values(rng, i, size)
+        keys = rng.integers(0, 2**62, size)
+        consenting = numbers[rng.random(size) < CONSENT_SHARE]
+        consents = np.tile(np.array([NULL, 1], np.int64), (len(consenting), 1))
+        contacted, contacts, contact_ms = self._earlier(rng, numbers)
+        purpose = self.playbook.catalogue.purposes["marketing"]
+        history = self.playbook.catalogue.campaigns[HISTORY]
+        parts = [
+            _Part(FactKind.CUSTOMER, 0, numbers, keys[:, None]),
+            _Part(FactKind.TAGS_SET, 0, numbers, pairs.reshape(size, -1)),
+            _Part(FactKind.CONSENT, purpose, consenting, consents),
+            _Part(FactKind.CONTACT, history, contacted, contacts),
+        ]
+        batch = _facts_of(parts)
+        batch.at_ms[len(batch) - len(contacted) :] = contact_ms
+        return batch
+
+    def _earlier(self, rng: np.random.Generator, numbers: Ints) -> tuple[Ints, Ints, Ints]:
+        many = rng.poisson(np.where(numbers % HOT_CUSTOMER_STEP == 0, EARLIER_CONTACTS_HOT, EARLIER_CONTACTS))
+        contacted = np.repeat(numbers, many)
+        known = self.playbook.catalogue.touchpoints
+        at = np.array([known["sms"], known["email"], known["app_push"]])
+        values = np.full((len(contacted), 2), NULL, np.int64)
+        values[:, 0] = at[rng.integers(3, size=len(contacted))]
+        return contacted, values, START_MS - rng.integers(0, 30 * 86_400_000, len(contacted))
+
+    def facts(self, events: "Events") -> FactBatch:
+        """Messages as the facts that intake would make of them, without message ids."""
+        n = len(events.customer)
+        sets = events.tag >= 0
+        first = np.zeros(n + 1, np.uint32)
+        np.cumsum(np.where(sets, 2, 3), out=first[1:])
+        values = np.empty(int(first[-1]), np.int64)
+        at, tagged = first[:-1].astype(np.int64), np.flatnonzero(sets)
+        plain = np.flatnonzero(~sets)
+        values[at[plain]] = events.amount[plain]
+        values[at[plain] + 1] = events.quantity[plain]
+        values[at[plain] + 2] = self.method_codes[events.method[plain]]
+        values[at[tagged]] = self.tag_numbers[events.tag[tagged]]
+        values[at[tagged] + 1] = events.value[tagged]
+        return FactBatch(
+            np.where(sets, FactKind.TAGS_SET, FactKind.EVENT).astype(np.uint8),
+            np.where(sets, 0, self.event_numbers[events.event]).astype(np.uint16),
+            events.customer.astype(np.uint32), events.at_ms, events.at_ms, first, values,
+            np.zeros((n, 2), np.uint64), np.zeros(n, np.uint64),
+        )  # fmt: skip
+
+    def events(self, count: int, seed: int = 4) -> "Events":
+        """That many messages in order of time; twice as many customers send twice as many per second."""
+        rng = np.random.default_rng([seed, self.customers])
+        hot = rng.integers(0, max(1, self.customers // HOT_CUSTOMER_STEP), count) * HOT_CUSTOMER_STEP
+        customer = np.where(rng.random(count) < 0.5, hot, rng.integers(0, self.customers, count))
+        tag = np.where(rng.random(count) < TAG_SHARE, rng.integers(0, len(TAGS) - 1, count), -1)
+        value = np.full(count, NULL, np.int64)
+        for i in range(len(TAGS)):
+            rows = np.flatnonzero(tag == i)
+            value[rows] = self.values(rng, i, len(rows))
+        at_ms = START_MS + np.arange(count) * SPACING_MS * 1_000_000 // self.customers
+        return Events(
+            customer, rng.choice(EVENT_TYPES, count, p=EVENT_SHARES), at_ms, rng.integers(0, 20_000, count),
+            rng.integers(0, 100, count), rng.integers(0, len(METHODS), count), tag, value,
+        )  # fmt: skip
+
+    def line(self, events: "Events", i: int) -> bytes:
+        """Message i as a line of NDJSON, about 150 bytes, without its line feed."""
+        head = f'"userId":"{user_of(int(events.customer[i]))}","timestamp":{events.at_ms[i]},"messageId":"m{i:010}"'
+        if events.tag[i] >= 0:
+            tag = TAGS[int(events.tag[i])]
+            return f'{{"type":"identify",{head},"traits":{{"{tag.name}":{self._json(tag, int(events.value[i]))}}}}}'.encode()
+        amount, method = int(events.amount[i]), METHODS[int(events.method[i])]
+        properties = f'"amount":{amount // 100}.{amount % 100:02},"quantity":{events.quantity[i]},"method":"{method}"'
+        return f'{{"type":"track","event":"{EVENT_NAMES[int(events.event[i])]}",{head},"properties":{{{properties}}}}}'.encode()
+
+    def ndjson(self, events: "Events", size: int) -> list[tuple[bytes, int]]:
+        """The messages in groups of `size`: (bytes, when the group was received)."""
+        groups = []
+        for start in range(0, len(events.customer), size):
+            end = min(start + size, len(events.customer))
+            lines = [self.line(events, i) for i in range(start, end)]
+            groups.append((b"\n".join(lines) + b"\n", int(events.at_ms[end - 1])))
+        return groups
+
+    def _json(self, tag: Tag, value: int) -> str:
+        if value == NULL:
+            return "null"
+        if tag.kind == "bool":
+            return "true" if value else "false"
+        if tag.kind == "money":
+            return f"{value // 100}.{value % 100:02}"
+        return f'"{self.dictionary.text(value)}"' if tag.kind == "text" else str(value)
+
+
+class Events(NamedTuple):
+    """Messages as columns; `tag` (index into TAGS) is -1 where the message is an event, else it sets that tag to `value`."""
+
+    customer: Ints
+    event: Ints
+    at_ms: Ints
+    amount: Ints
+    quantity: Ints
+    method: Ints
+    tag: Ints
+    value: Ints
+
+
+def user_of(customer: int) -> str:
+    """The identifier of a customer."""
+    return f"u{customer:08}"
+
+
+class _Part(NamedTuple):
+    kind: int
+    code: int
+    customers: Ints
+    values: Ints  # [facts, values per fact]
+
+
+def _facts_of(parts: list[_Part]) -> FactBatch:
+    """Facts of START_MS, part after part."""
+    sizes = [len(part.customers) for part in parts]
+    n = sum(sizes)
+    counts = np.concatenate([np.full(size, p.values.shape[1]) for p, size in zip(parts, sizes, strict=True)])
+    first = np.zeros(n + 1, np.uint32)
+    np.cumsum(counts, out=first[1:])
+    return FactBatch(
+        np.repeat([part.kind for part in parts], sizes).astype(np.uint8),
+        np.repeat([part.code for part in parts], sizes).astype(np.uint16),
+        np.concatenate([part.customers for part in parts]).astype(np.uint32),
+        np.full(n, START_MS), np.full(n, START_MS), first, np.concatenate([part.values.reshape(-1) for part in parts]),
+        np.zeros((n, 2), np.uint64), np.zeros(n, np.uint64),
+    )  # fmt: skip
+
+
+def contacts_with_goals(world: World) -> Iterator[FactBatch]:
+    """One more earlier contact for every customer, of a campaign that has a goal: each opens a goal instance."""
+    catalogue = world.playbook.catalogue
+    campaigns = [number for name, number in catalogue.campaigns.items() if name != HISTORY]
+    for start in range(0, world.customers, CHUNK_CUSTOMERS):
+        numbers = np.arange(start, min(start + CHUNK_CUSTOMERS, world.customers))
+        values = np.full((len(numbers), 2), NULL, np.int64)
+        values[:, 0] = catalogue.touchpoints["sms"]
+        batch = _facts_of([_Part(FactKind.CONTACT, 0, numbers, values)])
+        batch.code[:] = np.array(campaigns, np.uint16)[numbers % len(campaigns)]
+        yield batch
+
+
+def batches_of(batch: FactBatch, size: int) -> list[FactBatch]:
+    """The facts cut into batches of `size`, in order; texts stay with the opening."""
+    cut = [batch.take(np.arange(i, min(i + size, len(batch)))) for i in range(0, len(batch), size)]
+    for part in cut:
+        part.texts = []
+    return cut
+
+
+def main() -> None:
+    """Show what the workload is like: definitions, bytes, decisions, and how often the kernel has to match."""
+    asked = options(__doc__).parse_args()
+    customers, count = (20_000, 40_000) if asked.quick else (1_000_000, 2_000_000)
+    world = World(customers, 1_000)
+    report = Report(f"workload: {customers:,} customers, 1,000 campaigns, {count:,} messages")
+    events = world.events(count)
+    lines = [world.line(events, i) for i in range(0, count, max(1, count // 10_000))]
+    engine = world.engine()
+    outputs = Outputs.concatenate([engine.process(part) for part in batches_of(world.facts(events), 4_000)])
+    tracks = int((events.tag < 0).sum())
+    blocked = int(outputs.withheld["count"][outputs.withheld["campaign"] == NO_CAMPAIGN].sum())
+    report.figure("message_bytes", float(np.mean([len(line) + 1 for line in lines])), "bytes")
+    report.figure("record_bytes", world.playbook.layout.record_bytes, "bytes per customer")
+    report.figure("ledger_bytes", 8 * world.playbook.ledger.words, "bytes per customer")
+    report.figure("tag_share", 1 - tracks / count, "of messages")
+    report.figure("counter_share", float(np.isin(events.event[events.tag < 0], COUNTED).sum()) / count, "of messages")
+    report.figure("decision_share", len(outputs.decisions) / count, "of messages", goal="0.07 to 0.09")
+    report.figure("contactable_share", (tracks - blocked) / count, "of messages")
+    report.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -38,11 +38,11 @@ def same(one: Intake, other: Intake) -> None:
     assert one.received == one.applied + one.duplicates + len(one.quarantined)
 
 
-def both(clock: Clock = "live", **limits: int) -> tuple[Decoder, Decoder]:
+def both(clock: Clock = "live", **limits: Any) -> tuple[Decoder, Decoder]:
     return decoder(clock, **limits), decoder(clock, kind=ColumnDecoder, **limits)
 
 
-def agree(parts: list[bytes], clock: Clock = "live", **limits: int) -> None:
+def agree(parts: list[bytes], clock: Clock = "live", **limits: Any) -> None:
     """Both decoders make the same of the parts, and end up knowing the same."""
     slow, fast = both(clock, **limits)
     for i, part in enumerate(parts):

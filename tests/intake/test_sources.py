@@ -22,7 +22,7 @@ from opportune.facts import (
     value_type,
 )
 from opportune.intake import (
-    Decoder,
+    ColumnDecoder,
     IdentityIndex,
     QuarantineReason,
     ReadLimits,
@@ -32,7 +32,7 @@ from opportune.intake import (
 )
 from tests.intake.world import KEY, decoder
 
-DATA = Path(os.environ.get("OPPORTUNE_DATA", "/work/shared/data"))
+DATA = Path(os.environ.get("OPPORTUNE_DATA", "data"))
 
 
 def source(text: str) -> SourceDefinition:
@@ -260,7 +260,7 @@ def test_the_offers_data_set_comes_in_whole() -> None:
         touchpoints={"app": 0},
         identifiers={"user": 0, "anonymous": 1},
     )
-    door = Decoder(
+    door = ColumnDecoder(
         catalogue,
         TextDictionary(),
         IdentityIndex(),

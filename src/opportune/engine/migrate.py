@@ -90,7 +90,8 @@ def _copy_ledger(
         if size > known and aside is not None:
             target[:, word : word + size] = aside.arrays["ledger"][: len(target), word : word + size]
         else:
-            target[:, word : word + size] = source[:, there : there + size]
+            kept = min(size, known)
+            target[:, word : word + kept] = source[:, there : there + kept]
 
 
 def _move_limits(before: NDArray[np.int64], was: Playbook, after: NDArray[np.int64], new: Playbook) -> None:

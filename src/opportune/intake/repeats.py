@@ -26,7 +26,6 @@ _GENERATION, _ENTRIES, _SWEPT, _NOW, _QUOTA = range(5)
 _STARTED, _FILLED = 5, 9
 _STATE = 13
 _TAG = np.uint64(0xFF)
-_ONE = np.uint64(1)
 
 
 class Recent(NamedTuple):

@@ -39,9 +39,9 @@ class RowSink:
             return
         old, n, m = self.rows, self.count, self.value_count
         self.rows = _empty(max(n + rows, 2 * len(old.kind)), max(m + values, 2 * len(old.values)))
-        for name, column in zip(Rows._fields, self.rows, strict=True):
+        for name in Rows._fields:
             used = n + 1 if name == "first" else m if name == "values" else n
-            column[:used] = getattr(old, name)[:used]
+            getattr(self.rows, name)[:used] = getattr(old, name)[:used]
 
     def add(
         self,

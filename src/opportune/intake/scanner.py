@@ -261,13 +261,13 @@ def scan_scaled(data: NDArray[np.uint8], at: int, scale: int) -> tuple[int, int]
         return FAILED, 0
     for _ in range(missing):
         value *= 10
-    return at, -value if negative else value
+    return at, int(-value if negative else value)
 
 
 @compiled_leaf
 def _two(data: NDArray[np.uint8], at: int) -> int:
     """The number of two digits, or a very negative one."""
-    tens, ones = np.int64(data[at]) - ZERO, np.int64(data[at + 1]) - ZERO
+    tens, ones = int(np.int64(data[at])) - ZERO, int(np.int64(data[at + 1])) - ZERO
     if tens < 0 or tens > 9 or ones < 0 or ones > 9:
         return -100_000
     return tens * 10 + ones
@@ -327,7 +327,7 @@ def scan_moment(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
         if end == at + 1 or end > at + 10:
             return FAILED, 0
         for i in range(at + 1, at + 4):
-            fraction = fraction * 10 + (np.int64(data[i]) - ZERO if i < end else 0)
+            fraction = fraction * 10 + (int(np.int64(data[i])) - ZERO if i < end else 0)
         at = end
     at, offset = _scan_offset(data, at)
     ms = days * MS_PER_DAY + hour * MS_PER_HOUR + minute * MS_PER_MINUTE + second * MS_PER_SECOND + fraction

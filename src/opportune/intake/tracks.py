@@ -116,7 +116,9 @@ def shapes_of(catalogue: Catalogue) -> Shapes:
         pool.extend(name.encode() + bytes(8))
         return start, len(name.encode())
 
-    events, properties, words = [], [], []
+    events: list[tuple[int, ...]] = []
+    properties: list[tuple[int, ...]] = []
+    words: list[int] = []
     for event in catalogue.events.values():
         if len(event.properties) <= SLOTS_MAX:
             start, length = keep(event.name)
@@ -213,7 +215,7 @@ def _read_quoted(data: NDArray[np.uint8], at: int, kind: int, hashing: Hashing, 
         if end == at or end - at > KEY_BYTES_MAX:
             return FAILED, 0
         low, _ = siphash(hashing.words, data, at, end)
-        return end + 1, np.int64(low & _U(VALUE_MAX))
+        return end + 1, int(np.int64(low & _U(VALUE_MAX)))
     if end - at > TEXT_BYTES_MAX:
         return FAILED, 0
     low, high = siphash(hashing.words, data, at, end)

@@ -23,12 +23,12 @@ from opportune.operations.replay import Replayed, replay
 
 __all__ = [
     "Accounting",
+    "DefinitionsRefusedError",
     "Deployment",
     "DeploymentError",
     "Imported",
     "Ingested",
     "Publication",
-    "DefinitionsRefusedError",
     "Replayed",
     "SourceAccount",
     "compile_playbook",

@@ -3,7 +3,7 @@
 Each call is one transaction that is on the disk when the call returns, so that clear text is safe before an event is acknowledged.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -111,6 +111,13 @@ class People:
         query = sa.select(_identifier.c.kind, _identifier.c.text).where(_identifier.c.customer == customer)
         with self._engine.connect() as connection:
             return sorted((row.kind, row.text) for row in connection.execute(query))
+
+    def all_of(self, kind: str) -> Iterator[tuple[int, str]]:
+        """(customer, text) of all identifiers of one kind."""
+        query = sa.select(_identifier.c.customer, _identifier.c.text).where(_identifier.c.kind == kind)
+        with self._engine.connect() as connection:
+            for row in connection.execution_options(yield_per=10_000).execute(query):
+                yield row.customer, row.text
 
     def personal_of(self, customer: int) -> dict[str, str]:
         """The personal fields of a customer."""
