@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.measure import Report, median, options, percentile, repeated, resident_bytes, timed
-from benchmarks.workload import HISTORY, World, batches_of, contacts_with_goals
+from benchmarks.workload import HISTORY, World, batches_of, contacts_with_goals, definitions
 from opportune.engine import DefinitionSet, Engine, Playbook
 from opportune.facts import Decimal, FactBatch
 
@@ -43,7 +43,7 @@ class Load:
 
     def __init__(self, customers: int, campaigns: int, facts: int) -> None:
         begun = resident_bytes()
-        self.world = World(customers, campaigns)
+        self.world = World(customers, Playbook(definitions(campaigns)))
         self.engine = self.world.engine()
         self.bytes_per_customer = (resident_bytes() - begun) / customers
         self.batch = self.world.facts(self.world.events(facts))
@@ -192,7 +192,7 @@ def starts(report: Report) -> None:
 
 def start() -> None:
     """Import, compile or load the kernel, decide."""
-    world = World(100, 10)
+    world = World(100, Playbook(definitions(10)))
     engine = world.engine()
     for batch in batches_of(world.facts(world.events(1_000)), 1_000):
         engine.process(batch)

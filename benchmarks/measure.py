@@ -102,11 +102,14 @@ class Report:
     def close(self) -> None:
         """Print the table and the JSON lines."""
         columns = ("figure", "value", "unit", "of_limit", "goal")
-        table = [columns, *(tuple(_cell(row.get(name, "")) for name in columns) for row in self.rows)]
-        widths = [max(len(row[i]) for row in table) for i in range(len(columns))]
+        table: list[tuple[str, ...]] = [(*columns, "more")]
+        for row in self.rows:
+            more = ", ".join(f"{name} {_cell(value)}" for name, value in row.items() if name not in columns)
+            table.append((*(_cell(row.get(name, "")) for name in columns), more))
+        widths = [max(len(cells[i]) for cells in table) for i in range(len(columns) + 1)]
         print(f"\n{self.title}")
-        for row in table:
-            print(" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        for cells in table:
+            print(" | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
         print()
         for row in self.rows:
             print(json.dumps({**row, "machine": self.machine}), flush=True)

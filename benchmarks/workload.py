@@ -4,7 +4,9 @@ A telecom-like deployment with its names left out. Everything is made from seeds
 is compiled by the public API. Sketches (Term, Sketch) say the campaigns in a form that other rule engines can be given too.
 """
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,8 +25,8 @@ from opportune.facts import (
     FactBatch,
     FactKind,
     Outputs,
-    TextDictionary,
     decode_scalar,
+    encode_scalar,
 )
 from opportune.policy import PolicyDefinition
 from opportune.profiles import TagDefinition
@@ -40,6 +42,7 @@ TAG_SHARE = 0.17
 COUNTER_SHARE = 0.31
 CONSENT_SHARE = 0.9
 CHUNK_CUSTOMERS = 50_000
+DOCUMENTS_PER_FILE = 100
 WORDS = 12
 METHODS = tuple(f"method_{i}" for i in range(8))
 ZONES = ("Asia/Shanghai", "Europe/Berlin", "America/New_York")
@@ -183,12 +186,23 @@ def sketches(campaigns: int, seed: int = 1) -> list[Sketch]:
         if rng.random() < 0.2:
             least = int(rng.integers(1, 3))
             conditions[-1] = Term(counter_name(int(rng.choice(COUNTED))), ">=", least, least)
-        clauses = [(term,) for term in conditions]
+        clauses: list[tuple[Term, ...]] = [(term,) for term in conditions]
         if rng.random() < 0.2 and terms > 2:
             clauses = [(clauses[0][0], clauses[1][0]), *clauses[2:]]
         where = _event_term(rng) if rng.random() < 0.4 else None
         made.append(Sketch(f"campaign_{i:05}", int(events[i]), where, tuple(clauses)))
     return made
+
+
+def write_definitions(found: DefinitionSet, folder: Path) -> None:
+    """The definitions as YAML files (each document in flow style), to be published like anybody's."""
+    plain = msgspec.to_builtins(found, enc_hook=encode_scalar)
+    documents = [plain["deployment"], plain["policy"]]
+    for family in ("events", "tags", "touchpoints", "offers", "campaigns"):
+        documents += plain[family].values()
+    for start in range(0, len(documents), DOCUMENTS_PER_FILE):
+        texts = [json.dumps(document) for document in documents[start : start + DOCUMENTS_PER_FILE]]
+        (folder / f"definitions_{start:06}.yaml").write_text("\n---\n".join(texts) + "\n")
 
 
 def _define(kind: type[Any], **fields: object) -> Any:
@@ -278,7 +292,7 @@ def definitions(campaigns: int, seed: int = 1) -> DefinitionSet:
         if i % 2:
             measure |= {"measure": "sum", "value": "quantity"}
         name = counter_name(event)
-        tags[name] = _define(TagDefinition, tag=name, counter=measure, range=("0", "30000"))
+        tags[name] = _define(TagDefinition, tag=name, type="int", counter=measure, range=("0", "30000"))
     touchpoints = {
         "sms": _define(TouchpointDefinition, touchpoint="sms", direction="out", cost="0.05"),
         "email": _define(TouchpointDefinition, touchpoint="email", direction="out", cost="0.01"),
@@ -308,10 +322,14 @@ def definitions(campaigns: int, seed: int = 1) -> DefinitionSet:
 class World:
     """A playbook of the workload, and what is needed to state facts under it."""
 
-    def __init__(self, customers: int, campaigns: int, found: DefinitionSet | None = None) -> None:
+    def __init__(self, customers: int, playbook: Playbook) -> None:
+        """Customers under a playbook of the workload; the words that events and tags use join its dictionary."""
         self.customers = customers
-        self.dictionary = TextDictionary([*METHODS, *(word for tag in TAGS for word in tag.words)])
-        self.playbook = Playbook(found or definitions(campaigns), dictionary=self.dictionary)
+        self.playbook = playbook
+        self.dictionary = playbook.dictionary
+        for word in (*METHODS, *(word for tag in TAGS for word in tag.words)):
+            self.dictionary.intern(word)
+        playbook.grow()
         catalogue = self.playbook.catalogue
         self.event_numbers = np.array([catalogue.events[name].number for name in EVENT_NAMES], np.uint16)
         self.tag_numbers = np.array([catalogue.tags[tag.name].number for tag in TAGS], np.int64)
@@ -404,25 +422,28 @@ class World:
             np.zeros((n, 2), np.uint64), np.zeros(n, np.uint64),
         )  # fmt: skip
 
-    def events(self, count: int, seed: int = 4) -> "Events":
-        """That many messages in order of time; twice as many customers send twice as many per second."""
+    def events(
+        self, count: int, seed: int = 4, *, tag_share: float = TAG_SHARE, after: "Events | None" = None
+    ) -> "Events":
+        """That many messages in order of time, after those of `after`; twice as many customers send twice as many per second."""
         rng = np.random.default_rng([seed, self.customers])
         hot = rng.integers(0, max(1, self.customers // HOT_CUSTOMER_STEP), count) * HOT_CUSTOMER_STEP
         customer = np.where(rng.random(count) < 0.5, hot, rng.integers(0, self.customers, count))
-        tag = np.where(rng.random(count) < TAG_SHARE, rng.integers(0, len(TAGS) - 1, count), -1)
+        tag = np.where(rng.random(count) < tag_share, rng.integers(0, len(TAGS) - 1, count), -1)
         value = np.full(count, NULL, np.int64)
         for i in range(len(TAGS)):
             rows = np.flatnonzero(tag == i)
             value[rows] = self.values(rng, i, len(rows))
-        at_ms = START_MS + np.arange(count) * SPACING_MS * 1_000_000 // self.customers
+        begin = START_MS if after is None else int(after.at_ms[-1])
+        at_ms = begin + np.arange(count) * SPACING_MS * 1_000_000 // self.customers
         return Events(
             customer, rng.choice(EVENT_TYPES, count, p=EVENT_SHARES), at_ms, rng.integers(0, 20_000, count),
             rng.integers(0, 100, count), rng.integers(0, len(METHODS), count), tag, value,
         )  # fmt: skip
 
-    def line(self, events: "Events", i: int) -> bytes:
-        """Message i as a line of NDJSON, about 150 bytes, without its line feed."""
-        head = f'"userId":"{user_of(int(events.customer[i]))}","timestamp":{events.at_ms[i]},"messageId":"m{i:010}"'
+    def line(self, events: "Events", i: int, number: int = 0) -> bytes:
+        """Message i as a line of NDJSON, about 150 bytes, without its line feed; ids count from `number`."""
+        head = f'"userId":"{user_of(int(events.customer[i]))}","timestamp":{events.at_ms[i]},"messageId":"m{number + i:010}"'
         if events.tag[i] >= 0:
             tag = TAGS[int(events.tag[i])]
             return f'{{"type":"identify",{head},"traits":{{"{tag.name}":{self._json(tag, int(events.value[i]))}}}}}'.encode()
@@ -430,12 +451,12 @@ class World:
         properties = f'"amount":{amount // 100}.{amount % 100:02},"quantity":{events.quantity[i]},"method":"{method}"'
         return f'{{"type":"track","event":"{EVENT_NAMES[int(events.event[i])]}",{head},"properties":{{{properties}}}}}'.encode()
 
-    def ndjson(self, events: "Events", size: int) -> list[tuple[bytes, int]]:
-        """The messages in groups of `size`: (bytes, when the group was received)."""
+    def ndjson(self, events: "Events", size: int, number: int = 0) -> list[tuple[bytes, int]]:
+        """The messages in groups of `size`: (bytes, when the group was received); ids count from `number`."""
         groups = []
         for start in range(0, len(events.customer), size):
             end = min(start + size, len(events.customer))
-            lines = [self.line(events, i) for i in range(start, end)]
+            lines = [self.line(events, i, number) for i in range(start, end)]
             groups.append((b"\n".join(lines) + b"\n", int(events.at_ms[end - 1])))
         return groups
 
@@ -515,7 +536,7 @@ def main() -> None:
     """Show what the workload is like: definitions, bytes, decisions, and how often the kernel has to match."""
     asked = options(__doc__).parse_args()
     customers, count = (20_000, 40_000) if asked.quick else (1_000_000, 2_000_000)
-    world = World(customers, 1_000)
+    world = World(customers, Playbook(definitions(1_000)))
     report = Report(f"workload: {customers:,} customers, 1,000 campaigns, {count:,} messages")
     events = world.events(count)
     lines = [world.line(events, i) for i in range(0, count, max(1, count // 10_000))]

@@ -6,7 +6,7 @@ opportune.campaigns. Everything else is a list of what happened and a question a
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -263,14 +263,14 @@ class Oracle:
         self.zones = sorted(available_zones(self.dictionary) | {self.zone})
         self.zone_table = zone_table(self.zones)
         known, self.limits = self.limits, self._limits_of(d)
+        for name in known:  # a limit that is defined no more allows nothing more, but what was used of it stays used
+            self.limits.setdefault(name, Limit(0, 0, False))
         for name, limit in self.limits.items():
             was = known.get(name)
             limit.used = was.used if was else 0
             limit.closed = limit.most - limit.used < limit.close_below
-            if limit.closed != (was.closed if was else limit.most < limit.close_below):
+            if limit.closed != (was.closed if was else False):
                 self.limits_told.append((self.seq, self.names["limit"].index(name), int(limit.closed)))
-        for name, limit in known.items():
-            self.limits.setdefault(name, replace(limit, per_day=False))
 
     def _limits_of(self, d: DefinitionSet) -> dict[str, Limit]:
         limits: dict[str, Limit] = {}

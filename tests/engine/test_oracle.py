@@ -12,7 +12,7 @@ from opportune.facts import NO_CAMPAIGN, Outputs, Reason
 from tests.engine.oracle import Decision, Fact, GoalFact, Oracle
 from tests.engine.worlds import CUSTOMERS_MAX, World, batch_of
 
-SEEDS, DEEP_SEEDS = 60, 3_000
+SEEDS, DEEP_SEEDS = 100, 4_000
 
 
 def decisions_of(outputs: Outputs) -> list[Decision]:
@@ -88,7 +88,9 @@ def test_the_engine_does_what_the_oracle_says() -> None:
     for seed in range(SEEDS):
         reasons += check_seed(seed, 200)
     met = {Reason(code) for code in reasons if code < 1000}
-    assert met == set(Reason), f"the worlds never met {set(Reason) - met}"
+    # A triggered campaign without a usable touchpoint is refused when it is compiled.
+    possible = set(Reason) - {Reason.NO_TOUCHPOINT}
+    assert met == possible, f"the worlds never met {possible - met}"
     assert all(reasons[1000 + kind] for kind in (1, 2, 3)), "some kind of goal fact was never met"
 
 

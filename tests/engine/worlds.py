@@ -69,6 +69,23 @@ class World:
         self.playbook = Playbook(self.definitions, dictionary=self.dictionary)
         self.customers = self.r.randint(2, 7)
 
+    def republished(self, version: int, was: Playbook) -> Playbook:
+        """Another playbook with the same events and plain tags, but other counters, campaigns, offers, caps and budgets."""
+        d, policy, before = self._definitions(), self.policy(), was.definitions.policy
+        if policy is not None and before is not None:
+            policy = msgspec.structs.replace(policy, time_zone=before.time_zone)
+        d = msgspec.structs.replace(d, policy=policy or before, deployment=was.definitions.deployment)
+        kept = {name: one for name, one in was.definitions.campaigns.items() if self.r.random() < 0.4}
+        if kept:  # campaigns that stay need the tags and offers they speak of
+            tags, offers = {**was.definitions.tags, **self._more_counters(version)}, was.definitions.offers
+            campaigns = kept | {"h": self.campaign("h", tags, offers)}
+            d = msgspec.structs.replace(d, tags=tags, offers=offers, campaigns=campaigns)
+        return Playbook(d, numbers=was.body().numbers, dictionary=self.dictionary, version=version)
+
+    def _more_counters(self, version: int) -> dict[str, TagDefinition]:
+        names = [f"more{version}_{i}" for i in range(self.r.randint(0, 2))]
+        return {name: define(TagDefinition, tag=name, counter=self.counter()) for name in names}
+
     # -- definitions
 
     def _definitions(self) -> DefinitionSet:
@@ -191,9 +208,9 @@ class World:
         if r.random() < 0.4:
             trigger["where"] = r.choice(EVENT_RULES[event])
         if r.random() < 0.3:
-            trigger["max_age"] = r.choice(["0ms", "5m", "2d"])
+            trigger["max_age"] = r.choice(["0ms", "5m", "2d", "2d"])
         fields: dict[str, Any] = {"trigger": trigger, "touchpoints": self._steps(event), "offers": self._choices(offers, tags),
-                                  "policy": self._own_policy(), "control": r.choice(["0%", "0%", "30%"]),
+                                  "policy": self._own_policy(name), "control": r.choice(["0%", "0%", "30%"]),
                                   "lever": r.choice(["1", "1.5", "0.333"])}  # fmt: skip
         if r.random() < 0.6:
             fields["audience"] = self.tag_rule(tags)
@@ -236,9 +253,9 @@ class World:
             choices.append(choice)
         return choices
 
-    def _own_policy(self) -> dict[str, Any]:
+    def _own_policy(self, name: str) -> dict[str, Any]:
         r = self.r
-        fields: dict[str, Any] = {"category": r.choice(["upsell", "care", "general"]), "purpose": r.choice(["marketing", "care"])}
+        fields: dict[str, Any] = {"category": ["upsell", "care", "general"][ord(name) % 3], "purpose": r.choice(["marketing", "care"])}
         if r.random() < 0.4:
             fields["cool_down_after_refusal"] = r.choice(["10m", "2d"])
         if r.random() < 0.4:
@@ -278,7 +295,7 @@ class World:
             for customer in range(self.customers):
                 facts.append(Fact(FactKind.CUSTOMER, 0, customer, now, now, (self.r.randint(-(2**63), 2**63 - 1),)))
                 facts.append(self._tag_fact(playbook, customer, now, everything=True))
-        pace = self.r.choice([MINUTE, 10 * MINUTE, HOUR])
+        pace = self.r.choice([MINUTE, 10 * MINUTE, 10 * MINUTE, HOUR])
         for _ in range(events):
             now += self._pause(pace)
             facts.append(self._fact(playbook, now))
@@ -291,7 +308,7 @@ class World:
         dice = r.random()
         if dice < 0.25:
             return 0
-        if dice < 0.27:
+        if dice < 0.258:
             return r.choice([DAY, 5 * DAY, 50 * DAY])
         return r.randint(0, 2 * pace)
 
@@ -312,15 +329,15 @@ class World:
         if dice < 0.94:
             channel = r.choice([NULL, *range(len(names["channel"]))])
             return Fact(FactKind.CONSENT, r.randrange(len(names["purpose"])), customer, at, now, (channel, int(r.random() < 0.7)))
-        if dice < 0.96:
-            return Fact(FactKind.DO_NOT_DISTURB, 0, customer, at, now, (int(r.random() < 0.3),))
+        if dice < 0.955:
+            return Fact(FactKind.DO_NOT_DISTURB, 0, customer, at, now, (int(r.random() < 0.2),))
         return Fact(FactKind.RESPONSE, r.randrange(len(names["campaign"])), customer, at, now, (r.choice([1, 2, 3, 3]),))
 
     def _moment(self, now: int) -> int:
         """Mostly now; now and then late, very late, or a little ahead."""
         r = self.r
         dice = r.random()
-        if dice < 0.7:
+        if dice < 0.82:
             return now
         return now - r.choice([1, MINUTE, 30 * MINUTE, HOUR, 7 * HOUR, 2 * DAY, 9 * DAY, -1, -2 * MINUTE])
 

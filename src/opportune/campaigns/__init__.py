@@ -10,7 +10,15 @@ from opportune.campaigns.goals import (
     INSTANCES_PER_CUSTOMER_MAX, due_instance, free_instance, open_instance, progress, reach, unlink,
 )  # fmt: skip
 from opportune.campaigns.memory import CAMPAIGN_MEMORY, INSTANCE, PAIR_HEADER_WORDS, WHEEL_SLOTS, heads_of, instances_of
-from opportune.campaigns.pairs import find_pair, open_pair, pair_contact, pair_decided, pair_reason, pair_refused
+from opportune.campaigns.pairs import (
+    find_pair,
+    open_pair,
+    pair_contact,
+    pair_decided,
+    pair_reason,
+    pair_refused,
+    take_contacts,
+)
 from opportune.campaigns.plan import (
     CAMPAIGN, CAMPAIGNS, CAMPAIGN_CAP, GOAL_COUNT, GOAL_EVENT, GOAL_PLAN, GOAL_SUM, LIMIT_PLAN, OFFER_CHOICE,
     PRIORITY_VALUE_MAX, STEP, WEIGHT_PPM_MAX, CampaignPlan, campaigns_of, goals_of, limits_of, offers_of,
@@ -25,5 +33,5 @@ __all__ = [
     "Regret", "Step", "TouchpointDefinition", "Trigger", "Validity", "bucket", "campaigns_of", "choose_weighted",
     "due_instance", "find_pair", "free_instance", "goals_of", "heads_of", "instances_of", "limits_of",
     "offers_of", "open_instance", "open_pair", "pair_contact", "pair_decided", "pair_reason", "pair_refused",
-    "point_campaigns", "priority_of", "progress", "reach", "seed_of", "steps_of", "touchpoints_of", "unlink",
+    "point_campaigns", "priority_of", "progress", "reach", "seed_of", "steps_of", "take_contacts", "touchpoints_of", "unlink",
 ]  # fmt: skip

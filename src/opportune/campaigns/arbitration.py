@@ -4,10 +4,10 @@ from typing import Any
 
 from opportune.campaigns.control import weighted_bucket
 from opportune.campaigns.plan import offers_of
-from opportune.facts import PPM, compiled
+from opportune.facts import PPM, compiled_leaf
 
 
-@compiled
+@compiled_leaf
 def priority_of(propensity_ppm: int, weight_ppm: int, value: int, lever_ppm: int) -> int:
     """Expected value of a candidate in millionths of a minor unit. Each product is truncated to its unit.
 
@@ -17,7 +17,7 @@ def priority_of(propensity_ppm: int, weight_ppm: int, value: int, lever_ppm: int
     return (propensity_ppm * weight_ppm // PPM) * (value * lever_ppm // PPM)
 
 
-@compiled
+@compiled_leaf
 def choose_weighted(plan: Any, eligible: int, first: int, count: int, seed: int, key: int) -> int:
     """The offer choice (index into plan.offers) for this customer among the `eligible` bits; weights split customers by hash."""
     total = 0

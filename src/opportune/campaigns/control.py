@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from opportune.facts import PPM, compiled
+from opportune.facts import PPM, compiled_leaf
 
 
 def seed_of(*words: str) -> int:
@@ -12,7 +12,7 @@ def seed_of(*words: str) -> int:
     return int.from_bytes(hashlib.blake2b("\0".join(words).encode(), digest_size=8).digest(), "little")
 
 
-@compiled
+@compiled_leaf
 def mix(seed: int, key: int) -> int:
     """64 well-mixed bits of (seed, key): the finaliser of SplitMix64 (Steele, Lea, Flood 2014) over their sum and product."""
     z = np.uint64(seed) ^ (np.uint64(key) * np.uint64(0x9E3779B97F4A7C15))
@@ -21,13 +21,13 @@ def mix(seed: int, key: int) -> int:
     return z ^ (z >> np.uint64(31))
 
 
-@compiled
+@compiled_leaf
 def bucket(seed: int, key: int) -> int:
     """The customer's place in [0, 1,000,000) for this seed. A share of s ppm is bucket < s, so changing it moves only the boundary."""
     return int(mix(seed, key) % np.uint64(PPM))
 
 
-@compiled
+@compiled_leaf
 def weighted_bucket(seed: int, key: int, total: int) -> int:
     """The customer's place in [0, total) for this seed, independent of `bucket`."""
     return int(mix(seed ^ np.uint64(0xD1B54A32D192ED03), key) % np.uint64(total))

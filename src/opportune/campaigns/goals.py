@@ -17,14 +17,16 @@ from opportune.campaigns.memory import (
 )
 from opportune.campaigns.pairs import find_pair
 from opportune.campaigns.plan import GOAL_EVENT, GOAL_SUM, campaigns_of, goals_of
-from opportune.facts import MS_PER_MINUTE, NULL, compiled
+from opportune.facts import MS_PER_MINUTE, NULL, Arm, compiled_leaf
 
 FREE, OPEN, WATCHED, ENDED = range(4)
 NO_INSTANCE = 0
+IMPORTED = int(Arm.IMPORTED)
+TOTAL_MAX = 2**62
 INSTANCES_PER_CUSTOMER_MAX = 256
 
 
-@compiled
+@compiled_leaf
 def open_instance(
     plan: Any, memory: Any, row: int, campaign: int, arm: int, opened_ms: int, origin_seq: int, minute: int
 ) -> None:
@@ -52,6 +54,7 @@ def open_instance(
     instances_of(memory)[index].opened = opened_ms
     instances_of(memory)[index].deadline = opened_ms + goal.window
     instances_of(memory)[index].total = 0
+    instances_of(memory)[index].reached = NULL
     instances_of(memory)[index].origin_seq = origin_seq
     instances_of(memory)[index].next = heads_of(memory)[row, HEAD_INSTANCES]
     instances_of(memory)[index].customer = row
@@ -62,7 +65,7 @@ def open_instance(
     put_on_wheel(memory, index, minute)
 
 
-@compiled
+@compiled_leaf
 def put_on_wheel(memory: Any, index: int, minute: int) -> None:
     """Put an instance into the slot of its deadline, or of `minute` where that is later."""
     slot = max(instances_of(memory)[index].deadline // MS_PER_MINUTE, minute) % WHEEL_SLOTS
@@ -70,7 +73,7 @@ def put_on_wheel(memory: Any, index: int, minute: int) -> None:
     wheel_of(memory)[slot] = index
 
 
-@compiled
+@compiled_leaf
 def unlink(memory: Any, row: int, index: int) -> None:
     """Take an instance out of its customer's list; the wheel frees it later."""
     instances_of(memory)[index].state = ENDED
@@ -83,22 +86,24 @@ def unlink(memory: Any, row: int, index: int) -> None:
     instances_of(memory)[at].next = instances_of(memory)[index].next
 
 
-@compiled
+@compiled_leaf
 def reach(plan: Any, memory: Any, row: int, index: int, at_ms: int) -> None:
     """The goal is reached: the decision closes, and a regret is watched for where the campaign names one."""
     campaign = int(instances_of(memory)[index].campaign)
     goal = goals_of(plan)[campaigns_of(plan)[campaign].goal]
     pair = find_pair(memory, row, campaign)
-    if pair and instances_of(memory)[index].opened + goal.window == pairs_of(memory)[pair, OPEN_UNTIL]:
-        pairs_of(memory)[pair, OPEN_UNTIL] = at_ms - 1
+    ours = instances_of(memory)[index].arm != IMPORTED
+    if pair and ours and instances_of(memory)[index].deadline == pairs_of(memory)[pair, OPEN_UNTIL]:
+        pairs_of(memory)[pair, OPEN_UNTIL] = 0
     if goal.regret_event >= 0:
         instances_of(memory)[index].state = WATCHED
+        instances_of(memory)[index].reached = at_ms
         instances_of(memory)[index].deadline = at_ms + goal.regret_window
     else:
         unlink(memory, row, index)
 
 
-@compiled
+@compiled_leaf
 def progress(plan: Any, memory: Any, index: int, amount: int) -> bool:
     """One fitting event of `amount` (NULL: none) for an open instance: is the goal reached now?"""
     goal = goals_of(plan)[campaigns_of(plan)[instances_of(memory)[index].campaign].goal]
@@ -107,18 +112,17 @@ def progress(plan: Any, memory: Any, index: int, amount: int) -> bool:
     if goal.measure == GOAL_SUM:
         if amount == NULL:
             return False
-        total = instances_of(memory)[index].total
-        # A total that would overflow stays at the end of the range: a threshold is far below it.
-        if amount > 0 and total > 2**62:
-            amount = 0
-        instances_of(memory)[index].total = total + amount
+        # Both stay within +-2**62, so that their sum cannot wrap round.
+        amount = min(max(amount, -TOTAL_MAX), TOTAL_MAX)
+        total = instances_of(memory)[index].total + amount
+        instances_of(memory)[index].total = min(max(total, -TOTAL_MAX), TOTAL_MAX)
     else:
         instances_of(memory)[index].total += 1
     total = instances_of(memory)[index].total
     return total > goal.threshold if goal.strict else total >= goal.threshold
 
 
-@compiled
+@compiled_leaf
 def free_instance(memory: Any, index: int) -> None:
     """Give a place back to the pool; it must be out of the customer's list and of the wheel."""
     instances_of(memory)[index].state = FREE
@@ -126,7 +130,7 @@ def free_instance(memory: Any, index: int) -> None:
     memory.free_head = index
 
 
-@compiled
+@compiled_leaf
 def due_instance(memory: Any, minute: int, keep_open: bool) -> int:
     """Clear the wheel's slot of `minute` up to the next instance that lapses; returns it still linked, or NO_INSTANCE when the slot is done.
 
@@ -159,7 +163,7 @@ def due_instance(memory: Any, minute: int, keep_open: bool) -> int:
     return NO_INSTANCE
 
 
-@compiled
+@compiled_leaf
 def _take_off_wheel(memory: Any, slot: int, before: int, after: int) -> None:
     if before == NO_INSTANCE:
         wheel_of(memory)[slot] = after

@@ -9,6 +9,7 @@ INSTANCE = np.dtype(
         ("opened", "i8"),
         ("deadline", "i8"),  # included; of the goal while open, of the regret once reached
         ("total", "i8"),  # running total so far
+        ("reached", "i8"),  # when the goal was reached, while a regret is watched for
         ("origin_seq", "i8"),
         ("next", "i4"),  # of the same customer; of the free list when free
         ("wheel_next", "i4"),

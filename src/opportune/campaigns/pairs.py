@@ -18,7 +18,7 @@ from opportune.campaigns.memory import (
     pairs_of,
 )
 from opportune.campaigns.plan import campaign_caps_of, campaigns_of, goals_of
-from opportune.facts import Reason, compiled
+from opportune.facts import Reason, compiled_leaf
 
 NO_PAIR = 0
 
@@ -29,7 +29,7 @@ CAMPAIGN_COOL_DOWN = int(Reason.CAMPAIGN_COOL_DOWN)
 CAP_CAMPAIGN = int(Reason.CAP_CAMPAIGN)
 
 
-@compiled
+@compiled_leaf
 def find_pair(memory: Any, row: int, campaign: int) -> int:
     """The pool index of (campaign, customer), or NO_PAIR."""
     pair = int(heads_of(memory)[row, HEAD_PAIRS])
@@ -38,7 +38,7 @@ def find_pair(memory: Any, row: int, campaign: int) -> int:
     return pair
 
 
-@compiled
+@compiled_leaf
 def open_pair(memory: Any, row: int, campaign: int, now_ms: int) -> int:
     """The pool index of (campaign, customer), made if needed; NO_PAIR when the pool is full."""
     stale = NO_PAIR
@@ -57,18 +57,18 @@ def open_pair(memory: Any, row: int, campaign: int, now_ms: int) -> int:
         pairs_of(memory)[stale, NEXT] = heads_of(memory)[row, HEAD_PAIRS]
         heads_of(memory)[row, HEAD_PAIRS] = stale
     pairs_of(memory)[stale, PAIR_CAMPAIGN] = campaign
-    for word in range(AGAIN_FROM, pairs_of(memory).shape[1]):
+    for word in range(AGAIN_FROM, memory.pairs_words):
         pairs_of(memory)[stale, word] = 0
     return stale
 
 
-@compiled
+@compiled_leaf
 def keep_until(memory: Any, pair: int, until_ms: int) -> None:
     """The entry is needed at least until then."""
     pairs_of(memory)[pair, STALE_FROM] = max(pairs_of(memory)[pair, STALE_FROM], until_ms)
 
 
-@compiled
+@compiled_leaf
 def pair_capped_until(plan: Any, memory: Any, pair: int, campaign: int) -> int:
     """Until when the campaign's own caps withhold this customer; 0 where they do not."""
     until = 0
@@ -80,21 +80,35 @@ def pair_capped_until(plan: Any, memory: Any, pair: int, campaign: int) -> int:
     return until
 
 
-@compiled
+@compiled_leaf
 def pair_contact(plan: Any, memory: Any, pair: int, campaign: int, at_ms: int) -> None:
     """Count one contact of the campaign into its own caps."""
     first, count = campaigns_of(plan)[campaign].cap_first, campaigns_of(plan)[campaign].cap_count
     if count == 0:
         return
     at = at_ms
-    for word in range(PAIR_HEADER_WORDS, pairs_of(memory).shape[1]):
+    for word in range(PAIR_HEADER_WORDS, memory.pairs_words):
         if at > pairs_of(memory)[pair, word]:
             at, pairs_of(memory)[pair, word] = pairs_of(memory)[pair, word], at
     for i in range(first, first + count):
         keep_until(memory, pair, at_ms + campaign_caps_of(plan)[i].window)
 
 
-@compiled
+@compiled_leaf
+def take_contacts(plan: Any, memory: Any, other: Any, row: int) -> None:
+    """Take a customer's contact times, of campaigns that have caps, from another memory that knows them all."""
+    pair = int(heads_of(other)[row, HEAD_PAIRS])
+    while pair != NO_PAIR:
+        campaign = int(pairs_of(other)[pair, PAIR_CAMPAIGN])
+        if campaigns_of(plan)[campaign].cap_count:
+            ours = open_pair(memory, row, campaign, 0)
+            for word in range(PAIR_HEADER_WORDS, memory.pairs_words):
+                pairs_of(memory)[ours, word] = pairs_of(other)[pair, word]
+            keep_until(memory, ours, pairs_of(other)[pair, STALE_FROM])
+        pair = int(pairs_of(other)[pair, NEXT])
+
+
+@compiled_leaf
 def pair_reason(plan: Any, memory: Any, pair: int, campaign: int, now_ms: int) -> tuple[int, int]:
     """May the campaign decide for this customer again? (reason or OK, until when ms)."""
     if now_ms <= pairs_of(memory)[pair, OPEN_UNTIL]:
@@ -110,7 +124,7 @@ def pair_reason(plan: Any, memory: Any, pair: int, campaign: int, now_ms: int) -
     return OK, 0
 
 
-@compiled
+@compiled_leaf
 def pair_decided(plan: Any, memory: Any, pair: int, campaign: int, now_ms: int) -> None:
     """The campaign decided for this customer: open until its goal's deadline, back only after `again_after`."""
     goal = campaigns_of(plan)[campaign].goal
@@ -120,7 +134,7 @@ def pair_decided(plan: Any, memory: Any, pair: int, campaign: int, now_ms: int) 
     keep_until(memory, pair, max(pairs_of(memory)[pair, OPEN_UNTIL] + 1, pairs_of(memory)[pair, AGAIN_FROM]))
 
 
-@compiled
+@compiled_leaf
 def pair_refused(plan: Any, memory: Any, pair: int, campaign: int, at_ms: int) -> None:
     """The customer refused this campaign: its own cool-down."""
     until = at_ms + campaigns_of(plan)[campaign].refusal_cool

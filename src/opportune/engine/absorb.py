@@ -16,9 +16,18 @@ from opportune.campaigns import (
     touchpoints_of,
     unlink,
 )
+from opportune.engine.conditions import first_failing
+from opportune.engine.home_time import home_time
 from opportune.engine.outputs import emit_goal
-from opportune.engine.tables import events_of, first_of, ledger_of, regs_of, rules_of, stack_of, values_of, zones_of
-from opportune.facts import MS_PER_DAY, MS_PER_HOUR, NULL, Answer, Arm, GoalKind, compiled, zone_offset
+from opportune.engine.tables import (
+    events_of,
+    first_of,
+    ledger_of,
+    regs_of,
+    values_of,
+    zone_of_code_of,
+)
+from opportune.facts import MS_PER_DAY, MS_PER_HOUR, NULL, Answer, Arm, GoalKind, compiled_leaf
 from opportune.policy import record_complaint, record_consent, record_contact, record_refusal
 from opportune.profiles import (
     FOLDED_LATE,
@@ -27,10 +36,10 @@ from opportune.profiles import (
     count_event,
     counters_of,
     event_counters_of,
+    load,
     roll_windows,
     set_tag,
 )
-from opportune.rules import failing_clause
 
 OPEN = 1
 REFUSED = int(Answer.REFUSED)
@@ -39,34 +48,37 @@ REACHED = int(GoalKind.REACHED)
 REGRETTED = int(GoalKind.REGRETTED)
 
 
-@compiled
+@compiled_leaf
+def load_moment(plan: Any, state: Any, room: Any, row: int, at_ms: int) -> None:
+    """Fill the registers of the moment, which counters' and goals' conditions read too: event.at, now, the customer's zone."""
+    regs = regs_of(room)
+    regs[plan.ref_at] = at_ms
+    regs[plan.ref_now] = state.clock.now_ms
+    zone = 0
+    if plan.zone_offset >= 0:
+        code = load(state.records, row * plan.record_bytes + plan.zone_offset, plan.zone_width)
+        if 0 <= code < len(zone_of_code_of(plan)):
+            zone = int(zone_of_code_of(plan)[code])
+    regs[plan.ref_zone] = zone
+
+
+@compiled_leaf
 def absorb_event(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int) -> None:
     """Count an event into the customer's counters; its values are in the registers. A moment ahead of now counts as now."""
     now_ms = state.clock.now_ms
     base = row * plan.record_bytes
     profiles = plan.profiles
-    now_local = now_ms + zone_offset(zones_of(plan), 0, now_ms)
+    now_local = home_time(plan, room, now_ms)
     hour, day = now_local // MS_PER_HOUR, now_local // MS_PER_DAY
     roll_windows(profiles, state.records, base, hour, day)
     first, last = event_counters_of(profiles)[event], event_counters_of(profiles)[event + 1]
     if first < last:
         at = min(at_ms, now_ms)
-        at_local = at + zone_offset(zones_of(plan), 0, at)
+        at_local = home_time(plan, room, at)
         age_hours, age_days = hour - at_local // MS_PER_HOUR, day - at_local // MS_PER_DAY
         for i in range(first, last):
             counter = counters_of(profiles)[i]
-            if (
-                counter.clause_count
-                and failing_clause(
-                    rules_of(plan),
-                    counter.clause_first,
-                    counter.clause_count,
-                    regs_of(room),
-                    zones_of(plan),
-                    stack_of(room),
-                )
-                >= 0
-            ):
+            if counter.clause_count and first_failing(plan, room, counter.clause_first, counter.clause_count) >= 0:
                 continue
             value = 0
             if counter.slot >= 0:
@@ -82,7 +94,7 @@ def absorb_event(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: 
         record_complaint(plan.policy, ledger_of(state), row, at_ms)
 
 
-@compiled
+@compiled_leaf
 def absorb_goals(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int) -> None:
     """Move the customer's goal instances on by one event: reached or regretted. Newest instance first."""
     index = int(heads_of(state.campaigns)[row, 1])
@@ -100,18 +112,22 @@ def absorb_goals(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: 
                         value = regs_of(room)[goal.value_slot] if goal.value_slot >= 0 else NULL
                         emit_goal(state, room, index, REACHED, at_ms, value)
                         reach(plan.campaigns, state.campaigns, row, index, at_ms)
-            elif goal.regret_event == event and _fits(plan, room, int(goal.regret_first), int(goal.regret_count)):
+            elif (
+                at_ms >= instance.reached
+                and goal.regret_event == event
+                and _fits(plan, room, int(goal.regret_first), int(goal.regret_count))
+            ):
                 emit_goal(state, room, index, REGRETTED, at_ms, NULL)
                 unlink(state.campaigns, row, index)
         index = after
 
 
-@compiled
+@compiled_leaf
 def _fits(plan: Any, room: Any, first: int, count: int) -> bool:
-    return count == 0 or failing_clause(rules_of(plan), first, count, regs_of(room), zones_of(plan), stack_of(room)) < 0
+    return count == 0 or first_failing(plan, room, first, count) < 0
 
 
-@compiled
+@compiled_leaf
 def absorb_tags(plan: Any, state: Any, batch: Any, i: int, row: int) -> None:
     """TAGS_SET: pairs of tag number and value."""
     base = row * plan.record_bytes
@@ -119,13 +135,13 @@ def absorb_tags(plan: Any, state: Any, batch: Any, i: int, row: int) -> None:
         set_tag(plan.profiles, state.records, base, values_of(batch)[at], values_of(batch)[at + 1])
 
 
-@compiled
+@compiled_leaf
 def absorb_contact(plan: Any, state: Any, campaign: int, touchpoint: int, row: int, at_ms: int) -> None:
     """CONTACT: another system contacted the customer; it counts into caps and opens the campaign's goal."""
     if campaign >= len(campaigns_of(plan.campaigns)):
         return
     c = campaigns_of(plan.campaigns)[campaign]
-    if touchpoint < len(touchpoints_of(plan.campaigns)):
+    if 0 <= touchpoint < len(touchpoints_of(plan.campaigns)) and touchpoints_of(plan.campaigns)[touchpoint, 0] >= 0:
         channel = int(touchpoints_of(plan.campaigns)[touchpoint, 0])
         contact_class = int(touchpoints_of(plan.campaigns)[touchpoint, 1])
         record_contact(plan.policy, ledger_of(state), row, contact_class, channel, int(c.category), at_ms)
@@ -138,13 +154,13 @@ def absorb_contact(plan: Any, state: Any, campaign: int, touchpoint: int, row: i
         )  # fmt: skip
 
 
-@compiled
+@compiled_leaf
 def absorb_consent(plan: Any, state: Any, purpose: int, channel: int, given: int, row: int) -> None:
     """CONSENT: given or withdrawn for a purpose, for one channel or (NULL) for all."""
     record_consent(plan.policy, ledger_of(state), row, purpose, channel, given != 0)
 
 
-@compiled
+@compiled_leaf
 def absorb_response(plan: Any, state: Any, campaign: int, answer: int, row: int, at_ms: int) -> None:
     """RESPONSE: a refusal starts the cool-downs of the policy and of the campaign."""
     if answer != REFUSED:

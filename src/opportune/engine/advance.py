@@ -2,16 +2,25 @@
 
 from typing import Any
 
-from opportune.campaigns import WHEEL_SLOTS, due_instance, free_instance, instances_of, limits_of, unlink
-from opportune.engine.limits import new_day
+from opportune.campaigns import (
+    INSTANCES_PER_CUSTOMER_MAX,
+    WHEEL_SLOTS,
+    due_instance,
+    free_instance,
+    instances_of,
+    limits_of,
+    unlink,
+)
+from opportune.engine.home_time import home_time
+from opportune.engine.limits import LIMITS_PER_EVENT_MAX, new_day
 from opportune.engine.outputs import emit_goal, flush_withheld
-from opportune.engine.tables import goal_facts_of, limit_facts_of, zones_of
-from opportune.facts import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, NULL, GoalKind, compiled, zone_offset
+from opportune.engine.tables import goal_facts_of, limit_facts_of
+from opportune.facts import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, NULL, GoalKind, compiled_leaf
 
 LAPSED = int(GoalKind.LAPSED)
 
 
-@compiled
+@compiled_leaf
 def advance(plan: Any, state: Any, room: Any, now_ms: int) -> bool:
     """Bring engine time to `now_ms` (never back). False where there is no room for what falls due: call again with room."""
     clock = state.clock
@@ -28,8 +37,9 @@ def advance(plan: Any, state: Any, room: Any, now_ms: int) -> bool:
         if not flush_withheld(plan, state, room):
             return False
         clock.withheld_hour = hour
-    day = (now_ms + zone_offset(zones_of(plan), 0, now_ms)) // MS_PER_DAY
-    if day > clock.limits_day and len(limits_of(plan.campaigns)) > len(limit_facts_of(room)) - room.used.limits:
+    day = home_time(plan, room, now_ms) // MS_PER_DAY
+    limits_told = len(limits_of(plan.campaigns)) + LIMITS_PER_EVENT_MAX
+    if day > clock.limits_day and limits_told > len(limit_facts_of(room)) - room.used.limits:
         return False
     clock.now_ms = now_ms
     if day > clock.limits_day:
@@ -39,13 +49,14 @@ def advance(plan: Any, state: Any, room: Any, now_ms: int) -> bool:
     return True
 
 
-@compiled
+@compiled_leaf
 def _lapse_before(state: Any, room: Any, minute: int) -> bool:
     clock = state.clock
     if minute - clock.wheel_minute > WHEEL_SLOTS:
         clock.wheel_minute = minute - WHEEL_SLOTS
     while clock.wheel_minute < minute:
-        full = room.used.goals >= len(goal_facts_of(room))
+        # What is left is for the goals that the fact itself may reach, which cannot wait.
+        full = room.used.goals + INSTANCES_PER_CUSTOMER_MAX >= len(goal_facts_of(room))
         index = due_instance(state.campaigns, clock.wheel_minute, full)
         if index == 0:
             clock.wheel_minute += 1

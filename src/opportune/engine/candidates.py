@@ -3,6 +3,7 @@
 from typing import Any
 
 from opportune.campaigns import campaigns_of, choose_weighted, find_pair, offers_of, pair_reason, priority_of, steps_of
+from opportune.engine.conditions import first_failing
 from opportune.engine.tables import (
     LIMIT_CLOSED,
     best_of,
@@ -10,11 +11,9 @@ from opportune.engine.tables import (
     ledger_of,
     limit_state_of,
     regs_of,
-    rules_of,
-    stack_of,
     zones_of,
 )
-from opportune.facts import PPM, Reason, compiled
+from opportune.facts import PPM, Reason, compiled_leaf
 from opportune.policy import (
     CLASS_PUSH,
     CLASS_SERVICE,
@@ -26,7 +25,6 @@ from opportune.policy import (
     consent_reason,
     quiet_reason,
 )
-from opportune.rules import failing_clause
 
 BEST_CAMPAIGN, BEST_STEP, BEST_CHOICE, BEST_PRIORITY, BEST_PROPENSITY, BEST_ARG, BEST_WORDS = range(7)
 """Columns of Room.best; its rows are the candidate under examination, then the best so far of each group."""
@@ -46,7 +44,7 @@ NO_ELIGIBLE_OFFER = int(Reason.NO_ELIGIBLE_OFFER)
 OUT_OF_STOCK = int(Reason.OUT_OF_STOCK)
 
 
-@compiled
+@compiled_leaf
 def match_reason(plan: Any, room: Any, campaign: int, at_ms: int, now_ms: int) -> int:
     """Does the event trigger the campaign? OK, or why not; the key figure goes into best[0, BEST_ARG]."""
     c = campaigns_of(plan.campaigns)[campaign]
@@ -57,30 +55,26 @@ def match_reason(plan: Any, room: Any, campaign: int, at_ms: int, now_ms: int) -
         best_of(room)[0, BEST_ARG] = c.valid_from if now_ms < c.valid_from else c.valid_to
         return CAMPAIGN_NOT_VALID
     if c.where_count:
-        failed = failing_clause(
-            rules_of(plan), c.where_first, c.where_count, regs_of(room), zones_of(plan), stack_of(room)
-        )
+        failed = first_failing(plan, room, c.where_first, c.where_count)
         if failed >= 0:
             best_of(room)[0, BEST_ARG] = failed
             return TRIGGER_CONDITION
     return OK
 
 
-@compiled
+@compiled_leaf
 def audience_reason(plan: Any, room: Any, campaign: int) -> int:
     """Is the customer in the campaign's audience? OK or NOT_IN_AUDIENCE with the clause that failed."""
     c = campaigns_of(plan.campaigns)[campaign]
     if c.audience_count:
-        failed = failing_clause(
-            rules_of(plan), c.audience_first, c.audience_count, regs_of(room), zones_of(plan), stack_of(room)
-        )
+        failed = first_failing(plan, room, c.audience_first, c.audience_count)
         if failed >= 0:
             best_of(room)[0, BEST_ARG] = failed
             return NOT_IN_AUDIENCE
     return OK
 
 
-@compiled
+@compiled_leaf
 def gate_reason(plan: Any, state: Any, room: Any, row: int, campaign: int, now_ms: int) -> int:
     """May a campaign that fits contact the customer now, and with what? OK fills best[0]; else the reason."""
     c = campaigns_of(plan.campaigns)[campaign]
@@ -107,7 +101,7 @@ def gate_reason(plan: Any, state: Any, room: Any, row: int, campaign: int, now_m
     return _offer_reason(plan, state, room, row, campaign)
 
 
-@compiled
+@compiled_leaf
 def _step_reason(plan: Any, state: Any, room: Any, row: int, i: int, purpose: int, category: int, now_ms: int) -> int:
     step = steps_of(plan.campaigns)[i]
     best_of(room)[0, BEST_ARG] = step.touchpoint
@@ -138,7 +132,7 @@ def _step_reason(plan: Any, state: Any, room: Any, row: int, i: int, purpose: in
     return OK
 
 
-@compiled
+@compiled_leaf
 def _offer_reason(plan: Any, state: Any, room: Any, row: int, campaign: int) -> int:
     c = campaigns_of(plan.campaigns)[campaign]
     choice = -1
@@ -148,17 +142,7 @@ def _offer_reason(plan: Any, state: Any, room: Any, row: int, campaign: int) -> 
         sold_out = -1
         for i in range(c.offer_count):
             offer = offers_of(plan.campaigns)[c.offer_first + i]
-            if offer.clause_count and (
-                failing_clause(
-                    rules_of(plan),
-                    offer.clause_first,
-                    offer.clause_count,
-                    regs_of(room),
-                    zones_of(plan),
-                    stack_of(room),
-                )
-                >= 0
-            ):
+            if offer.clause_count and (first_failing(plan, room, offer.clause_first, offer.clause_count) >= 0):
                 continue
             if offer.stock >= 0 and limit_state_of(state)[offer.stock, LIMIT_CLOSED]:
                 sold_out = int(offer.offer)

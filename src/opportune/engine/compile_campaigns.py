@@ -27,7 +27,7 @@ from opportune.campaigns import (
 )
 from opportune.engine.compile_profiles import Registers
 from opportune.engine.vocabulary import Vocabulary, channel_of
-from opportune.facts import NULL, PPM, VALUE_MAX, Kind, parse_rate, parse_scaled
+from opportune.facts import NULL, PPM, VALUE_MAX, Kind, Numbering, parse_rate, parse_scaled
 from opportune.policy import CLASS_INBOUND, CLASS_PUSH, CLASS_SERVICE
 from opportune.rules import Rule, RuleError, RulePlanBuilder, check_reach
 
@@ -134,6 +134,7 @@ class CampaignCompiler:
         names = self.v.numbering.names
         table = np.zeros(len(names["campaign"]), CAMPAIGN).view(np.recarray)
         table.goal = -1
+        table.category = -1
         table.limit_contacts = -1
         table.limit_money = -1
         for number, row in self.rows.items():
@@ -141,16 +142,9 @@ class CampaignCompiler:
         limits = np.zeros(len(names["limit"]), LIMIT_PLAN).view(np.recarray)
         for number, (most, close_below, per_day) in self.limits.items():
             limits[number] = (most, close_below, per_day, 1)
-        touchpoints = np.zeros((len(names["touchpoint"]), 2), np.int32)
-        for i, name in enumerate(names["touchpoint"]):
-            touchpoint = self.v.definitions.touchpoints.get(name)
-            if touchpoint is not None:
-                inbound = CLASS_INBOUND if touchpoint.direction == "in" else CLASS_PUSH
-                service = touchpoint.contact_class == "service"
-                touchpoints[i] = (
-                    self.v.numbering.number("channel", channel_of(touchpoint)),
-                    CLASS_SERVICE if service else inbound,
-                )
+        known = self.v.definitions.touchpoints
+        rows = [touchpoint_row(known.get(name), self.v.numbering) for name in names["touchpoint"]]
+        touchpoints = np.array(rows, np.int32).reshape(-1, 2)
         most = max((cap[1] for cap in self.caps), default=0)
         return CampaignPlan(
             table, _table(self.steps, STEP), _table(self.offers, OFFER_CHOICE), _table(self.caps, CAMPAIGN_CAP),
@@ -317,6 +311,15 @@ class CampaignCompiler:
             measure, slot, strict, value_slot, regret_event, *regret,
         ))  # fmt: skip
         return len(self.goals) - 1
+
+
+def touchpoint_row(touchpoint: TouchpointDefinition | None, numbering: Numbering) -> tuple[int, int]:
+    """(channel, contact class) by which contacts of another system count; channel -1 where the touchpoint is not known."""
+    if touchpoint is None:
+        return -1, CLASS_PUSH
+    inbound = CLASS_INBOUND if touchpoint.direction == "in" else CLASS_PUSH
+    service = touchpoint.contact_class == "service"
+    return numbering.number("channel", channel_of(touchpoint)), CLASS_SERVICE if service else inbound
 
 
 def _class_of(touchpoint: TouchpointDefinition, here: str | None, push: bool) -> int:

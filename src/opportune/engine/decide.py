@@ -27,21 +27,22 @@ from opportune.engine.candidates import (
 from opportune.engine.limits import spend
 from opportune.engine.outputs import count_withheld, write_fate
 from opportune.engine.tables import (
+    LIMIT_CLOSED,
     best_of,
     decisions_of,
     events_of,
     fates_of,
+    filters_of,
     keys_of,
     ledger_of,
+    limit_state_of,
     loads_of,
     regs_of,
     rules_of,
     stack_of,
-    triggered_of,
-    zone_of_code_of,
     zones_of,
 )
-from opportune.facts import NO_OFFER, Arm, Reason, compiled
+from opportune.facts import NO_OFFER, Arm, Reason, compiled_leaf
 from opportune.policy import CLASS_INBOUND, CLASS_PUSH, CLASS_SERVICE, block_reason, blocked_until, record_contact
 from opportune.profiles import load
 from opportune.rules import run_program
@@ -49,6 +50,7 @@ from opportune.rules import run_program
 OK = int(Reason.PROPOSED)
 CONTROL = int(Reason.CONTROL)
 UNIVERSAL_CONTROL = int(Reason.UNIVERSAL_CONTROL)
+OUT_OF_STOCK = int(Reason.OUT_OF_STOCK)
 OUTRANKED = int(Reason.OUTRANKED)
 TREATED_ARM = int(Arm.TREATED)
 CONTROL_ARM = int(Arm.CONTROL)
@@ -57,7 +59,7 @@ MARKETING, SERVICE = 1, 2
 """Rows of Room.best: the winner of marketing (pushed or inbound) and of service messages; each may have one per event."""
 
 
-@compiled
+@compiled_leaf
 def decide(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int) -> None:
     """Decide what this event means for this customer: at most one marketing and one service decision, or silence with a reason."""
     e = events_of(plan)[event]
@@ -66,41 +68,55 @@ def decide(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int) -
     now_ms = state.clock.now_ms
     trace = len(fates_of(room)) > 0
     blocked = _blocked_classes(state, row, int(e.classes), now_ms)
-    if blocked and not trace:
+    if blocked:
         lowest = CLASS_PUSH if blocked & (1 << CLASS_PUSH) else CLASS_INBOUND
         count_withheld(plan, state, -1, block_reason(ledger_of(state), row, lowest, now_ms))
-        if blocked == e.classes:
+        if blocked == e.classes and not trace:
             return
     load_registers(plan, state, room, event, row)
     best_of(room)[MARKETING, BEST_CAMPAIGN] = -1
     best_of(room)[SERVICE, BEST_CAMPAIGN] = -1
     fates_from = room.used.fates
     for i in range(e.trigger_first, e.trigger_first + e.trigger_count):
-        campaign = int(triggered_of(plan)[i])
-        classes = campaigns_of(plan.campaigns)[campaign].classes
-        if not trace and classes & ~blocked == 0:
-            continue
-        reason = match_reason(plan, room, campaign, at_ms, now_ms)
-        if reason == OK and classes and classes & ~blocked == 0:
-            contact_class = CLASS_PUSH if classes & (1 << CLASS_PUSH) else CLASS_INBOUND
-            reason = block_reason(ledger_of(state), row, contact_class, now_ms)
-            best_of(room)[0, BEST_ARG] = blocked_until(ledger_of(state), row, contact_class)
-        if reason == OK:
-            reason = audience_reason(plan, room, campaign)
-            if reason == OK:
-                reason = gate_reason(plan, state, room, row, campaign, now_ms)
-                if reason == OK:
-                    _challenge(plan, state, room, campaign)
-                else:
-                    count_withheld(plan, state, campaign, reason)
-        if trace:
-            _trace(plan, state, room, campaign, reason)
+        row_filter = filters_of(plan)[i]
+        if (
+            not trace
+        ):  # a candidate that falls at its narrowest intervals, or may not be contacted, is looked at no further
+            value = regs_of(room)[row_filter.ref_a]
+            if value < row_filter.lo_a or value > row_filter.hi_a:
+                continue
+            value = regs_of(room)[row_filter.ref_b]
+            if value < row_filter.lo_b or value > row_filter.hi_b or row_filter.classes & ~blocked == 0:
+                continue
+        _examine(plan, state, room, row, int(row_filter.campaign), blocked, at_ms)
     for group in (MARKETING, SERVICE):
         if best_of(room)[group, BEST_CAMPAIGN] >= 0:
             _settle(plan, state, room, group, row, fates_from)
 
 
-@compiled
+@compiled_leaf
+def _examine(plan: Any, state: Any, room: Any, row: int, campaign: int, blocked: int, at_ms: int) -> None:
+    """One candidate: match, gate, challenge the best; with a trace its fate is written."""
+    now_ms = state.clock.now_ms
+    classes = campaigns_of(plan.campaigns)[campaign].classes
+    reason = match_reason(plan, room, campaign, at_ms, now_ms)
+    if reason == OK and classes and classes & ~blocked == 0:
+        contact_class = CLASS_PUSH if classes & (1 << CLASS_PUSH) else CLASS_INBOUND
+        reason = block_reason(ledger_of(state), row, contact_class, now_ms)
+        best_of(room)[0, BEST_ARG] = blocked_until(ledger_of(state), row, contact_class)
+    if reason == OK:
+        reason = audience_reason(plan, room, campaign)
+        if reason == OK:
+            reason = gate_reason(plan, state, room, row, campaign, now_ms)
+            if reason == OK:
+                _challenge(plan, state, room, campaign)
+            else:
+                count_withheld(plan, state, campaign, reason)
+    if len(fates_of(room)) > 0:
+        _trace(plan, state, room, campaign, reason)
+
+
+@compiled_leaf
 def _blocked_classes(state: Any, row: int, classes: int, now_ms: int) -> int:
     blocked = 0
     for contact_class in (CLASS_PUSH, CLASS_INBOUND):
@@ -109,28 +125,26 @@ def _blocked_classes(state: Any, row: int, classes: int, now_ms: int) -> int:
     return blocked
 
 
-@compiled
+@compiled_leaf
 def load_registers(plan: Any, state: Any, room: Any, event: int, row: int) -> None:
-    """Fill the registers that the event's campaigns read: now, zone, hot tags, rule tags."""
+    """Fill the registers that the event's campaigns read beside the moment: hot tags, rule tags."""
     base = row * plan.record_bytes
     regs = regs_of(room)
-    regs[plan.ref_now] = state.clock.now_ms
-    zone = 0
-    if plan.zone_offset >= 0:
-        code = load(state.records, base + plan.zone_offset, plan.zone_width)
-        if 0 <= code < len(zone_of_code_of(plan)):
-            zone = int(zone_of_code_of(plan)[code])
-    regs[plan.ref_zone] = zone
     e = events_of(plan)[event]
-    for i in range(e.load_first, e.load_first + e.load_count):
-        a_load = loads_of(plan)[i]
-        if a_load.program < 0:
-            regs[a_load.ref] = load(state.records, base + a_load.offset, int(a_load.width))
-        else:
-            regs[a_load.ref] = run_program(rules_of(plan), a_load.program, regs, zones_of(plan), stack_of(room))
+    loads = loads_of(plan)
+    for i in range(e.load_first, e.load_8):
+        regs[loads[i].ref] = load(state.records, base + loads[i].offset, 8)
+    for i in range(e.load_8, e.load_4):
+        regs[loads[i].ref] = load(state.records, base + loads[i].offset, 4)
+    for i in range(e.load_4, e.load_2):
+        regs[loads[i].ref] = load(state.records, base + loads[i].offset, 2)
+    for i in range(e.load_2, e.load_1):
+        regs[loads[i].ref] = load(state.records, base + loads[i].offset, 1)
+    for i in range(e.load_1, e.load_end):
+        regs[loads[i].ref] = run_program(rules_of(plan), loads[i].program, regs, zones_of(plan), stack_of(room))
 
 
-@compiled
+@compiled_leaf
 def _challenge(plan: Any, state: Any, room: Any, campaign: int) -> None:
     """A candidate that passed every gate against the best so far; equal priority: the campaign defined first stays."""
     best = best_of(room)
@@ -145,7 +159,7 @@ def _challenge(plan: Any, state: Any, room: Any, campaign: int) -> None:
         count_withheld(plan, state, campaign, OUTRANKED)
 
 
-@compiled
+@compiled_leaf
 def _trace(plan: Any, state: Any, room: Any, campaign: int, reason: int) -> None:
     best = best_of(room)
     if reason == OK:
@@ -157,12 +171,24 @@ def _trace(plan: Any, state: Any, room: Any, campaign: int, reason: int) -> None
         write_fate(state, room, campaign, reason, best[0, BEST_ARG], 0, NO_OFFER, 0)
 
 
-@compiled
+@compiled_leaf
 def _settle(plan: Any, state: Any, room: Any, group: int, row: int, fates_from: int) -> None:
     """The winner: control stays silent and uses no cap or budget; the goal opens for treated and control alike."""
     best = best_of(room)
     campaign, now_ms = int(best[group, BEST_CAMPAIGN]), state.clock.now_ms
     c = campaigns_of(plan.campaigns)[campaign]
+    choice = best[group, BEST_CHOICE]
+    if choice >= 0:
+        stock = offers_of(plan.campaigns)[choice].stock
+        if (
+            stock >= 0 and limit_state_of(state)[stock, LIMIT_CLOSED]
+        ):  # this event's marketing decision took the last one
+            count_withheld(plan, state, campaign, OUT_OF_STOCK)
+            for i in range(fates_from, room.used.fates):
+                if fates_of(room)[i].campaign == campaign:
+                    fates_of(room)[i].reason = OUT_OF_STOCK
+                    fates_of(room)[i].arg = offers_of(plan.campaigns)[choice].offer
+            return
     key = keys_of(state)[row]
     arm, arm_reason, place = TREATED_ARM, OK, 0
     if group == MARKETING:
@@ -193,12 +219,12 @@ def _settle(plan: Any, state: Any, room: Any, group: int, row: int, fates_from: 
     _emit(plan, state, room, group, row, arm, cost)
 
 
-@compiled
+@compiled_leaf
 def _group_of(plan: Any, campaign: int) -> int:
     return SERVICE if campaigns_of(plan.campaigns)[campaign].classes & (1 << CLASS_SERVICE) else MARKETING
 
 
-@compiled
+@compiled_leaf
 def _contact(plan: Any, state: Any, room: Any, group: int, row: int, campaign: int, pair: int) -> int:
     """Count the contact into every cap and limit it uses; returns its cost in minor units."""
     c = campaigns_of(plan.campaigns)[campaign]
@@ -219,7 +245,7 @@ def _contact(plan: Any, state: Any, room: Any, group: int, row: int, campaign: i
     return cost
 
 
-@compiled
+@compiled_leaf
 def _emit(plan: Any, state: Any, room: Any, group: int, row: int, arm: int, cost: int) -> None:
     best = best_of(room)
     step = steps_of(plan.campaigns)[best[group, BEST_STEP]]

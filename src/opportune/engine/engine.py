@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from opportune.campaigns import INSTANCES_PER_CUSTOMER_MAX
 from opportune.engine.candidates import BEST_WORDS
 from opportune.engine.definitions import DefinitionSet, decode_body
-from opportune.engine.migrate import contacts_of, migrated
+from opportune.engine.limits import LIMITS_PER_EVENT_MAX
+from opportune.engine.migrate import contacts_of, limits_moved, migrated
 from opportune.engine.playbook import Playbook
 from opportune.engine.state import CUSTOMERS_MAX, Memory
-from opportune.engine.step import DECISIONS_PER_EVENT_MAX, LIMITS_PER_EVENT_MAX, step
-from opportune.engine.tables import BATCH, ROOM
+from opportune.engine.step import DECISIONS_PER_EVENT_MAX, step
+from opportune.engine.tables import BATCH, ROOM, batch_at
 from opportune.facts import (
     DECISION,
     FATE,
@@ -25,6 +26,7 @@ from opportune.facts import (
     FactKind,
     Outputs,
     TextDictionary,
+    compiled,
     point,
 )
 from opportune.rules import STACK_MAX
@@ -33,6 +35,7 @@ History = Callable[[int], Iterator[tuple[FactBatch, Outputs]]]
 """Gives the batches and outputs before a sequence number, oldest first: what new columns are built from."""
 
 ROOM_ROWS = 16_384
+ONE = np.uint32(1)
 FATE_ROWS = 65_536
 
 
@@ -124,14 +127,14 @@ class Engine:
 
     def _process(self, batch: FactBatch, room: "Room") -> Outputs:
         self._admit(batch)
-        playbooks = np.flatnonzero(batch.kind == FactKind.PLAYBOOK)
-        if not len(playbooks):
+        if not batch.bodies:  # only PLAYBOOK facts have them
             return self._run(batch, 0, len(batch), room)
+        playbooks = np.flatnonzero(batch.kind == FactKind.PLAYBOOK)
         parts, start = [], 0
         for at in playbooks.tolist():
             parts.append(self._run(batch, start, at, room))
             self._unread = (batch, at, Outputs.concatenate(parts))
-            self.publish(batch.bodies[int(batch.code[at])])
+            parts.append(self.publish(batch.bodies[int(batch.code[at])]))
             self._unread = None
             room = self._room if room.traced is None else Room(self.playbook, room.traced)
             parts.append(self._run(batch, at, at + 1, room))
@@ -145,14 +148,14 @@ class Engine:
         if len(self.dictionary) != self._known_texts:
             self.playbook.grow()
             self._known_texts = len(self.dictionary)
-        created = batch.customer[batch.kind == FactKind.CUSTOMER]
-        if len(created) and int(created.max()) >= self.memory.customers_max:
+        # NOBODY wraps round to 0: the highest customer is found in one pass.
+        if len(batch) and int((batch.customer + ONE).max()) > self.memory.customers_max:
             raise CapacityError(
                 f"room for {self.memory.customers_max:,} customers is reserved; set customers_max higher and start again"
             )
 
-    def publish(self, body: bytes) -> None:
-        """Put the playbook of a PLAYBOOK fact in force; state moves to its layout."""
+    def publish(self, body: bytes) -> Outputs:
+        """Put the playbook of a PLAYBOOK fact in force; state moves to its layout. Returns the limits that it closed or opened."""
         decoded = decode_body(body)
         playbook = self._prepared
         if playbook is None or (playbook.version, playbook.fingerprint) != (decoded.version, decoded.fingerprint):
@@ -160,11 +163,13 @@ class Engine:
                 decoded.definitions, numbers=decoded.numbers, dictionary=self.dictionary, version=decoded.version
             )
         self._prepared = None
-        self.memory = migrated(self.memory, self.playbook, playbook, lambda: self._rebuilt(playbook))
+        before = self.memory
+        self.memory = migrated(before, self.playbook, playbook, lambda: self._rebuilt(playbook))
         self.playbook = playbook
         playbook.grow()
         self._known_texts = len(self.dictionary)
         self._room = Room(self.playbook)
+        return Outputs.from_arrays({"limits": limits_moved(before, self.memory)})
 
     def _rebuilt(self, playbook: Playbook) -> Memory:
         """The state that all history folds to under this playbook's columns: what new counters and rings are taken from."""
@@ -176,20 +181,28 @@ class Engine:
             first = self.next_seq - (self._unread[1] if self._unread is not None else 0)
             for batch, outputs in self.history(first):
                 aside.playbook.grow()
-                aside._run(batch, 0, len(batch), aside._room)
-                aside._fold_contacts(outputs)
+                aside._refold(batch, len(batch), outputs)
         if self._unread is not None:  # what this batch held before the playbook is not in the journal yet
-            batch, at, outputs = self._unread
-            aside._run(batch, 0, at, aside._room)
-            aside._fold_contacts(outputs)
+            aside._refold(*self._unread)
         return aside.memory
 
-    def _fold_contacts(self, outputs: Outputs) -> None:
-        contacts = contacts_of(outputs)
+    def _refold(self, batch: FactBatch, end: int, outputs: Outputs) -> None:
+        """Fold the first `end` facts of a batch and the contacts made then, each as the playbook then in force meant it."""
+        start = 0
+        for at in [*np.flatnonzero(batch.kind[:end] == FactKind.PLAYBOOK).tolist(), end]:
+            seq = self.next_seq
+            self._run(batch, start, at, self._room)
+            self._fold_contacts(outputs, seq, self.next_seq)
+            if at < end:
+                self.playbook.count_contacts_by(decode_body(batch.bodies[int(batch.code[at])]))
+            start = at
+
+    def _fold_contacts(self, outputs: Outputs, first: int, end: int) -> None:
+        """Fold the contacts that inputs first .. end-1 led to; they are no inputs, so they take no number."""
+        contacts = contacts_of(outputs, first, end)
         if len(contacts):
-            seq = int(self.memory.clock.next_seq)
             self._run(contacts, 0, len(contacts), self._room)
-            self.memory.clock.next_seq = seq
+            self.memory.clock.next_seq = end
 
     def _run(self, batch: FactBatch, start: int, end: int, room: "Room") -> Outputs:
         if start == end:
@@ -207,32 +220,45 @@ class Engine:
         return Outputs.concatenate(parts)
 
 
+@compiled
+def point_batch(
+    address: int,
+    kind: NDArray[np.uint8],
+    code: NDArray[np.uint16],
+    customer: NDArray[np.uint32],
+    at_ms: NDArray[np.int64],
+    now_ms: NDArray[np.int64],
+    first: NDArray[np.uint32],
+    values: NDArray[np.int64],
+) -> None:
+    """Fill a BATCH bundle: the addresses of a batch's columns."""
+    batch = batch_at(address)
+    batch.kind, batch.kind_rows = kind.ctypes.data, len(kind)
+    batch.code, batch.code_rows = code.ctypes.data, len(code)
+    batch.customer, batch.customer_rows = customer.ctypes.data, len(customer)
+    batch.at_ms, batch.at_ms_rows = at_ms.ctypes.data, len(at_ms)
+    batch.now_ms, batch.now_ms_rows = now_ms.ctypes.data, len(now_ms)
+    batch.first, batch.first_rows = first.ctypes.data, len(first)
+    batch.values, batch.values_rows = values.ctypes.data, len(values)
+
+
 class BatchPointer:
     """The BATCH bundle, pointed at one FactBatch after the other."""
 
     def __init__(self) -> None:
         self._bundle = np.zeros(1, BATCH)
-        self._words = self._bundle.view(np.int64)
         self.address = int(self._bundle.ctypes.data)
 
     def point(self, batch: FactBatch) -> None:
         """Point at a batch, which must be kept alive while the kernel reads it. Raises ValueError for a column of another type."""
-        words, at = self._words, 0
-        for name, dtype in _BATCH_COLUMNS:
-            column = getattr(batch, name)
+        columns = (batch.kind, batch.code, batch.customer, batch.at_ms, batch.now_ms, batch.first, batch.values)
+        for column, dtype in zip(columns, _COLUMN_TYPES, strict=True):
             if column.dtype != dtype or not column.flags.c_contiguous:
-                raise ValueError(f"column {name} of a batch must be contiguous {dtype}")
-            words[at] = column.ctypes.data
-            words[at + 1] = len(column)
-            at += 2
+                raise ValueError(f"a column of the batch is not contiguous {dtype}")
+        point_batch(self.address, *columns)
 
 
-_BATCH_COLUMNS = tuple(
-    (name, np.dtype(kind))
-    for name, kind in (
-        ("kind", "u1"), ("code", "u2"), ("customer", "u4"), ("at_ms", "i8"), ("now_ms", "i8"), ("first", "u4"), ("values", "i8"),
-    )
-)  # fmt: skip
+_COLUMN_TYPES = tuple(np.dtype(kind) for kind in ("u1", "u2", "u4", "i8", "i8", "u4", "i8"))
 
 
 class Room:
@@ -260,10 +286,9 @@ class Room:
 
     def empty(self) -> Outputs:
         """Take out what the kernel has written."""
-        used = self._used
-        if not used.any():
+        decisions, goals, withheld, limits, fates = self._used.tolist()
+        if not (decisions or goals or withheld or limits or fates):
             return _NOTHING
-        decisions, goals, withheld, limits, fates = used.tolist()
         outputs = Outputs(
             self.arrays["decisions"][:decisions].copy(),
             self.arrays["goals"][:goals].copy(),
@@ -272,7 +297,7 @@ class Room:
         )
         if fates and self.traced is not None:
             self.traced.append(self.arrays["fates"][:fates].copy())
-        used[:] = 0
+        self._used[:] = 0
         return outputs
 
 

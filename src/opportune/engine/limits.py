@@ -8,10 +8,13 @@ from typing import Any
 
 from opportune.campaigns import limits_of
 from opportune.engine.tables import LIMIT_CLOSED, LIMIT_LEFT, limit_facts_of, limit_state_of
-from opportune.facts import compiled
+from opportune.facts import compiled_leaf
+
+LIMITS_PER_EVENT_MAX = 8
+"""Limit facts that one event can cause: two decisions of four limits each (stock, capacity, contacts, money)."""
 
 
-@compiled
+@compiled_leaf
 def _emit(state: Any, room: Any, limit: int, closed: int) -> None:
     row = limit_facts_of(room)[room.used.limits]
     room.used.limits += 1
@@ -21,7 +24,7 @@ def _emit(state: Any, room: Any, limit: int, closed: int) -> None:
     row.closed = closed
 
 
-@compiled
+@compiled_leaf
 def spend(plan: Any, state: Any, room: Any, limit: int, amount: int) -> None:
     """Take `amount` units; limit < 0: there is none."""
     if limit < 0 or state.clock.alone:
@@ -33,7 +36,7 @@ def spend(plan: Any, state: Any, room: Any, limit: int, amount: int) -> None:
         _emit(state, room, limit, 1)
 
 
-@compiled
+@compiled_leaf
 def new_day(plan: Any, state: Any, room: Any) -> None:
     """Daily limits start afresh at local midnight of the deployment."""
     if state.clock.alone:
@@ -47,7 +50,8 @@ def new_day(plan: Any, state: Any, room: Any) -> None:
                 _emit(state, room, limit, 0)
 
 
-@compiled
+@compiled_leaf
 def drive_limit(state: Any, limit: int, closed: int) -> None:
     """A LIMIT fact: in a single-customer replay limits are not counted but told."""
-    limit_state_of(state)[limit, LIMIT_CLOSED] = closed
+    if limit < len(limit_state_of(state)):
+        limit_state_of(state)[limit, LIMIT_CLOSED] = closed

@@ -1,14 +1,16 @@
 """Moving state from one playbook's layout to the next: what both know is copied, what is new is built from history."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from opportune.campaigns import take_contacts
 from opportune.engine.playbook import Playbook
 from opportune.engine.state import Memory
 from opportune.engine.tables import LIMIT_CLOSED, LIMIT_LEFT, REASONS, ledger_of, plan_at, state_at
-from opportune.facts import NULL, Arm, Arrays, FactBatch, FactKind, Outputs, compiled
+from opportune.facts import LIMIT, NULL, Arm, Arrays, FactBatch, FactKind, Outputs, compiled_leaf
 from opportune.policy import refresh_every_block
 
 
@@ -16,7 +18,8 @@ def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Me
     """The state under the new playbook. `rebuilt()` folds all history under it; asked only where something is missing."""
     customers = int(old.clock.customers)
     missing = customers > 0 and _missing_columns(was, new)
-    aside = rebuilt() if missing or (customers and _missing_rings(was, new)) else None
+    capped = customers > 0 and _missing_campaign_caps(was, new)
+    aside = rebuilt() if missing or capped or (customers and _missing_rings(was, new)) else None
     memory = Memory(new, old.customers_max)
     source, target = old.to_arrays(), memory.arrays
     if aside is not None and missing:
@@ -33,17 +36,43 @@ def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Me
     target["pairs"][: len(source["pairs"]), :width] = source["pairs"][:, :width]
     target["instances"][: len(source["instances"])] = source["instances"]
     memory.set_figures(source["figures"].tolist())
+    if aside is not None and capped:
+        memory.ensure_pools(int(aside.campaigns.pairs_used))
+        take_contacts_at(new.address, memory.address, aside.address, customers)
     _move_limits(source["limits"], was, target["limits"], new)
+    if old.clock.alone:  # nothing was counted, so what is closed is only what was told
+        target["limits"][: len(source["limits"]), LIMIT_CLOSED] = source["limits"][:, LIMIT_CLOSED]
     _move_withheld(source, target, int(old.clock.touched))
     refresh_blocks_at(new.address, memory.address, customers)
     return memory
 
 
-@compiled
+@compiled_leaf
 def refresh_blocks_at(plan_address: int, state_address: int, customers: int) -> None:
     """Recompute until when each customer is blocked: the policy itself may have changed."""
     plan, state = plan_at(plan_address), state_at(state_address)
     refresh_every_block(plan.policy, ledger_of(state), customers)
+
+
+@compiled_leaf
+def take_contacts_at(plan_address: int, state_address: int, aside_address: int, customers: int) -> None:
+    """Take the contact times of campaigns that have caps of their own from the state built aside."""
+    plan, state, aside = plan_at(plan_address), state_at(state_address), state_at(aside_address)
+    for row in range(customers):
+        take_contacts(plan.campaigns, state.campaigns, aside.campaigns, row)
+
+
+def _missing_campaign_caps(was: Playbook, new: Playbook) -> bool:
+    """Whether some campaign's own caps look further back, or at more contacts, than its memory did so far."""
+    for name, campaign in new.definitions.campaigns.items():
+        before = was.definitions.campaigns.get(name)
+        known = before.policy.caps if before else ()
+        for cap in campaign.policy.caps:
+            if cap.max > max((one.max for one in known), default=0):
+                return True
+            if cap.window > max((one.window for one in known), default=0):
+                return True
+    return False
 
 
 def _missing_columns(was: Playbook, new: Playbook) -> bool:
@@ -104,6 +133,19 @@ def _move_limits(before: NDArray[np.int64], was: Playbook, after: NDArray[np.int
         after[number, LIMIT_CLOSED] = row.most - used < row.close_below
 
 
+def limits_moved(old: Memory, new: Memory) -> NDArray[Any]:
+    """The limits that a change of playbook closed or opened, as LIMIT outputs of the next fact; none where limits are told."""
+    clock = new.clock
+    closed = new.arrays["limits"][:, LIMIT_CLOSED]
+    was = np.zeros_like(closed)
+    was[: len(old.arrays["limits"])] = old.arrays["limits"][:, LIMIT_CLOSED]
+    numbers = np.flatnonzero(closed != was) if not clock.alone else np.empty(0, np.intp)
+    moved = np.zeros(len(numbers), LIMIT)
+    moved["seq"], moved["now_ms"] = int(clock.next_seq), int(clock.now_ms)
+    moved["limit"], moved["closed"] = numbers, closed[numbers]
+    return moved
+
+
 def _move_withheld(source: Arrays, target: Arrays, touched: int) -> None:
     """Counts of the hour so far; those made before matching stand in the last row."""
     last, end = len(source["withheld"]) - 1, len(target["withheld"]) - 1
@@ -113,13 +155,15 @@ def _move_withheld(source: Arrays, target: Arrays, touched: int) -> None:
     target["touched"][:touched] = np.where(cells // REASONS == last, end * REASONS + cells % REASONS, cells)
 
 
-def contacts_of(outputs: Outputs) -> FactBatch:
-    """The treated decisions of journaled outputs as CONTACT facts, to fold them into contact rings again."""
-    made = outputs.decisions[outputs.decisions["arm"] == Arm.TREATED]
+def contacts_of(outputs: Outputs, first: int, end: int) -> FactBatch:
+    """The treated decisions of inputs first .. end-1 as CONTACT facts, to fold them into contact rings again."""
+    decisions = outputs.decisions
+    made = decisions[(decisions["arm"] == Arm.TREATED) & (decisions["seq"] >= first) & (decisions["seq"] < end)]
     n = len(made)
     values = np.full((n, 2), NULL, np.int64)
     values[:, 0] = made["touchpoint"]
     return FactBatch(
-        np.full(n, FactKind.CONTACT, np.uint8), made["campaign"], made["customer"], made["now_ms"], made["now_ms"],
+        np.full(n, FactKind.CONTACT, np.uint8), made["campaign"].copy(), made["customer"].copy(),
+        made["now_ms"].copy(), made["now_ms"].copy(),
         np.arange(0, 2 * n + 1, 2, dtype=np.uint32), values.reshape(-1), np.zeros((n, 2), np.uint64), np.zeros(n, np.uint64),
     )  # fmt: skip

@@ -4,10 +4,10 @@ from typing import Any
 
 from opportune.campaigns import instances_of
 from opportune.engine.tables import REASONS, fates_of, goal_facts_of, touched_of, withheld_facts_of, withheld_of
-from opportune.facts import NO_CAMPAIGN, compiled
+from opportune.facts import NO_CAMPAIGN, compiled_leaf
 
 
-@compiled
+@compiled_leaf
 def emit_goal(state: Any, room: Any, index: int, kind: int, at_ms: int, value: int) -> None:
     """One goal fact about instance `index`."""
     at = room.used.goals
@@ -25,7 +25,7 @@ def emit_goal(state: Any, room: Any, index: int, kind: int, at_ms: int, value: i
     row.arm = instance.arm
 
 
-@compiled
+@compiled_leaf
 def count_withheld(plan: Any, state: Any, campaign: int, reason: int) -> None:
     """Count one withheld candidate; campaign < 0: withheld before matching."""
     if state.clock.alone:
@@ -37,7 +37,7 @@ def count_withheld(plan: Any, state: Any, campaign: int, reason: int) -> None:
     withheld_of(state)[index, reason] += 1
 
 
-@compiled
+@compiled_leaf
 def flush_withheld(plan: Any, state: Any, room: Any) -> bool:
     """Emit the hour's withheld counts; False where the room is full (call again)."""
     clock = state.clock
@@ -61,7 +61,7 @@ def flush_withheld(plan: Any, state: Any, room: Any) -> bool:
     return True
 
 
-@compiled
+@compiled_leaf
 def write_fate(
     state: Any, room: Any, campaign: int, reason: int, arg: int, priority: int, offer: int, touchpoint: int
 ) -> None:

@@ -4,21 +4,23 @@ import copy
 import hashlib
 import zoneinfo
 from datetime import date
+from functools import cache
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from opportune.campaigns import point_campaigns, seed_of
-from opportune.engine.compile_campaigns import CampaignCompiler, CampaignRules
+from opportune.engine.compile_campaigns import CampaignCompiler, touchpoint_row
 from opportune.engine.compile_profiles import Registers, hot_columns, hot_tags
 from opportune.engine.definitions import DefinitionSet, PlaybookBody, PlaybookError
-from opportune.engine.tables import EVENT_PLAN, LOAD, PLAN, Plan
+from opportune.engine.tables import PLAN, Plan
+from opportune.engine.triggers import event_tables, rules_of_campaign
 from opportune.engine.vocabulary import Vocabulary
 from opportune.facts import Catalogue, Kind, Numbering, TextDictionary, encode_scalar, point, zone_table
 from opportune.policy import plan_policy, point_policy
 from opportune.profiles import plan_records
-from opportune.rules import Ref, Rule, RulePlanBuilder
+from opportune.rules import Ref, RulePlanBuilder
 
 
 class Playbook:
@@ -66,9 +68,21 @@ class Playbook:
         events.watched = 0
         campaigns = self.plan.campaigns.campaigns.copy().view(np.recarray)
         campaigns.goal = -1
-        quiet.plan = self.plan._replace(events=events, campaigns=self.plan.campaigns._replace(campaigns=campaigns))
+        touchpoints = self.plan.campaigns.touchpoints.copy()
+        tables = self.plan.campaigns._replace(campaigns=campaigns, touchpoints=touchpoints)
+        quiet.plan = self.plan._replace(events=events, campaigns=tables)
         quiet._point()
         return quiet
+
+    def count_contacts_by(self, body: PlaybookBody) -> None:
+        """Let contacts count into the categories and channels that an earlier playbook gave them (in `without_decisions` only)."""
+        tables, d = self.plan.campaigns, body.definitions
+        for number, name in enumerate(body.numbers["campaign"]):
+            campaign = d.campaigns.get(name)
+            known = self.numbering.known("category", campaign.policy.category) if campaign else None
+            tables.campaigns[number].category = -1 if known is None else known
+        for number, name in enumerate(body.numbers["touchpoint"]):
+            tables.touchpoints[number] = touchpoint_row(d.touchpoints.get(name), self.numbering)
 
     def grow(self) -> None:
         """Let the look-up tables know the texts that the dictionary has learnt since."""
@@ -84,7 +98,7 @@ class Playbook:
         """Fill the PLAN bundle that the kernel is given; `plan` keeps its arrays alive."""
         self._bundle = np.zeros(1, PLAN).view(np.recarray)
         into, plan = self._bundle[0], self.plan
-        point(into, {name: getattr(plan, name) for name in ("zone_of_code", "events", "triggered", "loads")})
+        point(into, {name: getattr(plan, name) for name in ("zone_of_code", "events", "filters", "loads")})
         point(into.rules, plan.rules._asdict())
         point(into.profiles, plan.profiles._asdict())
         point_policy(into.policy, plan.policy)
@@ -115,7 +129,7 @@ class Playbook:
             raise PlaybookError(v.problems)
         zone_tag = (d.policy.time_zone,) if d.policy and d.policy.time_zone else ()
         propensities = tuple(c.propensity for c in d.campaigns.values() if c.propensity in v.tags)
-        every_rule = [rule for rules in self.campaign_rules.values() for rule in _rules_of(rules)]
+        every_rule = [rule for rules in self.campaign_rules.values() for rule in rules_of_campaign(rules)]
         self.hot = hot_tags(v, every_rule, (*zone_tag, *propensities, *also_hot))
         tags, counters = hot_columns(v, self.hot, registers, builder)
         from_tags = {name: registers.number(Ref("tag", name)) for name in self.hot}
@@ -129,7 +143,10 @@ class Playbook:
         names = self.numbering.names
         profiles, self.layout = plan_records(tags, counters, len(names["tag"]), len(names["event"]))
         policy, self.ledger = plan_policy(d.policy, self.numbering, holidays, seed_of("universal control"))
-        events, triggered, loads = self._event_tables(campaigns.campaigns, from_tags, programs)
+        rules = builder.build()
+        events, filters, loads = event_tables(
+            v, self.campaign_rules, self.layout, rules, campaigns.campaigns, from_tags, programs
+        )
         offset, width = -1, 0
         if zone_tag:
             offset, width = self.layout.columns[self.numbering.number("tag", zone_tag[0])]
@@ -144,8 +161,8 @@ class Playbook:
         }
         zone_of_code = self._zone_codes() if zone_tag else np.zeros(1, np.int32)
         self.plan = Plan(
-            builder.build(), profiles, policy, campaigns, zone_table(self.zones), zone_of_code,
-            events, triggered, loads, figures,
+            rules, profiles, policy, campaigns, zone_table(self.zones), zone_of_code,
+            events, filters, loads, figures,
         )  # fmt: skip
         self.registers_size = registers.size
         self._point()
@@ -173,7 +190,7 @@ class Playbook:
 
     def _zone_codes(self) -> NDArray[np.int32]:
         """Zone number per text code: 0, the deployment's, for a text that is no zone."""
-        known = zoneinfo.available_timezones()
+        known = _zone_names()
         codes = np.zeros(len(self.dictionary) + 1, np.int32)
         for code, text in enumerate(self.dictionary.since(0), 1):
             if text in known:
@@ -182,39 +199,10 @@ class Playbook:
                 codes[code] = self.zones.index(text)
         return codes
 
-    def _event_tables(
-        self, campaigns: np.recarray, from_tags: dict[str, int], programs: dict[str, int]
-    ) -> tuple[np.recarray, NDArray[np.int32], np.recarray]:
-        v, d, number = self.vocabulary, self.definitions, self.numbering.number
-        by_event: dict[str, list[str]] = {}
-        for name, campaign in d.campaigns.items():
-            if campaign.trigger and not campaign.paused:
-                by_event.setdefault(campaign.trigger.event, []).append(name)
-        watched = {goal.event for c in d.campaigns.values() if (goal := c.goal)}
-        watched |= {goal.regret.event for c in d.campaigns.values() if (goal := c.goal) and goal.regret}
-        events = np.zeros(len(self.numbering.names["event"]), EVENT_PLAN).view(np.recarray)
-        triggered: list[int] = []
-        loads: list[tuple[int, int, int, int]] = []
-        for name, event in d.events.items():
-            row = events[number("event", name)]
-            row.slots, row.complaint, row.watched = len(v.events[name]), event.means == "complaint", name in watched
-            names = sorted(by_event.get(name, ()), key=lambda n: number("campaign", n))
-            row.trigger_first, row.trigger_count = len(triggered), len(names)
-            triggered += [number("campaign", n) for n in names]
-            row.classes = np.bitwise_or.reduce([int(campaigns[number("campaign", n)].classes) for n in names] or [0])
-            rules = [rule for n in names for rule in _rules_of(self.campaign_rules[n])]
-            also = [d.campaigns[n].propensity for n in names if d.campaigns[n].propensity in v.tags]
-            row.load_first = len(loads)
-            for tag in hot_tags(v, rules, also):
-                offset, width = self.layout.columns.get(number("tag", tag), (0, 0))
-                loads.append((from_tags[tag], offset, width, programs.get(tag, -1)))
-            row.load_count = len(loads) - row.load_first
-        return events, np.array(triggered, np.int32), np.array(loads, LOAD).view(np.recarray)
 
-
-def _rules_of(rules: CampaignRules) -> list[Rule]:
-    found = [rules.audience, rules.where, *(rule for choice in rules.offers for rule in choice)]
-    return [rule for rule in found if rule is not None]
+@cache
+def _zone_names() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
 
 
 def fingerprint_of(definitions: DefinitionSet) -> str:

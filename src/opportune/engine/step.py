@@ -15,10 +15,11 @@ from opportune.engine.absorb import (
     absorb_goals,
     absorb_response,
     absorb_tags,
+    load_moment,
 )
 from opportune.engine.advance import advance
 from opportune.engine.decide import decide
-from opportune.engine.limits import drive_limit
+from opportune.engine.limits import LIMITS_PER_EVENT_MAX, drive_limit
 from opportune.engine.tables import (
     at_ms_of,
     batch_at,
@@ -40,9 +41,9 @@ from opportune.engine.tables import (
     state_at,
     values_of,
 )
-from opportune.facts import NOBODY, NULL, FactKind, compiled
+from opportune.facts import NOBODY, NULL, FactKind, compiled_leaf, prefetch
 from opportune.policy import record_do_not_disturb
-from opportune.profiles import create_record
+from opportune.profiles import create_record, i8_of
 
 EVENT = int(FactKind.EVENT)
 TAGS_SET = int(FactKind.TAGS_SET)
@@ -54,10 +55,11 @@ CUSTOMER = int(FactKind.CUSTOMER)
 LIMIT = int(FactKind.LIMIT)
 
 DECISIONS_PER_EVENT_MAX = 2
-LIMITS_PER_EVENT_MAX = 8
+AHEAD = 6
+FETCHED_WORDS_MAX = 64
 
 
-@compiled
+@compiled_leaf
 def step(plan_address: int, state_address: int, batch_address: int, room_address: int, start: int, end: int) -> int:
     """Process the facts start .. end-1. Returns the number of facts done; less than `end`: empty the room and call again.
 
@@ -65,7 +67,11 @@ def step(plan_address: int, state_address: int, batch_address: int, room_address
     """
     plan, state = plan_at(plan_address), state_at(state_address)
     batch, room = batch_at(batch_address), room_at(room_address)
+    for i in range(start, min(start + AHEAD, end)):
+        fetch_ahead(plan, state, int(customer_of(batch)[i]))
     for i in range(start, end):
+        if i + AHEAD < end:
+            fetch_ahead(plan, state, int(customer_of(batch)[i + AHEAD]))
         if not _has_room(plan, batch, room, i):
             return i
         if not advance(plan, state, room, now_ms_of(batch)[i]):
@@ -79,7 +85,20 @@ def step(plan_address: int, state_address: int, batch_address: int, room_address
     return end
 
 
-@compiled
+@compiled_leaf
+def fetch_ahead(plan: Any, state: Any, row: int) -> None:
+    """Ask memory for a customer's record, ledger and heads some facts before they are needed."""
+    if row >= state.clock.customers:
+        return
+    prefetch(heads_of(state.campaigns), row * 2)
+    words = plan.record_bytes // 8
+    for line in range(0, min(words, FETCHED_WORDS_MAX), 8):
+        prefetch(i8_of(state.records), row * words + line)
+    for line in range(0, state.ledger_words, 8):
+        prefetch(ledger_of(state), row * state.ledger_words + line)
+
+
+@compiled_leaf
 def _has_room(plan: Any, batch: Any, room: Any, i: int) -> bool:
     used = room.used
     tracing = len(fates_of(room)) > 0 and kind_of(batch)[i] == EVENT and code_of(batch)[i] < len(events_of(plan))
@@ -92,7 +111,7 @@ def _has_room(plan: Any, batch: Any, room: Any, i: int) -> bool:
     )
 
 
-@compiled
+@compiled_leaf
 def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> None:
     """One fact about one customer."""
     kind, code = int(kind_of(batch)[i]), int(code_of(batch)[i])
@@ -104,7 +123,7 @@ def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> None
             given = int(first_of(batch)[i + 1]) - first
             for slot in range(events_of(plan)[code].slots):  # an older fact may lack properties declared since
                 regs_of(room)[slot] = values[first + slot] if slot < given else NULL
-            regs_of(room)[plan.ref_at] = at_ms
+            load_moment(plan, state, room, row, at_ms)
             absorb_event(plan, state, room, code, row, at_ms)
             if events_of(plan)[code].watched and heads_of(state.campaigns)[row, 1] != 0:
                 absorb_goals(plan, state, room, code, row, at_ms)

@@ -14,7 +14,7 @@ from opportune.facts import (
     WITHHELD,
     ZoneTable,
     bundle,
-    compiled,
+    compiled_leaf,
     pointed,
     record,
     table,
@@ -31,13 +31,31 @@ EVENT_PLAN = record(
         ("trigger_first", "i4"),
         ("trigger_count", "i4"),
         ("load_first", "i4"),
-        ("load_count", "i4"),
+        ("load_8", "i4"),  # end of the loads of 8 bytes, then of 4, 2 and 1, then of rule tags
+        ("load_4", "i4"),
+        ("load_2", "i4"),
+        ("load_1", "i4"),
+        ("load_end", "i4"),
         ("classes", "i4"),  # bit per contact class of its campaigns
     ]
 )
 
 LOAD = record([("ref", "i4"), ("offset", "i4"), ("width", "i4"), ("program", "i4")])
 """Fill a register: from a column (program -1) or by a rule tag's program."""
+
+FILTER = record(
+    [
+        ("lo_a", "i8"),
+        ("hi_a", "i8"),
+        ("lo_b", "i8"),
+        ("hi_b", "i8"),
+        ("ref_a", "i4"),
+        ("ref_b", "i4"),
+        ("campaign", "i4"),
+        ("classes", "i4"),
+    ]
+)
+"""One triggered campaign: two of its clauses that are single intervals, the narrowest first. Most candidates fall at them."""
 
 
 class Plan(NamedTuple):
@@ -53,7 +71,7 @@ class Plan(NamedTuple):
     zones: ZoneTable
     zone_of_code: NDArray[np.int32]
     events: np.recarray
-    triggered: NDArray[np.int32]
+    filters: np.recarray
     loads: np.recarray
     figures: dict[str, int]
 
@@ -61,7 +79,7 @@ class Plan(NamedTuple):
 RULES = bundle({"terms": 1, "clauses": 1, "programs": 1, "code": 1, "luts": 2})
 ZONES = bundle({"first": 1, "at": 1, "offset": 1})
 PLAN = bundle(
-    {"zone_of_code": 1, "events": 1, "triggered": 1, "loads": 1},
+    {"zone_of_code": 1, "events": 1, "filters": 1, "loads": 1},
     [
         ("rules", RULES),
         ("profiles", PROFILES),
@@ -78,8 +96,8 @@ PLAN = bundle(
     ],
 )
 zone_of_code_of, events_of = table("zone_of_code", "i4"), table("events", EVENT_PLAN)
-triggered_of, loads_of = table("triggered", "i4"), table("loads", LOAD)
-_terms_of, _clauses_of, _programs_of = (
+filters_of, loads_of = table("filters", FILTER), table("loads", LOAD)
+terms_of, clauses_of, _programs_of = (
     table("terms", TERM),
     table("clauses", SPAN),
     table("programs", SPAN),
@@ -88,14 +106,14 @@ _code_of, _luts_of = table("code", "i8"), table("luts", "u1", 2)
 _first_of, _at_of, _offset_of = table("first", "i8"), table("at", "i8"), table("offset", "i8")
 
 
-@compiled
+@compiled_leaf
 def rules_of(plan: Any) -> RulePlan:
     """The rule plan of a PLAN bundle."""
     r = plan.rules
-    return RulePlan(_terms_of(r), _clauses_of(r), _programs_of(r), _code_of(r), _luts_of(r))
+    return RulePlan(terms_of(r), clauses_of(r), _programs_of(r), _code_of(r), _luts_of(r))
 
 
-@compiled
+@compiled_leaf
 def zones_of(plan: Any) -> ZoneTable:
     """The zone table of a PLAN bundle; zone 0 is the deployment's."""
     z = plan.zones
@@ -142,9 +160,12 @@ first_of, values_of = table("first", "u4"), table("values", "i8")
 USED = record([(name, "i8") for name in ("decisions", "goals", "withheld", "limits", "fates")])
 ROOM = bundle(
     {"decisions": 1, "goals": 1, "withheld": 1, "limits": 1, "fates": 1, "regs": 1, "stack": 1, "best": 2},
-    [("used", USED)],
+    [("used", USED), ("home_from", "i8"), ("home_until", "i8"), ("home_offset", "i8")],
 )
-"""Room for outputs and scratch; `used` counts rows. A trace (fates) is written where its table has rows."""
+"""Room for outputs and scratch; `used` counts rows. A trace (fates) is written where its table has rows.
+
+home_offset is the deployment's offset from UTC, good for home_from <= moment < home_until.
+"""
 decisions_of, goal_facts_of, withheld_facts_of = (
     table("decisions", DECISION),
     table("goals", GOAL),

@@ -1,7 +1,7 @@
 """The vocabulary: facts, their values and types, definitions' scalars, reason codes. Pure; everything else speaks it."""
 
 from opportune.facts.batch import NOBODY, Arrays, BatchBuilder, FactBatch
-from opportune.facts.bundles import bundle, point, pointed, record, table
+from opportune.facts.bundles import bundle, point, pointed, prefetch, record, table
 from opportune.facts.catalogue import Catalogue, EventSchema, Numbering, PropertySchema, TagSchema
 from opportune.facts.compiled import COMPILED, compiled, compiled_leaf
 from opportune.facts.definitions import DeploymentDefinition, EventDefinition, PropertyDefinition, Title
@@ -14,7 +14,7 @@ from opportune.facts.scalars import (
     encode_scalar, parse_duration, parse_rate, parse_scaled, schema_of_scalar,
 )  # fmt: skip
 from opportune.facts.values import NULL, SET_MEMBERS_MAX, TEXT_BYTES_MAX, VALUE_MAX, Kind, ValueType, value_type
-from opportune.facts.zones import ZoneTable, local_day, local_minute, transitions, zone_offset, zone_table
+from opportune.facts.zones import ZoneTable, local_day, local_minute, transitions, zone_change, zone_offset, zone_table
 
 __all__ = [
     "COMPILED", "DECISION", "FATE", "GOAL", "LIMIT", "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE",
@@ -24,6 +24,6 @@ __all__ = [
     "FactKind", "GoalKind", "Kind", "LocalTime", "Numbering", "Outputs", "PropertyDefinition", "PropertySchema",
     "Rate", "Reason", "TagSchema", "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle", "compiled",
     "compiled_leaf", "decode_scalar", "encode_scalar", "local_day", "local_minute", "parse_duration",
-    "parse_rate", "parse_scaled", "point", "pointed", "record", "schema_of_scalar", "table", "transitions",
-    "value_type", "zone_offset", "zone_table",
+    "parse_rate", "parse_scaled", "point", "pointed", "prefetch", "record", "schema_of_scalar", "table", "transitions",
+    "value_type", "zone_change", "zone_offset", "zone_table",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts.compiled import compiled
+from opportune.facts.compiled import compiled_leaf
 from opportune.facts.scalars import MS_PER_DAY, MS_PER_MINUTE
 
 FIRST_YEAR, LAST_YEAR = 1970, 2070
@@ -60,28 +60,34 @@ def zone_table(zones: list[str]) -> ZoneTable:
     )
 
 
-@compiled
-def zone_offset(zones: ZoneTable, zone: int, at_ms: int) -> int:
-    """What to add to `at_ms` (UTC) for the local time of `zone`, in ms."""
+@compiled_leaf
+def zone_change(zones: ZoneTable, zone: int, at_ms: int) -> int:
+    """Index of the latest change of a zone's offset at or before a moment."""
     low, high = zones.first[zone], zones.first[zone + 1] - 1
     if at_ms >= zones.at[high]:
-        return zones.offset[high]
+        return high
     while low < high - 1:
         middle = (low + high) // 2
         if at_ms >= zones.at[middle]:
             low = middle
         else:
             high = middle
-    return zones.offset[low]
+    return low
 
 
-@compiled
+@compiled_leaf
+def zone_offset(zones: ZoneTable, zone: int, at_ms: int) -> int:
+    """What to add to `at_ms` (UTC) for the local time of `zone`, in ms."""
+    return zones.offset[zone_change(zones, zone, at_ms)]
+
+
+@compiled_leaf
 def local_day(zones: ZoneTable, zone: int, at_ms: int) -> int:
     """The local day number (days since 1970-01-01) of a moment."""
     return (at_ms + zone_offset(zones, zone, at_ms)) // MS_PER_DAY
 
 
-@compiled
+@compiled_leaf
 def local_minute(zones: ZoneTable, zone: int, at_ms: int) -> int:
     """Minutes after local midnight of a moment."""
     return (at_ms + zone_offset(zones, zone, at_ms)) % MS_PER_DAY // MS_PER_MINUTE

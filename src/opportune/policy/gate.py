@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
-from opportune.facts import Reason, ZoneTable, compiled, zone_offset
+from opportune.facts import Reason, ZoneTable, compiled_leaf, zone_offset
 from opportune.policy.ledger import (
     CLASS_INBOUND,
     CLASS_PUSH,
@@ -37,7 +35,7 @@ QUIET_HOURS = int(Reason.QUIET_HOURS)
 HOLIDAY = int(Reason.HOLIDAY)
 
 
-@compiled
+@compiled_leaf
 def capped_until(plan: Any, ledger: Any, row: int, first: int, last: int, inbound_only: bool) -> int:
     """Until when (ms, excluded) the caps first..last withhold this customer; 0 where none has been used up."""
     until = 0
@@ -51,7 +49,7 @@ def capped_until(plan: Any, ledger: Any, row: int, first: int, last: int, inboun
     return until
 
 
-@compiled
+@compiled_leaf
 def refresh_blocks(plan: Any, ledger: Any, row: int) -> None:
     """Recompute until when each class of contact is blocked, after anything it depends on has changed."""
     cool = max(ledger[row, REFUSED_UNTIL], ledger[row, COMPLAINED_UNTIL])
@@ -62,14 +60,14 @@ def refresh_blocks(plan: Any, ledger: Any, row: int) -> None:
     ledger[row, INBOUND_UNTIL] = max(cool, capped_until(plan, ledger, row, 0, plan.customer_caps, True))
 
 
-@compiled
+@compiled_leaf
 def refresh_every_block(plan: Any, ledger: Any, customers: int) -> None:
     """`refresh_blocks` for all customers: after the policy itself has changed."""
     for row in range(customers):
         refresh_blocks(plan, ledger, row)
 
 
-@compiled
+@compiled_leaf
 def blocked_until(ledger: Any, row: int, contact_class: int) -> int:
     """Until when (ms, excluded) the class is blocked for this customer; service never is."""
     if contact_class == CLASS_PUSH:
@@ -79,7 +77,7 @@ def blocked_until(ledger: Any, row: int, contact_class: int) -> int:
     return 0
 
 
-@compiled
+@compiled_leaf
 def block_reason(ledger: Any, row: int, contact_class: int, now_ms: int) -> int:
     """Why a class is blocked now (asked only when it is)."""
     if contact_class == CLASS_PUSH and (ledger[row, CONSENTS] >> DO_NOT_DISTURB_BIT) & 1:
@@ -91,18 +89,18 @@ def block_reason(ledger: Any, row: int, contact_class: int, now_ms: int) -> int:
     return CAP_CUSTOMER
 
 
-@compiled
+@compiled_leaf
 def consent_reason(plan: Any, ledger: Any, row: int, purpose: int, channel: int) -> int:
     """OK, NO_CONSENT or CONSENT_WITHDRAWN. What is said of one channel goes before what is said of all."""
     said = _said(plan, ledger[row, CONSENTS], purpose, channel)
     if said == UNSAID:
-        said = _said(plan, ledger[row, CONSENTS], purpose, consent_bits_of(plan).shape[1] - 1)
+        said = _said(plan, ledger[row, CONSENTS], purpose, plan.consent_bits_words - 1)
     if said == UNSAID:
         return NO_CONSENT if plan.consent_required else OK
     return said
 
 
-@compiled
+@compiled_leaf
 def _said(plan: Any, consents: int, purpose: int, column: int) -> int:
     bit = int(consent_bits_of(plan)[purpose, column])
     if (consents >> (bit + 32)) & 1:
@@ -110,7 +108,7 @@ def _said(plan: Any, consents: int, purpose: int, column: int) -> int:
     return OK if (consents >> bit) & 1 else UNSAID
 
 
-@compiled
+@compiled_leaf
 def in_quiet(since: int, to: int, minute: int) -> bool:
     """Whether a local minute lies in quiet time [since, to), which may pass midnight; since < 0: there is none."""
     if since < 0:
@@ -120,22 +118,20 @@ def in_quiet(since: int, to: int, minute: int) -> bool:
     return minute >= since or minute < to
 
 
-@compiled
+@compiled_leaf
 def quiet_reason(plan: Any, since: int, to: int, zones: ZoneTable, zone: int, now_ms: int) -> int:
     """OK, QUIET_HOURS or HOLIDAY at the customer's local time; `since`, `to` are the touchpoint's own quiet minutes."""
     local = now_ms + zone_offset(zones, zone, now_ms)
     minute = local % 86_400_000 // 60_000
     if in_quiet(plan.quiet_from, plan.quiet_to, minute) or in_quiet(since, to, minute):
         return QUIET_HOURS
-    if len(holidays_of(plan)):
-        day = local // 86_400_000
-        i = np.searchsorted(holidays_of(plan), day)
-        if i < len(holidays_of(plan)) and holidays_of(plan)[i] == day:
+    for i in range(plan.holidays_rows):
+        if holidays_of(plan)[i] == local // 86_400_000:
             return HOLIDAY
     return OK
 
 
-@compiled
+@compiled_leaf
 def push_time(ledger: Any, row: int, word: int, size: int, at_ms: int) -> None:
     """Keep the `size` latest times of a ring, newest first, with one more."""
     if size == 0 or at_ms <= ledger[row, word + size - 1]:
@@ -147,28 +143,29 @@ def push_time(ledger: Any, row: int, word: int, size: int, at_ms: int) -> None:
     ledger[row, word + i] = at_ms
 
 
-@compiled
+@compiled_leaf
 def record_contact(
     plan: Any, ledger: Any, row: int, contact_class: int, channel: int, category: int, at_ms: int
 ) -> None:
-    """Count one contact into every cap it belongs to. Service messages do not count."""
+    """Count one contact into every cap it belongs to (category < 0: it is not known any more). Service messages do not count."""
     if contact_class == CLASS_SERVICE:
         return
     ring = customer_ring_of(plan)[0]
     push_time(ledger, row, ring.word, ring.length, at_ms)
     ring = channel_rings_of(plan)[channel]
     push_time(ledger, row, ring.word, ring.length, at_ms)
-    ring = category_rings_of(plan)[category]
-    push_time(ledger, row, ring.word, ring.length, at_ms)
+    if category >= 0:
+        ring = category_rings_of(plan)[category]
+        push_time(ledger, row, ring.word, ring.length, at_ms)
     refresh_blocks(plan, ledger, row)
 
 
-@compiled
+@compiled_leaf
 def record_consent(plan: Any, ledger: Any, row: int, purpose: int, channel: int, given: bool) -> None:
     """Consent given or withdrawn for one channel; channel < 0: for every channel, which replaces what was said of each."""
     word = ledger[row, CONSENTS]
-    every = consent_bits_of(plan).shape[1] - 1
-    if purpose >= consent_bits_of(plan).shape[0] or channel >= every:
+    every = plan.consent_bits_words - 1
+    if purpose >= plan.consent_bits_rows or channel >= every:
         return
     if channel < 0:
         for column in range(every + 1):
@@ -180,7 +177,7 @@ def record_consent(plan: Any, ledger: Any, row: int, purpose: int, channel: int,
     ledger[row, CONSENTS] = word | ((1 << bit) if given else (1 << (bit + 32)))
 
 
-@compiled
+@compiled_leaf
 def record_do_not_disturb(plan: Any, ledger: Any, row: int, on: bool) -> None:
     """The customer joins or leaves the do-not-disturb list."""
     word = ledger[row, CONSENTS] & ~(1 << DO_NOT_DISTURB_BIT)
@@ -188,15 +185,19 @@ def record_do_not_disturb(plan: Any, ledger: Any, row: int, on: bool) -> None:
     refresh_blocks(plan, ledger, row)
 
 
-@compiled
+@compiled_leaf
 def record_refusal(plan: Any, ledger: Any, row: int, at_ms: int) -> None:
-    """Start the cool-down after a refusal."""
+    """Start the cool-down after a refusal, where the policy has one."""
+    if plan.after_refused <= 0:
+        return
     ledger[row, REFUSED_UNTIL] = max(ledger[row, REFUSED_UNTIL], at_ms + plan.after_refused)
     refresh_blocks(plan, ledger, row)
 
 
-@compiled
+@compiled_leaf
 def record_complaint(plan: Any, ledger: Any, row: int, at_ms: int) -> None:
-    """Start the cool-down after a complaint."""
+    """Start the cool-down after a complaint, where the policy has one."""
+    if plan.after_complaint <= 0:
+        return
     ledger[row, COMPLAINED_UNTIL] = max(ledger[row, COMPLAINED_UNTIL], at_ms + plan.after_complaint)
     refresh_blocks(plan, ledger, row)

@@ -2,7 +2,7 @@
 
 from opportune.profiles.columns import (
     BUCKETS_MAX, MEASURES, PROFILES, RECORDS, SLOT_AT, SLOT_COUNT, UNIT_DAY, UNIT_HOUR, UNIT_LIFE, HotCounter,
-    HotTag, Layout, ProfilePlan, counters_of, event_counters_of, plan_records, point_records, read_column,
+    HotTag, Layout, ProfilePlan, counters_of, event_counters_of, i8_of, plan_records, point_records, read_column,
 )  # fmt: skip
 from opportune.profiles.definitions import CounterDefinition, TagDefinition
 from opportune.profiles.fold import (
@@ -12,6 +12,6 @@ from opportune.profiles.fold import (
 __all__ = [
     "BUCKETS_MAX", "FOLDED_LATE", "FOLDED_OVERFLOW", "MEASURES", "PROFILES", "RECORDS", "SLOT_AT", "SLOT_COUNT",
     "UNIT_DAY", "UNIT_HOUR", "UNIT_LIFE", "CounterDefinition", "HotCounter", "HotTag", "Layout", "ProfilePlan",
-    "TagDefinition", "count_event", "counters_of", "create_record", "event_counters_of", "load", "plan_records",
+    "TagDefinition", "count_event", "counters_of", "create_record", "event_counters_of", "i8_of", "load", "plan_records",
     "point_records", "read_column", "roll_windows", "set_tag", "store",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from opportune.facts import NULL, compiled
+from opportune.facts import NULL, compiled_leaf
 from opportune.profiles.columns import (
     COUNT,
     DAY_CLOCK,
@@ -29,7 +29,7 @@ from opportune.profiles.columns import (
 FOLDED, FOLDED_LATE, FOLDED_OVERFLOW = 0, 1, 2
 
 
-@compiled
+@compiled_leaf
 def load(records: Any, at: int, width: int) -> int:
     """The value of `width` bytes at byte `at`, as int64 with NULL."""
     if width == 4:
@@ -44,7 +44,7 @@ def load(records: Any, at: int, width: int) -> int:
     return int(i8_of(records)[at >> 3])
 
 
-@compiled
+@compiled_leaf
 def store(records: Any, at: int, width: int, value: int) -> None:
     """Write `value` (NULL or within the width's range) as `width` bytes at byte `at`."""
     if width == 4:
@@ -57,7 +57,7 @@ def store(records: Any, at: int, width: int, value: int) -> None:
         i8_of(records)[at >> 3] = value
 
 
-@compiled
+@compiled_leaf
 def create_record(plan: Any, records: Any, row: int) -> None:
     """Make the record of a new customer."""
     words = len(template_of(plan))
@@ -65,7 +65,7 @@ def create_record(plan: Any, records: Any, row: int) -> None:
         i8_of(records)[row * words + word] = template_of(plan)[word]
 
 
-@compiled
+@compiled_leaf
 def set_tag(plan: Any, records: Any, base: int, tag: int, value: int) -> None:
     """Set a declared or score tag; a tag without a column (cold) is left to the journal."""
     if tag < len(tag_columns_of(plan)):
@@ -74,24 +74,24 @@ def set_tag(plan: Any, records: Any, base: int, tag: int, value: int) -> None:
             store(records, base + columns_of(plan)[index].offset, columns_of(plan)[index].width, value)
 
 
-@compiled
+@compiled_leaf
 def roll_windows(plan: Any, records: Any, base: int, hour: int, day: int) -> None:
     """Bring the customer's rolling counters to the bucket of now: expired buckets leave their figures."""
-    if len(hourly_of(plan)):
+    if plan.hourly_rows:
         clock = (base + HOUR_CLOCK) >> 2
         if hour > i4_of(records)[clock]:
-            for i in hourly_of(plan):
-                _roll(plan, records, base, i, int(i4_of(records)[clock]), hour)
+            for at in range(plan.hourly_rows):
+                _roll(plan, records, base, int(hourly_of(plan)[at]), int(i4_of(records)[clock]), hour)
             i4_of(records)[clock] = hour
-    if len(daily_of(plan)):
+    if plan.daily_rows:
         clock = (base + DAY_CLOCK) >> 2
         if day > i4_of(records)[clock]:
-            for i in daily_of(plan):
-                _roll(plan, records, base, i, int(i4_of(records)[clock]), day)
+            for at in range(plan.daily_rows):
+                _roll(plan, records, base, int(daily_of(plan)[at]), int(i4_of(records)[clock]), day)
             i4_of(records)[clock] = day
 
 
-@compiled
+@compiled_leaf
 def _roll(plan: Any, records: Any, base: int, i: int, old: int, new: int) -> None:
     counter = counters_of(plan)[i]
     ring, width, n = base + counter.ring, counter.width, counter.buckets
@@ -112,12 +112,14 @@ def _roll(plan: Any, records: Any, base: int, i: int, old: int, new: int) -> Non
     if gone:
         if not additive:
             figure = _figure(records, ring, width, n, counter.measure, new)
-        elif figure_then >= counter.high or figure_then <= counter.low:
+        elif not counter.low < figure_then < counter.high:
             figure = _clamped_sum(records, ring, width, n, counter.low, counter.high)
+        else:  # with negative values in the buckets, what is left may be more than there was
+            figure = min(max(figure, counter.low), counter.high)
         store(records, base + counter.offset, width, figure)
 
 
-@compiled
+@compiled_leaf
 def _clamped_sum(records: Any, ring: int, width: int, n: int, low: int, high: int) -> int:
     """The sum over the buckets, kept within the range: a figure that stood at its end cannot be updated by differences."""
     total = 0
@@ -126,7 +128,7 @@ def _clamped_sum(records: Any, ring: int, width: int, n: int, low: int, high: in
     return min(max(total, low), high)
 
 
-@compiled
+@compiled_leaf
 def _figure(records: Any, ring: int, width: int, n: int, measure: int, newest: int) -> int:
     """min, max, first or last over the buckets, oldest to newest."""
     figure = NULL
@@ -144,7 +146,7 @@ def _figure(records: Any, ring: int, width: int, n: int, measure: int, newest: i
     return figure
 
 
-@compiled
+@compiled_leaf
 def combine(measure: int, figure: int, value: int) -> int:
     """The figure (NULL: nothing yet) with one more value, in order of arrival."""
     if measure == COUNT:
@@ -156,7 +158,7 @@ def combine(measure: int, figure: int, value: int) -> int:
     return figure
 
 
-@compiled
+@compiled_leaf
 def count_event(
     plan: Any, records: Any, base: int, i: int, value: int, at_ms: int, age_hours: int, age_days: int
 ) -> int:
@@ -201,7 +203,7 @@ def count_event(
     return max(result, _put(records, figure_at, width, figure, counter.low, counter.high))
 
 
-@compiled
+@compiled_leaf
 def _put(records: Any, at: int, width: int, value: int, low: int, high: int) -> int:
     if value > high:
         store(records, at, width, high)

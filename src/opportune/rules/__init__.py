@@ -17,7 +17,7 @@ from opportune.rules.reach import Reach, check_reach
 from opportune.rules.reading import read
 from opportune.rules.reference import evaluate
 from opportune.rules.scope import Scope
-from opportune.rules.tree import EVENT_AT, NOW, ZONE, Ref, Rule, Tree
+from opportune.rules.tree import EVENT_AT, NOW, ZONE, Ref, Rule, Tree, conjuncts
 
 __all__ = [
     "DUCKDB_SETTINGS",
@@ -50,6 +50,7 @@ __all__ = [
     "check",
     "check_condition",
     "check_reach",
+    "conjuncts",
     "evaluate",
     "failing_clause",
     "function_table",

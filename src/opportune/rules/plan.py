@@ -10,7 +10,7 @@ from opportune.rules.clauses import Clause, LookUp, Mask, clauses_of
 from opportune.rules.opcodes import INTERVAL, LOOK_UP, MASK, PROGRAM, SPAN, TERM, RulePlan
 from opportune.rules.programs import Tables, assemble
 from opportune.rules.reference import text_matches
-from opportune.rules.tree import Ref, Rule, Tree
+from opportune.rules.tree import Ref, Rule, Tree, refs_of
 
 LUTS_MAX = 512
 CLAUSES_PER_PLAN_MAX = 2**20
@@ -31,7 +31,7 @@ class RulePlanBuilder:
         self._clauses: list[tuple[int, int]] = []
         self._programs: list[tuple[int, int]] = []
         self._code: list[int] = []
-        self._known_programs: dict[Tree, int] = {}
+        self._known_programs: dict[tuple[Tree, tuple[int, ...]], int] = {}
         self._luts: dict[_LookUpKey, int] = {}
         self._tables = Tables(ref_number, dictionary.intern, lambda op, pattern: self._lut(op, (pattern,), False))
 
@@ -108,10 +108,12 @@ class RulePlanBuilder:
                 return PROGRAM, -1, self._program(other), 0
 
     def _program(self, tree: Tree) -> int:
-        number = self._known_programs.get(tree)
+        # The same text means other registers where another event triggers.
+        key = (tree, tuple(self._ref_number(ref) for ref in refs_of(tree)))
+        number = self._known_programs.get(key)
         if number is None:
             code = assemble(tree, self._tables)
-            number = self._known_programs[tree] = len(self._programs)
+            number = self._known_programs[key] = len(self._programs)
             self._programs.append((len(self._code), len(code)))
             self._code += code
         return number

@@ -250,3 +250,10 @@ def refs_of(tree: Tree) -> tuple[Ref, ...]:
     if any(isinstance(node, Call) and needs_zone(node) for node in walk(tree)):
         found.add(ZONE)
     return tuple(sorted(found))
+
+
+def conjuncts(rule: Rule) -> tuple[Rule, ...]:
+    """The parts of a rule that must all hold, each a rule of its own; the rule itself where it is no AND."""
+    if not isinstance(rule.tree, And):
+        return (rule,)
+    return tuple(Rule("", part, part.type, refs_of(part)) for part in rule.tree.parts)

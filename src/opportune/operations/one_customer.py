@@ -1,0 +1,231 @@
+"""One customer's facts out of the journal, and an engine in which she lives alone: what explain and the customer view stand on.
+
+The journal is read without its lock, so both work beside a writer. Limits are told by what was journaled of them, and time by the
+engine time that the other customers' facts had brought it to; so nothing of them is needed to decide for her again.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from opportune.engine import Engine, History, Playbook, PlaybookBody, decode_body
+from opportune.facts import DECISION, NOBODY, Arrays, BatchBuilder, FactBatch, FactKind, Outputs, TextDictionary
+from opportune.journal import Group
+from opportune.operations.deployment import DeploymentError, journal_of
+
+ALONE = 0
+"""Her number in an engine of her own."""
+_BEFORE, _FACT, _AFTER = range(3)
+
+
+class CustomerFact(NamedTuple):
+    """One fact: its number, the columns of FactBatch, and the engine time it was met at (which never goes back)."""
+
+    seq: int
+    kind: int
+    code: int
+    at_ms: int
+    now_ms: int
+    values: tuple[int, ...]
+
+
+class Publishing(NamedTuple):
+    """A PLAYBOOK fact."""
+
+    seq: int
+    now_ms: int
+    body: bytes
+
+
+class Trail(msgspec.Struct):
+    """All that the journal says of one customer up to `end_seq` (excluded), and what it takes to replay her."""
+
+    customer: int
+    end_seq: int = 0
+    now_ms: int = 0
+    customers: int = 0
+    facts: list[CustomerFact] = []
+    playbooks: list[Publishing] = []
+    limits: list[tuple[int, int, int]] = []  # seq, limit, closed
+    texts: list[str] = []
+    decisions: NDArray[Any] = np.empty(0, DECISION)
+
+    @property
+    def body(self) -> PlaybookBody | None:
+        """The playbook in force at the end, or None where none was published."""
+        return decode_body(self.playbooks[-1].body) if self.playbooks else None
+
+
+def read_trail(folder: Path, customer: int, end_seq: int | None = None) -> Trail:
+    """Read a customer's trail out of a data folder's journal. Raises DeploymentError where there is no such customer."""
+    trail = Trail(customer)
+    decisions = []
+    for group in journal_of(folder).read(0):
+        if end_seq is not None and group.first_seq >= end_seq:
+            break
+        decisions.append(_read_group(trail, group, end_seq))
+    trail.decisions = np.concatenate([trail.decisions, *decisions])
+    if not any(fact.kind == FactKind.CUSTOMER for fact in trail.facts):
+        raise DeploymentError(f"{folder} has no customer #{customer}; it has {trail.customers:,}, from #0 on")
+    return trail
+
+
+def _read_group(trail: Trail, group: Group, end_seq: int | None) -> NDArray[Any]:
+    """Take what is hers out of a group; returns her journaled decisions."""
+    arrays = group.arrays
+    count = group.count if end_seq is None else min(group.count, end_seq - group.first_seq)
+    kind, customer = arrays["kind"][:count], arrays["customer"][:count]
+    now_ms = np.maximum.accumulate(np.maximum(arrays.get("now_ms", arrays["at_ms"])[:count], trail.now_ms))
+    rows = np.flatnonzero(customer == trail.customer)
+    publishings = np.flatnonzero(kind == FactKind.PLAYBOOK)
+    if "texts" in arrays or len(publishings):
+        read = FactBatch.from_arrays({name: array for name, array in arrays.items() if not name.startswith("extras")})
+        trail.texts += read.texts
+        for at in publishings.tolist():
+            body = read.bodies[int(arrays["code"][at])]
+            trail.playbooks.append(Publishing(group.first_seq + at, int(now_ms[at]), body))
+    first, values = arrays["first"], arrays["values"]
+    for at in rows.tolist():
+        found = tuple(values[int(first[at]) : int(first[at + 1])].tolist())
+        trail.facts.append(
+            CustomerFact(group.first_seq + at, int(kind[at]), int(arrays["code"][at]), int(arrays["at_ms"][at]), int(now_ms[at]), found)
+        )  # fmt: skip
+    created = customer[kind == FactKind.CUSTOMER]
+    trail.customers = max(trail.customers, int(created.max()) + 1 if len(created) else 0)
+    trail.end_seq = group.first_seq + count
+    trail.now_ms = int(now_ms[-1]) if count else trail.now_ms
+    return _outputs_of(trail, arrays, trail.end_seq)
+
+
+def _outputs_of(trail: Trail, arrays: Arrays, end_seq: int) -> NDArray[Any]:
+    if "limits" in arrays:
+        limits = arrays["limits"][arrays["limits"]["seq"] < end_seq]
+        trail.limits += zip(limits["seq"].tolist(), limits["limit"].tolist(), limits["closed"].tolist(), strict=True)
+    decisions: NDArray[Any] = arrays.get("decisions", np.empty(0, DECISION))
+    return decisions[(decisions["customer"] == trail.customer) & (decisions["seq"] < end_seq)].copy()
+
+
+class OneCustomer:
+    """An engine that replays a trail. `play` goes on up to a fact; `trace` takes that fact and tells every candidate's fate."""
+
+    def __init__(self, trail: Trail, *, every_tag: bool = False) -> None:
+        """With `every_tag` the last playbook gets a column for each tag of the catalogue, not only for those its rules use."""
+        self.trail = trail
+        self._done: list[tuple[FactBatch, Outputs]] = []
+        history: History = lambda _before: iter(self._done)  # noqa: E731 - a name for its type
+        self.engine = Engine(TextDictionary(trail.texts), customers_max=1, history=history)
+        self.engine.replay_alone()
+        self.decisions: list[NDArray[Any]] = []
+        self._every_tag = every_tag
+        self._seqs: list[int] = []
+        self._steps = list(_steps(trail))
+        self._at = 0
+
+    def play(self, before_seq: int) -> None:
+        """Process everything before the fact `before_seq`, closings of limits that it caused not included."""
+        builder = BatchBuilder()
+        while self._at < len(self._steps) and self._steps[self._at][:2] < (before_seq, _FACT):
+            seq, _, step = self._steps[self._at]
+            if isinstance(step, Publishing):
+                self._process(builder)
+                builder = BatchBuilder()
+                self._publish(step)
+            else:
+                self._add(builder, seq, step)
+            self._at += 1
+        self._process(builder)
+
+    def trace(self) -> tuple[Outputs, NDArray[Any]]:
+        """Take the fact that `play` stopped before: its outputs, and the fate of every candidate (array FATE)."""
+        seq, _, step = self._steps[self._at]
+        assert isinstance(step, CustomerFact)
+        builder = BatchBuilder()
+        self._add(builder, seq, step)
+        batch = builder.build()
+        outputs, fates = self.engine.trace(batch)
+        self._keep(batch, outputs)
+        self._at += 1
+        return outputs, fates
+
+    def _publish(self, step: Publishing) -> None:
+        if self._every_tag and step.seq == self.trail.playbooks[-1].seq:
+            wide = with_every_tag(step.body, self.engine.dictionary)
+            if wide is not None:
+                self.engine.prepare(wide)
+        builder = BatchBuilder()
+        builder.add_body(FactKind.PLAYBOOK, step.body, step.now_ms)
+        self._seqs.append(step.seq)
+        self._process(builder)
+
+    def _add(self, builder: BatchBuilder, seq: int, step: "CustomerFact | LimitTold") -> None:
+        self._seqs.append(seq)
+        if isinstance(step, LimitTold):
+            builder.add(FactKind.LIMIT, step.limit, NOBODY, 0, 0, (step.closed,))
+        else:
+            builder.add(step.kind, step.code, ALONE, step.at_ms, step.now_ms, step.values)
+
+    def _process(self, builder: BatchBuilder) -> None:
+        if len(builder):
+            batch = builder.build()
+            self._keep(batch, self.engine.process(batch))
+
+    def _keep(self, batch: FactBatch, outputs: Outputs) -> None:
+        self._done.append((batch, outputs))
+        if len(outputs.decisions):
+            made = outputs.decisions.copy()
+            made["seq"] = np.array(self._seqs, np.int64)[made["seq"]]
+            made["customer"] = self.trail.customer
+            self.decisions.append(made)
+
+
+class LimitTold(NamedTuple):
+    """A limit that closed or opened."""
+
+    limit: int
+    closed: int
+
+
+Step = tuple[int, int, CustomerFact | Publishing | LimitTold]
+
+
+def _steps(trail: Trail) -> Iterator[Step]:
+    """What to process, in order: an opening came before the fact that it is journaled with, a closing followed from it.
+
+    Of the time before she was known only the playbook then in force and the limits then closed matter.
+    """
+    born = trail.facts[0].seq
+    first = max((step.seq for step in trail.playbooks if step.seq < born), default=-1)
+    publishings = [step for step in trail.playbooks if step.seq >= first]
+    published = {step.seq for step in publishings}
+    steps: list[Step] = [(step.seq, _FACT, step) for step in publishings]
+    steps += [(fact.seq, _FACT, fact) for fact in trail.facts]
+    told: dict[int, int] = {}
+    for seq, limit, closed in trail.limits:
+        if seq <= first:
+            told[limit] = closed
+        else:
+            steps.append((seq, _AFTER if closed or seq in published else _BEFORE, LimitTold(limit, closed)))
+    steps += [(first, _AFTER, LimitTold(limit, closed)) for limit, closed in told.items()]
+    return iter(sorted(steps, key=lambda step: step[:2]))
+
+
+def with_every_tag(body: bytes, dictionary: TextDictionary) -> Playbook | None:
+    """A playbook with a column for every tag; None where a record would become too large for that."""
+    decoded = decode_body(body)
+    tags = tuple(decoded.definitions.tags)
+    try:
+        return Playbook(
+            decoded.definitions, numbers=decoded.numbers, dictionary=dictionary, version=decoded.version, also_hot=tags
+        )
+    except ValueError:
+        return None
+
+
+def same_decisions(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether two arrays hold the same decisions, their running numbers (which count all customers') aside."""
+    names = [name for name in DECISION.names or () if name != "number"]
+    return len(one) == len(other) and all(np.array_equal(one[name], other[name]) for name in names)

@@ -1,0 +1,63 @@
+"""Which customer is meant, and what she is called: the one place where the read side opens `people.db`. Masked unless asked."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from opportune.operations.deployment import DeploymentError, journal_of
+from opportune.operations.names import mask
+from opportune.store import People
+
+PEOPLE_FILE = "people.db"
+KINDS = ("user", "anonymous", "phone", "email", "card", "account", "device", "external")
+"""Kinds of identifiers; a plain one is looked for in this order."""
+
+
+@contextmanager
+def open_people(folder: Path) -> Iterator[People | None]:
+    """The people of a data folder, None where it has none yet. Raises DeploymentError where it is no data folder."""
+    journal_of(folder)
+    if not (folder / PEOPLE_FILE).exists():
+        yield None
+        return
+    people = People(folder)
+    try:
+        yield people
+    finally:
+        people.close()
+
+
+def find_customer(folder: Path, who: str) -> int:
+    """The customer meant by `#7`, `phone:13800000000` or a plain identifier of any kind. Raises DeploymentError."""
+    if who.startswith("#"):
+        if not (who[1:].isascii() and who[1:].isdecimal()):
+            raise DeploymentError(f"`{who}` is no customer number; write for example #7")
+        return int(who[1:])
+    kind, colon, text = who.partition(":")
+    with open_people(folder) as people:
+        if people is None:
+            raise DeploymentError(f"{folder} knows no customers yet; import something first")
+        if colon and kind in KINDS:
+            found = people.customer_of(kind, text)
+            if found is None:
+                raise DeploymentError(f"no customer has the {kind} identifier `{text}`; check it, or give a number as #7")
+            return found
+        known = {kind: number for kind in KINDS if (number := people.customer_of(kind, who)) is not None}
+    if not known:
+        raise DeploymentError(f"no customer has the identifier `{who}`; check it, or give a number as #7")
+    if len(set(known.values())) > 1:
+        choices = ", ".join(f"{kind}:{who}" for kind in known)
+        raise DeploymentError(f"`{who}` means several customers; say which: {choices}")
+    return next(iter(known.values()))
+
+
+def identifiers(folder: Path, customers: Iterable[int], *, reveal: bool = False) -> dict[int, str]:
+    """One identifier (`kind:text`) per customer, masked unless `reveal`; customers without one are left out."""
+    found: dict[int, str] = {}
+    with open_people(folder) as people:
+        for customer in customers if people is not None else ():
+            known = people.identifiers_of(customer) if people is not None else []
+            if known:
+                kind, text = next((one for one in known if one[0] == "user"), known[0])
+                found[customer] = f"{kind}:{text if reveal else mask(text)}"
+    return found

@@ -1,0 +1,97 @@
+"""Publishing in the middle of a stream: kept state is kept, missing state is built from history, and replay agrees."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from opportune.campaigns.memory import AGAIN_FROM, NEXT, PAIR_CAMPAIGN, STALE_FROM
+from opportune.engine import Engine, History
+from opportune.facts import FactBatch, Outputs
+from tests.engine.oracle import Fact
+from tests.engine.test_oracle import assert_agree, told
+from tests.engine.worlds import CUSTOMERS_MAX, World, batch_of, pieces
+
+
+def published_stream(world: World, times: int, events: int) -> list[Fact]:
+    """A stream with `times` changes of playbook, each in the middle of things."""
+    facts = world.stream(events)
+    playbook = world.playbook
+    for version in range(2, times + 2):
+        playbook = world.republished(version, playbook)
+        now = facts[-1].now + world.r.choice([0, 1, 5_000_000])
+        facts.append(Fact(facts[0].kind, 0, None, now, now, (), playbook))
+        facts += world.stream(events, now, begin=False, playbook=playbook)
+    return facts
+
+
+def journaled(told_so_far: list[tuple[FactBatch, Outputs]]) -> History:
+    """A history of whole batches, as the journal gives it."""
+
+    def history(before: int) -> Iterator[tuple[FactBatch, Outputs]]:
+        seq = 0
+        for batch, outputs in told_so_far:
+            assert seq + len(batch) <= before, "history is asked for before its batch was journaled"
+            seq += len(batch)
+            yield batch, outputs
+        assert seq == before
+
+    return history
+
+
+def run_in_pieces(batches: list[FactBatch]) -> tuple[Engine, Outputs]:
+    """Process batches one after the other, with the history of those before."""
+    past: list[tuple[FactBatch, Outputs]] = []
+    engine = Engine(customers_max=CUSTOMERS_MAX, history=journaled(past))
+    for batch in batches:
+        past.append((batch, engine.process(batch)))
+    return engine, Outputs.concatenate([outputs for _, outputs in past])
+
+
+def remembered(engine: Engine) -> dict[str, object]:
+    """The state without the order in which pairs happen to be linked, and without pairs and times that nothing asks for any more."""
+    arrays = engine.to_arrays()
+    state: dict[str, object] = {name: array.tobytes() for name, array in arrays.items() if name not in ("pairs", "heads", "figures")}
+    pairs = set()
+    for customer, (head, _) in enumerate(arrays["heads"].tolist()):
+        while head:
+            pair = arrays["pairs"][head].tolist()
+            if max(pair[AGAIN_FROM:STALE_FROM]) > engine.now_ms:
+                pairs.add((customer, pair[PAIR_CAMPAIGN], *pair[AGAIN_FROM:STALE_FROM]))
+            head = pair[NEXT]
+    instances = arrays["heads"][:, 1].tobytes()
+    return {**state, "pairs": pairs, "instances of": instances, "counts": engine.counts}
+
+
+def check_publishing(seed: int, events: int) -> None:
+    """One world with changes of playbook, in one batch and in pieces."""
+    world = World(seed)
+    facts = published_stream(world, 1 + seed % 3, events)
+    oracle = told(world, facts)
+    batch = batch_of(facts)
+    engine, outputs = run_in_pieces([batch])
+    assert_agree(oracle, engine, outputs)
+    cuts = sorted(np.random.default_rng(seed).integers(1, len(batch), 9).tolist())
+    again, split = run_in_pieces(pieces(batch, cuts))
+    assert_agree(oracle, again, split)
+    assert remembered(engine) == remembered(again)
+
+
+def test_publishing_in_the_middle_is_what_the_oracle_says() -> None:
+    for seed in range(40):
+        check_publishing(seed, 80)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("block", range(20))
+def test_publishing_in_the_middle_of_thousands_of_worlds(block: int) -> None:
+    for seed in range(5_000 + 50 * block, 5_050 + 50 * block):
+        check_publishing(seed, 40 + seed % 150)
+
+
+def test_pieces_are_the_whole() -> None:
+    batch = batch_of(World(1).stream(50))
+    parts = pieces(batch, [3, 20, 21])
+    assert [len(part) for part in parts] == [3, 17, 1, len(batch) - 21]
+    assert list(itertools.chain(*(part.values.tolist() for part in parts))) == batch.values.tolist()
