@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.limit import GROUP, Groups, combined, measured, show
+from benchmarks.limit import FLIGHT_MAX, GROUP, Groups, combined, measured, show
 from benchmarks.measure import Report, median, options, percentile
 from benchmarks.workload import START_MS, World, definitions, user_of, write_definitions
 from opportune.facts import FactBatch, FactKind
@@ -22,8 +22,6 @@ from opportune.intake import Decoder, hash_identifier, key_words
 from opportune.journal import Commit
 from opportune.operations import Deployment, create_deployment, ingest, open_deployment, publish, read_definitions
 
-FLIGHT_MAX = 2
-"""Groups on their way to disk while the next is decoded."""
 SEED = "benchmark"
 
 

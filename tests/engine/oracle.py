@@ -5,218 +5,61 @@ opportune.campaigns. Everything else is a list of what happened and a question a
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from functools import cache, lru_cache
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
+from collections.abc import Sequence
+from datetime import date, timedelta
 
 import numpy as np
 
-from opportune.campaigns import CampaignDefinition, OfferChoice, TouchpointDefinition, bucket, seed_of
-from opportune.campaigns.control import weighted_bucket
-from opportune.engine import DefinitionSet, Playbook
-from opportune.facts import (
-    NULL,
-    PPM,
-    Answer,
-    Arm,
-    FactKind,
-    GoalKind,
-    Reason,
-    TextDictionary,
-    ValueType,
-    parse_rate,
-    parse_scaled,
-    zone_table,
+from opportune.campaigns import (
+    CampaignDefinition,
+    Goal,
+    OfferChoice,
+    TouchpointDefinition,
+    bucket,
+    seed_of,
+    weighted_bucket,
 )
+from opportune.engine import DefinitionSet, Playbook
+from opportune.facts import NULL, PPM, Answer, Arm, FactKind, GoalKind, Reason, TextDictionary, parse_rate, parse_scaled
 from opportune.policy import Cap
-from opportune.profiles import CounterDefinition
-from opportune.rules import EVENT_AT, NOW, ZONE, Ref, Rule, Scope, check, check_reach, evaluate
-
-MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
-PUSH, INBOUND, SERVICE = 0, 1, 2
-FOREVER = 2**62
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Fact(NamedTuple):
-    """One input fact; `body` is the new playbook of a PLAYBOOK fact."""
-
-    kind: FactKind
-    code: int
-    customer: int | None
-    at: int
-    now: int
-    values: tuple[int, ...] = ()
-    body: Playbook | None = None
-
-
-class Decision(NamedTuple):
-    """A decision as the journal tells it."""
-
-    seq: int
-    now: int
-    priority: int
-    cost: int
-    customer: int
-    propensity: int
-    campaign: int
-    offer: int
-    touchpoint: int
-    arm: int
-    contact_class: int
+from opportune.rules import Ref, Scope, check_reach
+from tests.engine.asking import Asking
+from tests.engine.records import (
+    DAY,
+    HOUR,
+    INBOUND,
+    MINUTE,
+    PUSH,
+    SERVICE,
+    Candidate,
+    Contact,
+    Decision,
+    Fact,
+    Fate,
+    GoalFact,
+    Happening,
+    Instance,
+    Limit,
+    Person,
+    Usable,
+    local_of,
+    usable_steps,
+)  # fmt: skip
 
 
-class GoalFact(NamedTuple):
-    """What became of a goal instance."""
-
-    seq: int
-    at: int
-    origin: int
-    opened: int
-    value: int
-    customer: int
-    campaign: int
-    kind: int
-    arm: int
-
-
-class Fate(NamedTuple):
-    """Why a candidate was or was not proposed."""
-
-    seq: int
-    campaign: int
-    reason: int
-
-
-@dataclass
-class Happening:
-    """An event as it was met: what a counter may ask for later, too."""
-
-    event: str
-    at: int
-    now: int
-    zone: str
-    values: dict[str, int]
-    order: int
-
-
-@dataclass
-class Contact:
-    """One contact, ours or another system's."""
-
-    at: int
-    contact_class: int
-    channel: str
-    category: str | None
-    campaign: str
-
-
-@dataclass
-class Instance:
-    """A goal that is waited for."""
-
-    campaign: str
-    arm: int
-    opened: int
-    deadline: int
-    origin: int
-    forget_minute: int
-    total: int = 0
-    reached: int | None = None
-    watch_until: int = 0
-
-
-@dataclass
-class Person:
-    """A customer: only lists of what happened, and of what is waited for."""
-
-    key: int
-    tags: dict[str, int] = field(default_factory=dict)
-    events: list[Happening] = field(default_factory=list)
-    contacts: list[Contact] = field(default_factory=list)
-    consents: list[tuple[str, str | None, bool]] = field(default_factory=list)
-    do_not_disturb: bool = False
-    refused_until: int = 0
-    complained_until: int = 0
-    open_until: dict[str, int] = field(default_factory=dict)
-    open_origin: dict[str, int] = field(default_factory=dict)
-    again_from: dict[str, int] = field(default_factory=dict)
-    campaign_refused: dict[str, int] = field(default_factory=dict)
-    waiting: list[Instance] = field(default_factory=list)
-
-
-@dataclass
-class Limit:
-    """A budget, stock or capacity."""
-
-    most: int
-    close_below: int
-    per_day: bool
-    used: int = 0
-    closed: bool = False
-
-
-@dataclass
-class Usable:
-    """A touchpoint of a campaign that can be used when its trigger happens."""
-
-    name: str
-    contact_class: int
-    weight: int
-    touchpoint: TouchpointDefinition
-
-
-@dataclass
-class Candidate:
-    """A campaign that passed every gate."""
-
-    name: str
-    usable: Usable
-    choice: OfferChoice | None
-    priority: int
-    propensity: int
-
-
-@cache
-def info_of(zone: str) -> ZoneInfo:
-    """The zone of a name."""
-    return ZoneInfo(zone)
-
-
-@lru_cache(maxsize=100_000)
-def local_of(zone: str, at: int) -> int:
-    """A moment in local ms, by the standard library."""
-    moment = EPOCH + timedelta(milliseconds=at)
-    offset = moment.astimezone(info_of(zone)).utcoffset() or timedelta()
-    return at + round(offset.total_seconds() * 1000)
-
-
-@cache
-def is_zone(text: str) -> bool:
-    """Whether a text names a time zone."""
-    return text in available_timezones()
-
-
-class Oracle:
+class Oracle(Asking):
     """The engine's outputs by brute force: `decisions`, `goals`, `fates`, `limits` and `withheld` of all facts told so far."""
 
     def __init__(self, dictionary: TextDictionary) -> None:
-        self.dictionary = dictionary
+        super().__init__(dictionary)
         self.people: dict[int, Person] = {}
-        self.seq, self.now, self.day = 0, 0, 0
+        self.seq, self.day = 0, 0
         self.decisions: list[Decision] = []
         self.goals: list[GoalFact] = []
         self.fates: list[Fate] = []
         self.limits_told: list[tuple[int, int, int]] = []
         self.withheld: Counter[tuple[int, str | None, Reason]] = Counter()
-        self.late = 0
         self.limits: dict[str, Limit] = {}
-        self.definitions = DefinitionSet()
-        self.rules: dict[tuple[str, str | None, bool], Rule] = {}
-        self.order = 0
 
     # -- telling facts
 
@@ -224,7 +67,7 @@ class Oracle:
         """Take one fact."""
         if fact.kind is FactKind.PLAYBOOK:
             assert fact.body is not None
-            self._publish(fact.body, max(fact.now, self.now))
+            self._publish(fact.body)
         self._advance(fact.now)
         if fact.customer is not None:
             self._take(fact, fact.customer)
@@ -251,18 +94,9 @@ class Oracle:
             case FactKind.RESPONSE:
                 self._response(fact, person)
 
-    def _publish(self, playbook: Playbook, now: int) -> None:
-        d = self.definitions = playbook.definitions
-        self.names = playbook.numbering.names
-        self.rules = {}
-        self.event_types = {
-            name: {p.name: p.type for p in schema.properties} for name, schema in playbook.catalogue.events.items()
-        }
-        self.tag_types = {name: schema.type for name, schema in playbook.catalogue.tags.items()}
-        self.zone = d.deployment.zone
-        self.zones = sorted(available_zones(self.dictionary) | {self.zone})
-        self.zone_table = zone_table(self.zones)
-        known, self.limits = self.limits, self._limits_of(d)
+    def _publish(self, playbook: Playbook) -> None:
+        self._ask_under(playbook)
+        known, self.limits = self.limits, self._limits_of(playbook.definitions)
         for name in known:  # a limit that is defined no more allows nothing more, but what was used of it stays used
             self.limits.setdefault(name, Limit(0, 0, False))
         for name, limit in self.limits.items():
@@ -289,7 +123,7 @@ class Oracle:
             for choice in campaign.offers:
                 stock = d.offers[choice.offer].stock
                 if stock is not None:
-                    limits[f"offer/{choice.offer}/stock"] = Limit(stock, 1, False)
+                    limits[f"offer/{choice.offer}/stock"] = Limit(stock, most_at_once(d, choice.offer), False)
         return limits
 
     def _money(self, text: str) -> int:
@@ -317,104 +151,6 @@ class Oracle:
                         self.limits_told.append((self.seq, self.names["limit"].index(name), 0))
         self.day = max(day, self.day)
         self.now = now
-
-    # -- rules
-
-    def _holds(self, text: str | None, event: str | None, row: Callable[[Ref], int | None], tags: bool = True) -> bool:
-        return text is None or self._value(text, event, row, tags) == 1
-
-    def _value(self, text: str, event: str | None, row: Callable[[Ref], int | None], tags: bool = True) -> int | None:
-        rule = self.rules.get((text, event, tags))
-        if rule is None:
-            types: dict[str, ValueType] = self.tag_types if tags else {}
-            properties = self.event_types[event] if event else None
-            scope = Scope(types, properties, self.definitions.deployment.money_scale, self.zone)
-            rule = self.rules[text, event, tags] = check(text, scope)
-        return evaluate(rule, {ref: row(ref) for ref in rule.refs}, self.dictionary, self.zone_table)
-
-    def _row(self, person: Person, happening: Happening) -> Callable[[Ref], int | None]:
-        """What a rule about this event reads, by the clock at which it was met."""
-
-        def read(ref: Ref) -> int | None:
-            if ref == NOW:
-                return happening.now
-            if ref == ZONE:
-                return self.zones.index(happening.zone)
-            if ref == EVENT_AT:
-                return happening.at
-            if ref.source == "event":
-                return happening.values.get(ref.name, NULL)
-            return self._tag(person, ref.name, happening)
-
-        return read
-
-    def _tag(self, person: Person, name: str, happening: Happening) -> int | None:
-        tag = self.definitions.tags[name]
-        if tag.rule is not None:
-            return self._value(tag.rule, None, self._row(person, happening))
-        if tag.counter is not None:
-            return self._counted(person, tag.counter, self.tag_types[name])
-        return person.tags.get(name)
-
-    def _zone_of(self, person: Person) -> str:
-        policy = self.definitions.policy
-        code = person.tags.get(policy.time_zone, NULL) if policy and policy.time_zone else NULL
-        text = self.dictionary.text(code) if code > 0 else ""
-        return text if is_zone(text) else self.zone
-
-    # -- counters
-
-    def _bucket(self, counter: CounterDefinition, at: int) -> int:
-        return local_of(self.zone, at) // self._bucket_ms(counter)
-
-    def _bucket_ms(self, counter: CounterDefinition) -> int:
-        over = counter.over or 0
-        by_day = counter.bucket == "day" or (counter.bucket is None and over >= 2 * DAY and over % DAY == 0)
-        return DAY if by_day else HOUR
-
-    def _counted(self, person: Person, counter: CounterDefinition, kind: ValueType) -> int:
-        """The counter now: over all events there ever were."""
-        found: list[tuple[int, int, int]] = []
-        for one in person.events:
-            if one.event != counter.of or not self._holds(counter.where, one.event, self._row(person, one), False):
-                continue
-            value = one.at if counter.value == "at" else one.values.get(counter.value or "", NULL)
-            if counter.measure == "count" or value != NULL:
-                found.append((one.at, min(one.at, one.now), value))
-        if counter.over is None:
-            if counter.measure == "first":
-                return min(found, key=lambda f: f[0])[2] if found else NULL
-            if counter.measure == "last":
-                return max(reversed(found), key=lambda f: f[0])[2] if found else NULL
-            return measured(counter.measure, [value for _, _, value in found], kind)
-        newest = self._bucket(counter, self.now)
-        buckets: dict[int, list[int]] = {}
-        for _, counted_at, value in found:
-            place = self._bucket(counter, counted_at)
-            if place > newest - counter.over // self._bucket_ms(counter):
-                buckets.setdefault(place, []).append(value)
-        figures = [measured(counter.measure, buckets[place], kind) for place in sorted(buckets)]
-        if counter.measure in ("count", "sum"):
-            return clamp(sum(figures), kind)
-        return measured(counter.measure, figures, kind)
-
-    def _count_late(self, person: Person, happening: Happening) -> None:
-        for name, tag in self.definitions.tags.items():
-            counter = tag.counter
-            if counter is None or counter.of != happening.event or counter.over is None or name not in self.hot:
-                continue
-            many = counter.over // self._bucket_ms(counter)
-            behind = self._bucket(counter, self.now) - self._bucket(counter, min(happening.at, self.now))
-            value = happening.values.get(counter.value or "", NULL) if counter.value != "at" else happening.at
-            if (
-                behind >= many
-                and (counter.measure == "count" or value != NULL)
-                and self._holds(counter.where, happening.event, self._row(person, happening), False)
-            ):
-                self.late += 1
-
-    hot: Sequence[str] = ()
-    names: dict[str, list[str]] = {}  # noqa: RUF012 - replaced by each playbook's own
 
     # -- contacts, consents, responses
 
@@ -488,7 +224,7 @@ class Oracle:
                 self._goal(customer, one, GoalKind.REACHED, happening.at, value)
                 self._after_reaching(person, one, happening.at)
 
-    def _reached(self, one: Instance, goal: Any, happening: Happening) -> bool:
+    def _reached(self, one: Instance, goal: Goal, happening: Happening) -> bool:
         if goal.reach is None:
             return True
         scope = Scope({}, self.event_types[goal.event], self.definitions.deployment.money_scale, self.zone)
@@ -518,10 +254,8 @@ class Oracle:
         if definition is None:
             return
         values = dict(zip(self.event_types[name], fact.values, strict=False))
-        self.order += 1
-        happening = Happening(name, fact.at, self.now, self._zone_of(person), values, self.order)
+        happening = Happening(name, fact.at, self.now, self._zone_of(person), values)
         person.events.append(happening)
-        self._count_late(person, happening)
         policy = self.definitions.policy
         after = (policy.cool_down.after_complaint or 0) if policy else 0
         if definition.means == "complaint" and after:
@@ -713,7 +447,7 @@ class Oracle:
                 return Reason.OUT_OF_STOCK if sold_out else Reason.NO_ELIGIBLE_OFFER
             seats = [one for one in eligible for _ in range(one.weight)]
             seed = np.uint64(seed_of("campaign", name))
-            choice = seats[int(weighted_bucket(seed, np.uint64(person.key), len(seats)))]  # type: ignore[arg-type]
+            choice = seats[int(weighted_bucket(seed, np.uint64(person.key), len(seats)))]
             value = self._money(self.definitions.offers[choice.offer].value)
         if campaign.propensity.endswith("%"):
             propensity = int(parse_rate(campaign.propensity))
@@ -727,9 +461,6 @@ class Oracle:
     def _settle(self, best: Candidate, customer: int, person: Person) -> Reason:
         campaign = self.definitions.campaigns[best.name]
         choice = best.choice
-        if choice and self._closed(f"offer/{choice.offer}/stock", self.definitions.offers[choice.offer].stock):
-            self._withhold(best.name, Reason.OUT_OF_STOCK)  # the other decision of this event took the last one
-            return Reason.OUT_OF_STOCK
         policy = self.definitions.policy
         arm, fate = Arm.TREATED, Reason.PROPOSED
         if _place(seed_of("campaign", best.name), person.key) < campaign.control:
@@ -782,43 +513,14 @@ class Oracle:
 
 
 def _place(seed: int, key: int) -> int:
-    return int(bucket(np.uint64(seed), np.uint64(key)))  # type: ignore[arg-type]
+    return int(bucket(np.uint64(seed), np.uint64(key)))
 
 
-def available_zones(dictionary: TextDictionary) -> set[str]:
-    """The texts known so far that name zones."""
-    return {text for text in dictionary.since(0) if is_zone(text)}
-
-
-def usable_steps(d: DefinitionSet, campaign: CampaignDefinition) -> list[Usable]:
-    """The touchpoints that can be used when the campaign's trigger happens, in the order in which they are tried."""
-    here = d.events[campaign.trigger.event].at if campaign.trigger else None
-    found: list[Usable] = []
-    for step in campaign.touchpoints:
-        for name in (step.at,) if isinstance(step.at, str) else step.at:
-            touchpoint = d.touchpoints[name]
-            inbound = touchpoint.direction != "out" and here == name
-            if not inbound and (touchpoint.direction == "in" or step.push is None):
-                continue
-            marketing = INBOUND if inbound else PUSH
-            kind = SERVICE if touchpoint.contact_class == "service" else marketing
-            found.append(Usable(name, kind, parse_scaled(step.weight, 6), touchpoint))
-    return found
-
-
-def clamp(value: int, kind: ValueType) -> int:
-    """A figure within its declared range."""
-    return min(max(value, kind.low), kind.high)
-
-
-def measured(measure: str, values: list[int], kind: ValueType) -> int:
-    """One measure of values in order; each partial figure stays within the declared range."""
-    if measure in ("count", "sum"):
-        total = 0
-        for value in values:
-            total = clamp(total + (1 if measure == "count" else clamp(value, kind)), kind)
-        return total
-    if not values:
-        return NULL
-    kept = [clamp(value, kind) for value in values]
-    return {"min": min(kept), "max": max(kept), "first": kept[0], "last": kept[-1]}[measure]
+def most_at_once(d: DefinitionSet, offer: str) -> int:
+    """How many of an offer one event can take: one for a marketing and one for a service decision."""
+    takers = {
+        (campaign.trigger and campaign.trigger.event, usable_steps(d, campaign)[0].contact_class == SERVICE)
+        for campaign in d.campaigns.values()
+        if any(choice.offer == offer for choice in campaign.offers)
+    }
+    return max(sum(event == one for event, _ in takers) for one, _ in takers)

@@ -5,8 +5,8 @@ import pytest
 
 from opportune.engine import Engine
 from opportune.facts import FactKind, Outputs
-from tests.engine.oracle import Fact
-from tests.engine.test_oracle import Decision, GoalFact, decisions_of, goals_of
+from tests.engine.records import Decision, Fact, GoalFact
+from tests.engine.test_oracle import decisions_of, goals_of
 from tests.engine.test_publish import journaled, published_stream
 from tests.engine.worlds import CUSTOMERS_MAX, World, batch_of
 

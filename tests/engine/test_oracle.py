@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from opportune.engine import Engine
 from opportune.facts import NO_CAMPAIGN, Outputs, Reason
-from tests.engine.oracle import Decision, Fact, GoalFact, Oracle
+from tests.engine.oracle import Oracle
+from tests.engine.records import Decision, Fact, GoalFact
 from tests.engine.worlds import CUSTOMERS_MAX, World, batch_of
 
 SEEDS, DEEP_SEEDS = 100, 4_000

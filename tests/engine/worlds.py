@@ -22,7 +22,7 @@ from opportune.facts import (
 )
 from opportune.policy import PolicyDefinition
 from opportune.profiles import TagDefinition
-from tests.engine.oracle import DAY, HOUR, MINUTE, Fact
+from tests.engine.records import DAY, HOUR, MINUTE, Fact
 
 START = 1_790_000_000_000
 TEXTS = ["gold", "silver", "basic", "north", "south", "Asia/Shanghai", "America/New_York", "Australia/Lord_Howe",
@@ -221,7 +221,9 @@ class World:
         if r.random() < 0.7:
             fields["again_after"] = r.choice(["0s", "1ms", "20m", "1d"])
         if r.random() < 0.15:
-            fields["valid"] = r.choice([{"from": "2026-09-23"}, {"to": "2026-09-24"}, {"from": "2026-09-22", "to": "2026-09-22"}])
+            fields["valid"] = r.choice(
+                [{"from": "2026-09-23"}, {"to": "2026-09-24"}, {"from": "2026-09-22", "to": "2026-09-22"}]
+            )
         if r.random() < 0.05:
             fields["paused"] = True
         made: CampaignDefinition = define(CampaignDefinition, campaign=name, **fields)
@@ -233,7 +235,10 @@ class World:
             return [{"at": "notice", "push": "now"}]
         steps: list[dict[str, Any]] = []
         for _ in range(r.randint(1, 3)):
-            step: dict[str, Any] = {"at": r.choice(["sms", "push", "call_centre", ["app_home", "sms"], ["push", "sms"]]), "push": "now"}
+            step: dict[str, Any] = {
+                "at": r.choice(["sms", "push", "call_centre", ["app_home", "sms"], ["push", "sms"]]),
+                "push": "now",
+            }
             if r.random() < 0.4:
                 step["weight"] = r.choice(["0.5", "2", "1.75"])
             steps.append(step)
@@ -255,11 +260,16 @@ class World:
 
     def _own_policy(self, name: str) -> dict[str, Any]:
         r = self.r
-        fields: dict[str, Any] = {"category": ["upsell", "care", "general"][ord(name) % 3], "purpose": r.choice(["marketing", "care"])}
+        fields: dict[str, Any] = {
+            "category": ["upsell", "care", "general"][ord(name) % 3],
+            "purpose": r.choice(["marketing", "care"]),
+        }
         if r.random() < 0.4:
             fields["cool_down_after_refusal"] = r.choice(["10m", "2d"])
         if r.random() < 0.4:
-            fields["caps"] = [{"max": r.randint(1, 3), "in": r.choice(["10m", "1d", "7d"])} for _ in range(r.randint(1, 2))]
+            fields["caps"] = [
+                {"max": r.randint(1, 3), "in": r.choice(["10m", "1d", "7d"])} for _ in range(r.randint(1, 2))
+            ]
         if r.random() < 0.4:
             fields["budget"] = r.choice([{"contacts": r.randint(0, 5)}, {"money": r.choice(["0", "2.00", "7.77"]), "per": "day"},
                                          {"contacts": r.randint(1, 3), "money": "6", "per": r.choice(["day", "life"])}])  # fmt: skip
@@ -273,11 +283,16 @@ class World:
         if r.random() < 0.4:
             goal["where"] = r.choice(EVENT_RULES[event])
         if r.random() < 0.5:
-            goal["reach"] = r.choice(["sum(event.amount) >= 30", "sum(event.amount) > 60.00", "count() >= 2", "count() > 2"])
+            goal["reach"] = r.choice(
+                ["sum(event.amount) >= 30", "sum(event.amount) > 60.00", "count() >= 2", "count() > 2"]
+            )
         if r.random() < 0.5:
             goal["value"] = "event.amount"
         if r.random() < 0.5:
-            regret: dict[str, Any] = {"event": r.choice(["cancel", "complain", event]), "within": r.choice(["5m", "1d"])}
+            regret: dict[str, Any] = {
+                "event": r.choice(["cancel", "complain", event]),
+                "within": r.choice(["5m", "1d"]),
+            }
             if r.random() < 0.4:
                 regret["where"] = r.choice(EVENT_RULES[regret["event"]])
             goal["regret"] = regret
@@ -285,7 +300,9 @@ class World:
 
     # -- facts
 
-    def stream(self, events: int, start: int = START, *, begin: bool = True, playbook: Playbook | None = None) -> list[Fact]:
+    def stream(
+        self, events: int, start: int = START, *, begin: bool = True, playbook: Playbook | None = None
+    ) -> list[Fact]:
         """A stream of facts; with `begin`, the playbook and the customers come first, and a tick closes it."""
         playbook = playbook or self.playbook
         facts: list[Fact] = []
@@ -328,10 +345,19 @@ class World:
             return Fact(FactKind.CONTACT, r.randrange(len(names["campaign"])), customer, at, now, values)
         if dice < 0.94:
             channel = r.choice([NULL, *range(len(names["channel"]))])
-            return Fact(FactKind.CONSENT, r.randrange(len(names["purpose"])), customer, at, now, (channel, int(r.random() < 0.7)))
+            return Fact(
+                FactKind.CONSENT,
+                r.randrange(len(names["purpose"])),
+                customer,
+                at,
+                now,
+                (channel, int(r.random() < 0.7)),
+            )
         if dice < 0.955:
             return Fact(FactKind.DO_NOT_DISTURB, 0, customer, at, now, (int(r.random() < 0.2),))
-        return Fact(FactKind.RESPONSE, r.randrange(len(names["campaign"])), customer, at, now, (r.choice([1, 2, 3, 3]),))
+        return Fact(
+            FactKind.RESPONSE, r.randrange(len(names["campaign"])), customer, at, now, (r.choice([1, 2, 3, 3]),)
+        )
 
     def _moment(self, now: int) -> int:
         """Mostly now; now and then late, very late, or a little ahead."""

@@ -1,6 +1,7 @@
 """Who belongs to a control group, and which of several offers: by seeded hash of the customer's random key, never by chance."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ def seed_of(*words: str) -> int:
 
 
 @compiled_leaf
-def mix(seed: int, key: int) -> int:
+def mix(seed: Any, key: Any) -> Any:
     """64 well-mixed bits of (seed, key): the finaliser of SplitMix64 (Steele, Lea, Flood 2014) over their sum and product."""
     z = np.uint64(seed) ^ (np.uint64(key) * np.uint64(0x9E3779B97F4A7C15))
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -22,12 +23,12 @@ def mix(seed: int, key: int) -> int:
 
 
 @compiled_leaf
-def bucket(seed: int, key: int) -> int:
+def bucket(seed: Any, key: Any) -> int:
     """The customer's place in [0, 1,000,000) for this seed. A share of s ppm is bucket < s, so changing it moves only the boundary."""
     return int(mix(seed, key) % np.uint64(PPM))
 
 
 @compiled_leaf
-def weighted_bucket(seed: int, key: int, total: int) -> int:
+def weighted_bucket(seed: Any, key: Any, total: int) -> int:
     """The customer's place in [0, total) for this seed, independent of `bucket`."""
     return int(mix(seed ^ np.uint64(0xD1B54A32D192ED03), key) % np.uint64(total))

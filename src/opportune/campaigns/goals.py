@@ -8,10 +8,12 @@ from typing import Any
 
 from opportune.campaigns.memory import (
     HEAD_INSTANCES,
+    MASK_WANTED,
     OPEN_UNTIL,
     WHEEL_SLOTS,
     heads_of,
     instances_of,
+    note_held,
     pairs_of,
     wheel_of,
 )
@@ -61,6 +63,8 @@ def open_instance(
     instances_of(memory)[index].campaign = campaign
     instances_of(memory)[index].arm = arm
     instances_of(memory)[index].state = OPEN
+    instances_of(memory)[index].wanted = goal.event
+    note_held(memory, row, MASK_WANTED, int(goal.event))
     heads_of(memory)[row, HEAD_INSTANCES] = index
     put_on_wheel(memory, index, minute)
 
@@ -97,6 +101,7 @@ def reach(plan: Any, memory: Any, row: int, index: int, at_ms: int) -> None:
         pairs_of(memory)[pair, OPEN_UNTIL] = 0
     if goal.regret_event >= 0:
         instances_of(memory)[index].state = WATCHED
+        instances_of(memory)[index].wanted = goal.regret_event
         instances_of(memory)[index].reached = at_ms
         instances_of(memory)[index].deadline = at_ms + goal.regret_window
     else:

@@ -8,6 +8,7 @@ from typing import Any
 from opportune.campaigns.memory import (
     AGAIN_FROM,
     HEAD_PAIRS,
+    MASK_PAIRS,
     NEXT,
     OPEN_UNTIL,
     PAIR_CAMPAIGN,
@@ -15,12 +16,15 @@ from opportune.campaigns.memory import (
     PAIR_REFUSED_UNTIL,
     STALE_FROM,
     heads_of,
+    may_hold,
+    note_held,
     pairs_of,
 )
 from opportune.campaigns.plan import campaign_caps_of, campaigns_of, goals_of
 from opportune.facts import Reason, compiled_leaf
 
 NO_PAIR = 0
+STALE_LOOKED_AT_MAX = 4
 
 OK = int(Reason.PROPOSED)
 DECISION_OPEN = int(Reason.DECISION_OPEN)
@@ -32,6 +36,8 @@ CAP_CAMPAIGN = int(Reason.CAP_CAMPAIGN)
 @compiled_leaf
 def find_pair(memory: Any, row: int, campaign: int) -> int:
     """The pool index of (campaign, customer), or NO_PAIR."""
+    if not may_hold(memory, row, MASK_PAIRS, campaign):
+        return NO_PAIR
     pair = int(heads_of(memory)[row, HEAD_PAIRS])
     while pair != NO_PAIR and pairs_of(memory)[pair, PAIR_CAMPAIGN] != campaign:
         pair = pairs_of(memory)[pair, NEXT]
@@ -41,14 +47,14 @@ def find_pair(memory: Any, row: int, campaign: int) -> int:
 @compiled_leaf
 def open_pair(memory: Any, row: int, campaign: int, now_ms: int) -> int:
     """The pool index of (campaign, customer), made if needed; NO_PAIR when the pool is full."""
-    stale = NO_PAIR
-    pair = int(heads_of(memory)[row, HEAD_PAIRS])
-    while pair != NO_PAIR:
-        if pairs_of(memory)[pair, PAIR_CAMPAIGN] == campaign:
-            return pair
-        if pairs_of(memory)[pair, STALE_FROM] <= now_ms:
-            stale = pair
-        pair = pairs_of(memory)[pair, NEXT]
+    pair = find_pair(memory, row, campaign)
+    if pair != NO_PAIR:
+        return pair
+    stale = int(heads_of(memory)[row, HEAD_PAIRS])
+    looked = 1
+    while stale != NO_PAIR and pairs_of(memory)[stale, STALE_FROM] > now_ms:
+        stale = int(pairs_of(memory)[stale, NEXT]) if looked < STALE_LOOKED_AT_MAX else NO_PAIR
+        looked += 1
     if stale == NO_PAIR:
         if memory.pairs_used + 1 >= len(pairs_of(memory)):
             return NO_PAIR
@@ -57,6 +63,7 @@ def open_pair(memory: Any, row: int, campaign: int, now_ms: int) -> int:
         pairs_of(memory)[stale, NEXT] = heads_of(memory)[row, HEAD_PAIRS]
         heads_of(memory)[row, HEAD_PAIRS] = stale
     pairs_of(memory)[stale, PAIR_CAMPAIGN] = campaign
+    note_held(memory, row, MASK_PAIRS, campaign)
     for word in range(AGAIN_FROM, memory.pairs_words):
         pairs_of(memory)[stale, word] = 0
     return stale

@@ -3,10 +3,14 @@
 from typing import Any
 
 from opportune.campaigns import (
+    HEAD_INSTANCES,
+    MASK_WANTED,
     campaigns_of,
     goals_of,
     heads_of,
     instances_of,
+    may_hold,
+    note_held,
     open_instance,
     open_pair,
     pair_contact,
@@ -75,7 +79,8 @@ def absorb_event(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: 
     if first < last:
         at = min(at_ms, now_ms)
         at_local = home_time(plan, room, at)
-        age_hours, age_days = hour - at_local // MS_PER_HOUR, day - at_local // MS_PER_DAY
+        # Local time may go back past the start of an hour or a day: what then lies ahead counts as now.
+        age_hours, age_days = max(hour - at_local // MS_PER_HOUR, 0), max(day - at_local // MS_PER_DAY, 0)
         for i in range(first, last):
             counter = counters_of(profiles)[i]
             if counter.clause_count and first_failing(plan, room, counter.clause_first, counter.clause_count) >= 0:
@@ -97,29 +102,37 @@ def absorb_event(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: 
 @compiled_leaf
 def absorb_goals(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int) -> None:
     """Move the customer's goal instances on by one event: reached or regretted. Newest instance first."""
-    index = int(heads_of(state.campaigns)[row, 1])
+    memory = state.campaigns
+    if not may_hold(memory, row, MASK_WANTED, event):
+        return
+    index = int(heads_of(memory)[row, HEAD_INSTANCES])
     while index != 0:
-        instance = instances_of(state.campaigns)[index]
+        instance = instances_of(memory)[index]
         after = int(instance.next)
-        number = campaigns_of(plan.campaigns)[instance.campaign].goal
-        # A campaign that lost its goal in a later playbook has number -1: its instances only lapse.
-        if number >= 0 and instance.opened <= at_ms <= instance.deadline:
-            goal = goals_of(plan.campaigns)[number]
+        if instance.wanted == event and instance.opened <= at_ms <= instance.deadline:
+            goal = goals_of(plan.campaigns)[campaigns_of(plan.campaigns)[instance.campaign].goal]
             if instance.state == OPEN:
-                if goal.event == event and _fits(plan, room, int(goal.where_first), int(goal.where_count)):
+                if _fits(plan, room, int(goal.where_first), int(goal.where_count)):
                     amount = regs_of(room)[goal.slot] if goal.slot >= 0 else NULL
-                    if progress(plan.campaigns, state.campaigns, index, amount):
+                    if progress(plan.campaigns, memory, index, amount):
                         value = regs_of(room)[goal.value_slot] if goal.value_slot >= 0 else NULL
                         emit_goal(state, room, index, REACHED, at_ms, value)
-                        reach(plan.campaigns, state.campaigns, row, index, at_ms)
-            elif (
-                at_ms >= instance.reached
-                and goal.regret_event == event
-                and _fits(plan, room, int(goal.regret_first), int(goal.regret_count))
-            ):
+                        reach(plan.campaigns, memory, row, index, at_ms)
+            elif at_ms >= instance.reached and _fits(plan, room, int(goal.regret_first), int(goal.regret_count)):
                 emit_goal(state, room, index, REGRETTED, at_ms, NULL)
-                unlink(state.campaigns, row, index)
+                unlink(memory, row, index)
         index = after
+    _note_wanted(memory, row)
+
+
+@compiled_leaf
+def _note_wanted(memory: Any, row: int) -> None:
+    """Make the mask of wanted events exact again."""
+    heads_of(memory)[row, MASK_WANTED] = 0
+    index = int(heads_of(memory)[row, HEAD_INSTANCES])
+    while index != 0:
+        note_held(memory, row, MASK_WANTED, int(instances_of(memory)[index].wanted))
+        index = int(instances_of(memory)[index].next)
 
 
 @compiled_leaf

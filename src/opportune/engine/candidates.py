@@ -11,7 +11,6 @@ from opportune.engine.tables import (
     ledger_of,
     limit_state_of,
     regs_of,
-    zones_of,
 )
 from opportune.facts import PPM, Reason, compiled_leaf
 from opportune.policy import (
@@ -116,8 +115,7 @@ def _step_reason(plan: Any, state: Any, room: Any, row: int, i: int, purpose: in
             return reason
         push = contact_class == CLASS_PUSH
         if push:
-            zone = regs_of(room)[plan.ref_zone]
-            reason = quiet_reason(plan.policy, int(step.quiet_from), int(step.quiet_to), zones_of(plan), zone, now_ms)
+            reason = quiet_reason(plan.policy, int(step.quiet_from), int(step.quiet_to), room.local_ms)
             if reason != OK:
                 return reason
         p = plan.policy

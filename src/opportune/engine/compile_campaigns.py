@@ -56,7 +56,7 @@ class CampaignCompiler:
         self.goals: list[tuple[int, ...]] = []
         self.limits: dict[int, tuple[int, int, int]] = {}
         self.rows: dict[int, tuple[int, ...]] = {}
-        self.touchpoint_classes: dict[str, int] = {}
+        self.takers: dict[str, set[tuple[str | None, bool]]] = {}
 
     def check(self, name: str, campaign: CampaignDefinition) -> CampaignRules:
         """Check the campaign's rules; problems are noted in the vocabulary."""
@@ -106,7 +106,7 @@ class CampaignCompiler:
         audience = self._clauses(rules.audience)
         step_first, classes = len(self.steps), self._add_steps(name, campaign)
         offer_first = len(self.offers)
-        self._add_offers(name, campaign, rules)
+        self._add_offers(name, campaign, rules, classes == 1 << CLASS_SERVICE)
         cap_first = len(self.caps)
         self.caps += [(cap.window, cap.max) for cap in campaign.policy.caps]
         goal = self._add_goal(name, campaign.goal, rules) if campaign.goal else -1
@@ -233,7 +233,7 @@ class CampaignCompiler:
             )  # fmt: skip
         return classes
 
-    def _add_offers(self, name: str, campaign: CampaignDefinition, rules: CampaignRules) -> None:
+    def _add_offers(self, name: str, campaign: CampaignDefinition, rules: CampaignRules, service: bool) -> None:
         if len(campaign.offers) > OFFERS_PER_CAMPAIGN_MAX:
             self.v.problem("campaign", name, "offers", f"more than {OFFERS_PER_CAMPAIGN_MAX} offers")
             return
@@ -249,8 +249,15 @@ class CampaignCompiler:
                 self._money("offer", choice.offer, "value", offer.value, PRIORITY_VALUE_MAX),
                 self._money("offer", choice.offer, "cost", offer.cost, PRIORITY_VALUE_MAX),
                 self.v.numbering.number("offer", choice.offer), choice.weight, first, count,
-                self._limit(f"offer/{choice.offer}/stock", offer.stock, 1, 0), 0,
+                self._limit(f"offer/{choice.offer}/stock", offer.stock, self._taken_at_once(choice.offer, campaign, service), 0), 0,
             ))  # fmt: skip
+
+    def _taken_at_once(self, offer: str, campaign: CampaignDefinition, service: bool) -> int:
+        """How many of an offer one event can take: two where both a service and a marketing campaign offer it then."""
+        event = campaign.trigger.event if campaign.trigger else None
+        takers = self.takers.setdefault(offer, set())
+        takers.add((event, service))
+        return 2 if (event, not service) in takers else 1
 
     def _limit(self, name: str, most: int | None, close_below: int, per_day: int) -> int:
         if most is None:

@@ -27,7 +27,6 @@ from opportune.engine.candidates import (
 from opportune.engine.limits import spend
 from opportune.engine.outputs import count_withheld, write_fate
 from opportune.engine.tables import (
-    LIMIT_CLOSED,
     best_of,
     decisions_of,
     events_of,
@@ -35,14 +34,13 @@ from opportune.engine.tables import (
     filters_of,
     keys_of,
     ledger_of,
-    limit_state_of,
     loads_of,
     regs_of,
     rules_of,
     stack_of,
     zones_of,
 )
-from opportune.facts import NO_OFFER, Arm, Reason, compiled_leaf
+from opportune.facts import NO_OFFER, Arm, Reason, compiled_leaf, zone_offset
 from opportune.policy import CLASS_INBOUND, CLASS_PUSH, CLASS_SERVICE, block_reason, blocked_until, record_contact
 from opportune.profiles import load
 from opportune.rules import run_program
@@ -50,7 +48,6 @@ from opportune.rules import run_program
 OK = int(Reason.PROPOSED)
 CONTROL = int(Reason.CONTROL)
 UNIVERSAL_CONTROL = int(Reason.UNIVERSAL_CONTROL)
-OUT_OF_STOCK = int(Reason.OUT_OF_STOCK)
 OUTRANKED = int(Reason.OUTRANKED)
 TREATED_ARM = int(Arm.TREATED)
 CONTROL_ARM = int(Arm.CONTROL)
@@ -74,20 +71,19 @@ def decide(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int) -
         if blocked == e.classes and not trace:
             return
     load_registers(plan, state, room, event, row)
+    room.local_ms = now_ms + zone_offset(zones_of(plan), regs_of(room)[plan.ref_zone], now_ms)
     best_of(room)[MARKETING, BEST_CAMPAIGN] = -1
     best_of(room)[SERVICE, BEST_CAMPAIGN] = -1
     fates_from = room.used.fates
     for i in range(e.trigger_first, e.trigger_first + e.trigger_count):
         row_filter = filters_of(plan)[i]
-        if (
-            not trace
-        ):  # a candidate that falls at its narrowest intervals, or may not be contacted, is looked at no further
-            value = regs_of(room)[row_filter.ref_a]
-            if value < row_filter.lo_a or value > row_filter.hi_a:
-                continue
-            value = regs_of(room)[row_filter.ref_b]
-            if value < row_filter.lo_b or value > row_filter.hi_b or row_filter.classes & ~blocked == 0:
-                continue
+        # A candidate that falls at its narrowest intervals, or may not be contacted, is looked at no further. Asked without
+        # branches: which one falls is random, and a mispredicted branch costs more than all the comparisons.
+        a, b, c = regs_of(room)[row_filter.ref_a], regs_of(room)[row_filter.ref_b], regs_of(room)[row_filter.ref_c]
+        fits = (a >= row_filter.lo_a) & (a <= row_filter.hi_a) & (b >= row_filter.lo_b) & (b <= row_filter.hi_b)
+        fits &= (c >= row_filter.lo_c) & (c <= row_filter.hi_c) & (row_filter.classes & ~blocked != 0)
+        if not (fits | trace):
+            continue
         _examine(plan, state, room, row, int(row_filter.campaign), blocked, at_ms)
     for group in (MARKETING, SERVICE):
         if best_of(room)[group, BEST_CAMPAIGN] >= 0:
@@ -177,18 +173,6 @@ def _settle(plan: Any, state: Any, room: Any, group: int, row: int, fates_from: 
     best = best_of(room)
     campaign, now_ms = int(best[group, BEST_CAMPAIGN]), state.clock.now_ms
     c = campaigns_of(plan.campaigns)[campaign]
-    choice = best[group, BEST_CHOICE]
-    if choice >= 0:
-        stock = offers_of(plan.campaigns)[choice].stock
-        if (
-            stock >= 0 and limit_state_of(state)[stock, LIMIT_CLOSED]
-        ):  # this event's marketing decision took the last one
-            count_withheld(plan, state, campaign, OUT_OF_STOCK)
-            for i in range(fates_from, room.used.fates):
-                if fates_of(room)[i].campaign == campaign:
-                    fates_of(room)[i].reason = OUT_OF_STOCK
-                    fates_of(room)[i].arg = offers_of(plan.campaigns)[choice].offer
-            return
     key = keys_of(state)[row]
     arm, arm_reason, place = TREATED_ARM, OK, 0
     if group == MARKETING:

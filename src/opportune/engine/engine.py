@@ -35,7 +35,6 @@ History = Callable[[int], Iterator[tuple[FactBatch, Outputs]]]
 """Gives the batches and outputs before a sequence number, oldest first: what new columns are built from."""
 
 ROOM_ROWS = 16_384
-ONE = np.uint32(1)
 FATE_ROWS = 65_536
 
 
@@ -148,11 +147,6 @@ class Engine:
         if len(self.dictionary) != self._known_texts:
             self.playbook.grow()
             self._known_texts = len(self.dictionary)
-        # NOBODY wraps round to 0: the highest customer is found in one pass.
-        if len(batch) and int((batch.customer + ONE).max()) > self.memory.customers_max:
-            raise CapacityError(
-                f"room for {self.memory.customers_max:,} customers is reserved; set customers_max higher and start again"
-            )
 
     def publish(self, body: bytes) -> Outputs:
         """Put the playbook of a PLAYBOOK fact in force; state moves to its layout. Returns the limits that it closed or opened."""
@@ -210,6 +204,10 @@ class Engine:
         self.memory.ensure_pools(end - start)
         self._batch.point(batch)
         done = step(self.playbook.address, self.memory.address, self._batch.address, room.address, start, end)
+        if done < 0:
+            raise CapacityError(
+                f"room for {self.memory.customers_max:,} customers is reserved; set customers_max higher and start again"
+            )
         outputs = room.empty()
         if done == end:
             return outputs

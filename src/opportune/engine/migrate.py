@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.campaigns import take_contacts
+from opportune.campaigns import GOAL_PLAN, MASK_BITS, MASK_WANTED, WANTED_NOTHING, WATCHED, take_contacts
 from opportune.engine.playbook import Playbook
 from opportune.engine.state import Memory
 from opportune.engine.tables import LIMIT_CLOSED, LIMIT_LEFT, REASONS, ledger_of, plan_at, state_at
@@ -35,6 +35,7 @@ def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Me
     width = min(source["pairs"].shape[1], target["pairs"].shape[1])
     target["pairs"][: len(source["pairs"]), :width] = source["pairs"][:, :width]
     target["instances"][: len(source["instances"])] = source["instances"]
+    _want_again(new, target["instances"][: len(source["instances"])], target["heads"])
     memory.set_figures(source["figures"].tolist())
     if aside is not None and capped:
         memory.ensure_pools(int(aside.campaigns.pairs_used))
@@ -73,6 +74,20 @@ def _missing_campaign_caps(was: Playbook, new: Playbook) -> bool:
             if cap.window > max((one.window for one in known), default=0):
                 return True
     return False
+
+
+def _want_again(new: Playbook, instances: NDArray[Any], heads: NDArray[np.int32]) -> None:
+    """The goals of campaigns may have changed: what each instance waits for is told by the new playbook.
+
+    Where a campaign lost its goal, its instances only lapse.
+    """
+    campaigns, goals = new.plan.campaigns.campaigns, new.plan.campaigns.goals
+    goal = campaigns.goal[instances["campaign"]]
+    known = goals[np.maximum(goal, 0)] if len(goals) else np.zeros(len(goal), GOAL_PLAN)
+    wanted = np.where(instances["state"] == WATCHED, known["regret_event"], known["event"])
+    instances["wanted"] = np.where((goal >= 0) & (wanted >= 0), wanted, WANTED_NOTHING)
+    rows = instances["customer"][1:]
+    np.bitwise_or.at(heads[:, MASK_WANTED], rows, 1 << (instances["wanted"][1:].astype(np.int32) % MASK_BITS))
 
 
 def _missing_columns(was: Playbook, new: Playbook) -> bool:

@@ -97,6 +97,7 @@ class Playbook:
     def _point(self) -> None:
         """Fill the PLAN bundle that the kernel is given; `plan` keeps its arrays alive."""
         self._bundle = np.zeros(1, PLAN).view(np.recarray)
+        self.address = int(self._bundle.ctypes.data)
         into, plan = self._bundle[0], self.plan
         point(into, {name: getattr(plan, name) for name in ("zone_of_code", "events", "filters", "loads")})
         point(into.rules, plan.rules._asdict())
@@ -106,11 +107,6 @@ class Playbook:
         point(into.zones, plan.zones._asdict())
         for name, value in plan.figures.items():
             into[name] = value
-
-    @property
-    def address(self) -> int:
-        """The address of the PLAN bundle."""
-        return int(self._bundle.ctypes.data)
 
     @property
     def bundle(self) -> np.recarray:

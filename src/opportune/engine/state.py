@@ -28,23 +28,22 @@ class Memory:
             "keys": np.zeros(customers_max, np.uint64),
             "records": np.zeros(customers_max * self.record_bytes, np.uint8),
             "ledger": np.zeros((customers_max, playbook.ledger.words), np.int64),
-            "heads": np.zeros((customers_max, 2), np.int32),
+            "heads": np.zeros((customers_max, 4), np.int32),
             "pairs": np.zeros((POOL_START, plan.campaigns.pair_words), np.int64),
             "instances": np.zeros(POOL_START, INSTANCE),
             "wheel": np.zeros(WHEEL_SLOTS, np.int32),
             "limits": np.zeros((len(limits), 2), np.int64),
-            "withheld": np.zeros((campaigns + 1, REASONS), np.int64),
+            "withheld": np.zeros((campaigns + 1, REASONS), np.int32),
             "touched": np.zeros((campaigns + 1) * REASONS, np.int32),
         }
         self.arrays["limits"][:, LIMIT_LEFT] = limits.most
         self.arrays["limits"][:, LIMIT_CLOSED] = limits.most < limits.close_below
         self._bundle = np.zeros(1, STATE).view(np.recarray)
-        self._point()
-
-    @property
-    def address(self) -> int:
+        pools = self._bundle["campaigns"]
+        self._pools_used = (pools["pairs_used"], pools["instances_used"])  # views: reading a record by name is slow
+        self.address = int(self._bundle.ctypes.data)
         """The address of the STATE bundle."""
-        return int(self._bundle.ctypes.data)
+        self._point()
 
     @property
     def clock(self) -> Any:
@@ -58,8 +57,7 @@ class Memory:
 
     def ensure_pools(self, facts: int) -> None:
         """Make sure that `facts` more facts find room in the pools."""
-        used = self.campaigns
-        pairs, instances = int(used.pairs_used) + 2 * facts + 2, int(used.instances_used) + 2 * facts + 2
+        pairs, instances = (int(used.item()) + 2 * facts + 2 for used in self._pools_used)
         if pairs < len(self.arrays["pairs"]) and instances < len(self.arrays["instances"]):
             return
         self.arrays["pairs"] = _at_least(self.arrays["pairs"], pairs + 1)

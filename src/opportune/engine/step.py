@@ -7,7 +7,7 @@ The loop's order is the meaning: however inputs are batched, the outputs are the
 
 from typing import Any
 
-from opportune.campaigns import INSTANCES_PER_CUSTOMER_MAX, heads_of
+from opportune.campaigns import HEAD_INSTANCES, INSTANCES_PER_CUSTOMER_MAX, heads_of
 from opportune.engine.absorb import (
     absorb_consent,
     absorb_contact,
@@ -63,10 +63,14 @@ FETCHED_WORDS_MAX = 64
 def step(plan_address: int, state_address: int, batch_address: int, room_address: int, start: int, end: int) -> int:
     """Process the facts start .. end-1. Returns the number of facts done; less than `end`: empty the room and call again.
 
-    The addresses are those of PLAN, STATE, BATCH and ROOM bundles.
+    -1: a customer's number is beyond the reserved state; nothing was changed. The addresses are those of PLAN, STATE, BATCH
+    and ROOM bundles.
     """
     plan, state = plan_at(plan_address), state_at(state_address)
     batch, room = batch_at(batch_address), room_at(room_address)
+    for i in range(start, end):
+        if customer_of(batch)[i] >= state.keys_rows and customer_of(batch)[i] != NOBODY:
+            return -1
     for i in range(start, min(start + AHEAD, end)):
         fetch_ahead(plan, state, int(customer_of(batch)[i]))
     for i in range(start, end):
@@ -90,7 +94,7 @@ def fetch_ahead(plan: Any, state: Any, row: int) -> None:
     """Ask memory for a customer's record, ledger and heads some facts before they are needed."""
     if row >= state.clock.customers:
         return
-    prefetch(heads_of(state.campaigns), row * 2)
+    prefetch(heads_of(state.campaigns), row * 4)
     words = plan.record_bytes // 8
     for line in range(0, min(words, FETCHED_WORDS_MAX), 8):
         prefetch(i8_of(state.records), row * words + line)
@@ -125,7 +129,7 @@ def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> None
                 regs_of(room)[slot] = values[first + slot] if slot < given else NULL
             load_moment(plan, state, room, row, at_ms)
             absorb_event(plan, state, room, code, row, at_ms)
-            if events_of(plan)[code].watched and heads_of(state.campaigns)[row, 1] != 0:
+            if events_of(plan)[code].watched and heads_of(state.campaigns)[row, HEAD_INSTANCES] != 0:
                 absorb_goals(plan, state, room, code, row, at_ms)
             decide(plan, state, room, code, row, at_ms)
     elif kind == TAGS_SET:

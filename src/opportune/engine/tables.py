@@ -49,13 +49,17 @@ FILTER = record(
         ("hi_a", "i8"),
         ("lo_b", "i8"),
         ("hi_b", "i8"),
+        ("lo_c", "i8"),
+        ("hi_c", "i8"),
         ("ref_a", "i4"),
         ("ref_b", "i4"),
+        ("ref_c", "i4"),
         ("campaign", "i4"),
         ("classes", "i4"),
+        ("_", "i4"),
     ]
 )
-"""One triggered campaign: two of its clauses that are single intervals, the narrowest first. Most candidates fall at them."""
+"""One triggered campaign: three of its clauses that are single intervals, the narrowest ones. Most candidates fall at them."""
 
 
 class Plan(NamedTuple):
@@ -144,12 +148,12 @@ STATE = bundle(
 )
 """All that is remembered; a snapshot is a copy of its arrays and of the clock.
 
-keys u8[customers]; ledger i8[customers, words]; limits i8[limits, 2]: units left, 1 = closed; withheld i8[campaigns + 1, REASONS]
+keys u8[customers]; ledger i8[customers, words]; limits i8[limits, 2]: units left, 1 = closed; withheld i4[campaigns + 1, REASONS]
 since the last flush, the last row for what was withheld before matching; touched i4[]: its cells in use, in order of first use.
 """
 LIMIT_LEFT, LIMIT_CLOSED = 0, 1
 keys_of, ledger_of, limit_state_of = table("keys", "u8"), table("ledger", "i8", 2), table("limits", "i8", 2)
-withheld_of, touched_of = table("withheld", "i8", 2), table("touched", "i4")
+withheld_of, touched_of = table("withheld", "i4", 2), table("touched", "i4")
 
 BATCH = bundle({"kind": 1, "code": 1, "customer": 1, "at_ms": 1, "now_ms": 1, "first": 1, "values": 1})
 """The columns of a FactBatch that the kernel reads."""
@@ -160,11 +164,12 @@ first_of, values_of = table("first", "u4"), table("values", "i8")
 USED = record([(name, "i8") for name in ("decisions", "goals", "withheld", "limits", "fates")])
 ROOM = bundle(
     {"decisions": 1, "goals": 1, "withheld": 1, "limits": 1, "fates": 1, "regs": 1, "stack": 1, "best": 2},
-    [("used", USED), ("home_from", "i8"), ("home_until", "i8"), ("home_offset", "i8")],
+    [("used", USED), ("home_from", "i8"), ("home_until", "i8"), ("home_offset", "i8"), ("local_ms", "i8")],
 )
 """Room for outputs and scratch; `used` counts rows. A trace (fates) is written where its table has rows.
 
-home_offset is the deployment's offset from UTC, good for home_from <= moment < home_until.
+home_offset is the deployment's offset from UTC, good for home_from <= moment < home_until; local_ms is
+now where the customer of the event lives.
 """
 decisions_of, goal_facts_of, withheld_facts_of = (
     table("decisions", DECISION),

@@ -134,9 +134,18 @@ class Vocabulary:
                     self.problem("tag", name, "counter.value", f"a {base.kind} cannot be summed")
                     return None
                 base = value_type(base.kind, base.scale, -SUM_MAX, SUM_MAX)
-        if tag.range is not None:
-            return self._scaled_type(("tag", name, "range"), base.kind, base.scale, tag.range, base.members)
-        return base
+        if tag.range is None:
+            return base
+        narrow = self._scaled_type(("tag", name, "range"), base.kind, base.scale, tag.range, base.members)
+        if counter.measure in ("count", "sum") and not -SUM_MAX <= narrow.low <= 0 <= narrow.high <= SUM_MAX:
+            self.problem(
+                "tag",
+                name,
+                "range",
+                f"a {counter.measure} begins at 0, which its range must include, and ends within {SUM_MAX:,} units",
+            )
+            return base
+        return narrow
 
     def _type_rule_tags(self) -> None:
         """Rule tags may use rule tags: check them in the order of their dependence, and refuse a circle."""

@@ -13,21 +13,22 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Real-time precision marketing: events in, governed decisions out, measured honestly.",
 )
-app.command()(init)
-app.command()(check)
-app.command()(apply)
-app.command()(schema)
-app.command("import")(import_messages)
-app.command()(quarantine)
-app.command()(decisions)
-app.command()(customer)
-app.command()(explain)
-app.command()(report)
-app.command()(replay)
-app.add_typer(demo, name="demo")
-app.command()(bench)
+app.command(short_help="Make a data folder.")(init)
+app.command(short_help="Check a folder of definitions.")(check)
+app.command(short_help="Put a folder of definitions in force.")(apply)
+app.command(short_help="The JSON Schemas of the definitions.")(schema)
+app.command("import", short_help="Import files of messages.")(import_messages)
+app.command(short_help="What could not become a fact, and why.")(quarantine)
+app.command(short_help="The newest decisions.")(decisions)
+app.command(short_help="All that is known of one customer.")(customer)
+app.command(short_help="Why, or why not: every campaign's fate at one event.")(explain)
+app.command(short_help="Decisions, contacts, goals, withheld by reason.")(report)
+app.command(short_help="Verify the journal by deciding all again.")(replay)
+app.add_typer(demo, name="demo", short_help="Demonstrations: events in, decisions out.")
+app.command(short_help="Run the benchmarks of a checkout.")(bench)
 
 
 def main() -> None:

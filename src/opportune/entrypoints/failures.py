@@ -24,7 +24,9 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            complain("stopped; what was acknowledged is kept, and an import goes on where it was when it is started again")
+            complain(
+                "stopped; what was acknowledged is kept, and an import goes on where it was when it is started again"
+            )
             raise typer.Exit(EXIT_INTERRUPTED) from None
         except Exception as error:
             told = message_of(error)

@@ -38,7 +38,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     from rich import box
     from rich.table import Table
 
-    held = [[_cell(value) for value in row] for row in rows]
+    held = [[_cell(value, lang) for value in row] for row in rows]
     if not held:
         print(f"{word(title, lang)}: {word('nobody', lang)}" if title else word("nobody", lang))
         return
@@ -51,15 +51,15 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     console().print(table)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, lang: Lang) -> str:
     if value is None:
         return "–"
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return word("yes" if value else "no", lang)
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, list | tuple):
-        return ", ".join(_cell(one) for one in value)
+        return ", ".join(_cell(one, lang) for one in value)
     return str(value)
 
 

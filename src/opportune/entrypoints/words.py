@@ -3,7 +3,7 @@
 from opportune.entrypoints.options import Lang
 
 WORDS: dict[str, tuple[str, str]] = {
-    "again": ("again", "重复"), "applied": ("applied", "已应用"), "arm": ("arm", "组别"), "as of": ("as of", "截至"),
+    "applied": ("applied", "已应用"), "arm": ("arm", "组别"), "as of": ("as of", "截至"),
     "at": ("time", "时间"), "balance": ("received = applied + duplicate + quarantined", "接收 = 应用 + 重复 + 隔离"),
     "before any campaign": ("(before any campaign)", "（匹配之前）"), "campaign": ("campaign", "营销案"),
     "campaigns": ("Campaigns", "营销案"), "candidates": ("Candidates", "候选营销案"), "caps": ("Contacts against the caps", "接触频次与上限"),
@@ -35,7 +35,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "where": ("where", "位置"), "whole": ("whole time", "全部"), "window": ("window", "周期"), "withdrawn": ("withdrawn", "已撤回"),
     "withheld": ("Withheld, by reason", "未接触原因"), "words only": ("words only", "仅文字"), "added": ("added", "新增"), "changed": ("changed", "修改"),
     "removed": ("removed", "删除"), "before": ("before", "修改前"), "after": ("after", "修改后"), "declared": ("declared", "声明"), "rule": ("rule", "规则"),
-    "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"),
+    "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
 }  # fmt: skip
 """Key: English, Chinese."""
 

@@ -3,13 +3,14 @@
 from opportune.intake.columns import ColumnDecoder
 from opportune.intake.hashing import KEY_BYTES, hash_identifier, hash_message, key_words
 from opportune.intake.identity import CUSTOMERS_MAX, IdentityIndex
-from opportune.intake.ndjson import LINE_BYTES_MAX, Clock, Decoder, Intake
+from opportune.intake.ndjson import BLANKS, LINE_BYTES_MAX, Clock, Decoder, Intake
 from opportune.intake.quarantine import QUARANTINE_TEXTS, Quarantined, QuarantineReason
 from opportune.intake.mappings import SourceDefinition
 from opportune.intake.repeats import HORIZON_MS, REPEATS_MAX, RepeatFilter
 from opportune.intake.sources import Position, ReadLimits, read_messages
 
 __all__ = [
+    "BLANKS",
     "CUSTOMERS_MAX",
     "HORIZON_MS",
     "KEY_BYTES",

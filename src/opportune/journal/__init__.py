@@ -5,7 +5,7 @@ refused, never skipped.
 """
 
 from opportune.journal.commit import Commit
-from opportune.journal.embedded import Journal
+from opportune.journal.embedded import SEGMENT_BYTES_MAX, Journal
 from opportune.journal.errors import JournalCorrupt, JournalError, JournalFailed, JournalLocked
 from opportune.journal.faults import FaultPoint, OnFault
 from opportune.journal.frame import GROUP_BYTES_MAX, Group
@@ -17,6 +17,7 @@ from opportune.journal.snapshots import Snapshot, SnapshotStore
 __all__ = [
     "ARRAYS_MAX",
     "GROUP_BYTES_MAX",
+    "SEGMENT_BYTES_MAX",
     "Commit",
     "FaultPoint",
     "Group",

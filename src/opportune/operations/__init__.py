@@ -20,29 +20,21 @@ from opportune.operations.publish import (
     read_definitions,
 )
 from opportune.operations.replay import Replayed, replay
+from opportune.operations.customer import CustomerView, view_customer
+from opportune.operations.decisions import DecisionFilter, DecisionLine, list_decisions, moment_in
+from opportune.operations.demo_starbucks import StarbucksResult, run_starbucks
+from opportune.operations.demo_telecom import TelecomResult, run_telecom
+from opportune.operations.examples import examples_folder
+from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
+from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
+from opportune.operations.who import find_customer, open_people
 
 __all__ = [
-    "Accounting",
-    "DefinitionsRefusedError",
-    "Deployment",
-    "DeploymentError",
-    "Imported",
-    "Ingested",
-    "Publication",
-    "Replayed",
-    "SourceAccount",
-    "compile_playbook",
-    "create_deployment",
-    "import_ndjson",
-    "import_sources",
-    "ingest",
-    "journal_of",
-    "open_deployment",
-    "pieces",
-    "preview_changes",
-    "publish",
-    "read_definitions",
-    "read_group",
-    "replay",
-    "sources_of",
-]
+    "Accounting", "ArmResult", "CampaignResult", "Candidate", "ContactMonth", "CustomerView", "DecisionFilter",
+    "DecisionLine", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Explanation", "Imported",
+    "Ingested", "Publication", "Replayed", "Report", "SourceAccount", "StarbucksResult", "TelecomResult",
+    "UnmetCondition", "compile_playbook", "create_deployment", "examples_folder", "explain", "find_customer",
+    "import_ndjson", "import_sources", "ingest", "journal_of", "list_decisions", "moment_in", "open_deployment",
+    "open_people", "pieces", "preview_changes", "publish", "read_definitions", "read_group", "replay", "report",
+    "run_starbucks", "run_telecom", "sources_of", "view_customer",
+]  # fmt: skip

@@ -126,9 +126,7 @@ def _people(folder: Path, customer: int, reveal: bool) -> tuple[tuple[str, ...],
         if people is None:
             return (), {}
         known = tuple(f"{kind}:{text if reveal else mask(text)}" for kind, text in people.identifiers_of(customer))
-        return known, {
-            field: text if reveal else mask(text) for field, text in people.personal_of(customer).items()
-        }
+        return known, {field: text if reveal else mask(text) for field, text in people.personal_of(customer).items()}
 
 
 def _until(until_ms: int, trail: Trail, names: Names) -> str:

@@ -1,6 +1,7 @@
 """Ask: what was decided? Decisions out of the journal, with names for numbers; beside a writer. Identifiers are masked."""
 
 from collections import deque
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,9 @@ def list_decisions(
         campaign = names.number("campaign", wanted.campaign)
         if campaign is None:
             hint = did_you_mean(wanted.campaign, names.of("campaign"), "campaign")
-            raise DeploymentError(f"no campaign `{wanted.campaign}`; {hint or 'see `opportune report` for their names'}")
+            raise DeploymentError(
+                f"no campaign `{wanted.campaign}`; {hint or 'see `opportune report` for their names'}"
+            )
     kept: deque[NDArray[Any]] = deque()
     count, most = 0, min(max(limit, 0), LIMIT_MAX)
     for group in journal_of(folder).read(0):
@@ -110,6 +113,17 @@ def decision_line(row: Any, names: Names, identifier: str = "") -> DecisionLine:
         names.name("touchpoint", int(row["touchpoint"])), Arm(int(row["arm"])).name.lower(),
         int(row["propensity_ppm"]), int(row["priority"]), names.money(int(row["cost"])), identifier,
     )  # fmt: skip
+
+
+def moment_in(folder: Path, text: str) -> int:
+    """ms since 1970 of an ISO 8601 day or moment; one without an offset is local time of the deployment. Raises DeploymentError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise DeploymentError(f"`{text}` is no moment; write for example 2026-12-01 or 2026-12-01T08:00") from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=Names(latest_playbook(folder)).zone)
+    return int(moment.timestamp() * 1000)
 
 
 def latest_playbook(folder: Path) -> PlaybookBody | None:

@@ -8,6 +8,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,26 @@ import numpy as np
 
 from opportune.engine import CUSTOMERS_MAX, Engine, Playbook, decode_body
 from opportune.facts import NOBODY, Arrays, BatchBuilder, Catalogue, FactBatch, FactKind, Outputs, TextDictionary
-from opportune.intake import KEY_BYTES, Clock, ColumnDecoder, Decoder, IdentityIndex, RepeatFilter
-from opportune.journal import Commit, Group, Journal, JournalReader, OnFault, SnapshotStore
+from opportune.intake import (
+    KEY_BYTES,
+    Clock,
+    ColumnDecoder,
+    Decoder,
+    IdentityIndex,
+    RepeatFilter,
+    hash_identifier,
+    key_words,
+)
+from opportune.journal import (
+    SEGMENT_BYTES_MAX,
+    Commit,
+    Group,
+    Journal,
+    JournalError,
+    JournalReader,
+    OnFault,
+    SnapshotStore,
+)
 from opportune.operations.accounting import Accounting
 from opportune.store import DefinitionStore, People
 
@@ -25,6 +44,7 @@ OnProgress = Callable[[str, int, int], None]
 """(what is being done, done, in all), for a progress bar."""
 
 KEY_FILE = "key"
+LINKS_UNSETTLED_MAX = 10_000
 
 
 class DeploymentError(Exception):
@@ -48,11 +68,13 @@ def create_deployment(folder: Path, *, seed: str | None = None) -> None:
         raise DeploymentError(f"{folder} is a data folder already; choose another, or remove it")
     folder.mkdir(parents=True, exist_ok=True)
     key = os.urandom(KEY_BYTES) if seed is None else seed.encode().ljust(KEY_BYTES, b"\0")[:KEY_BYTES]
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    aside = path.with_name(f"{KEY_FILE}.part")  # a crash must leave a whole key or none
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.encode(KeyFile(key.hex(), seed)))
         file.flush()
         os.fsync(file.fileno())
+    aside.rename(path)
 
 
 def read_group(group: Group) -> tuple[FactBatch, Outputs]:
@@ -72,17 +94,18 @@ class Deployment:
     """An open data folder: the one writer of its journal, with the engine brought up to date."""
 
     def __init__(
-        self, folder: Path, customers_max: int, on_progress: OnProgress | None, on_fault: OnFault | None
+        self,
+        folder: Path,
+        customers_max: int,
+        on_progress: OnProgress | None,
+        on_fault: OnFault | None,
+        segment_bytes_max: int,
     ) -> None:
         """Use `open_deployment`."""
         self.folder = folder
         keys = msgspec.json.decode((folder / KEY_FILE).read_bytes(), type=KeyFile)
         self.key = bytes.fromhex(keys.key)
         self.seed = keys.seed.encode() if keys.seed is not None else None
-        self.journal = Journal.open(folder / "journal", on_fault=on_fault)
-        self.snapshots = SnapshotStore(folder / "snapshots", bytes_per_second_max=None, on_fault=on_fault)
-        self.store = DefinitionStore(folder)
-        self.people = People(folder)
         self.accounting = Accounting()
         self.dictionary = TextDictionary()
         self.identity = IdentityIndex(customers_max)
@@ -91,9 +114,21 @@ class Deployment:
         self._customers_max = customers_max
         self._last: Commit | None = None
         self._journaled_texts = 0
+        self._playbook_at: tuple[int, int] | None = None
+        self._parted: BaseException | None = None
+        self._links_unsettled = 0
         self.replayed = 0
         """Facts replayed after the snapshot when it was opened."""
-        self._start(on_progress)
+        with ExitStack() as opened:  # what fails to start lets go of the folder again
+            self.journal = Journal.open(folder / "journal", on_fault=on_fault, segment_bytes_max=segment_bytes_max)
+            opened.callback(self.journal.close)
+            self.snapshots = SnapshotStore(folder / "snapshots", bytes_per_second_max=None, on_fault=on_fault)
+            self.store = DefinitionStore(folder)
+            opened.callback(self.store.close)
+            self.people = People(folder)
+            opened.callback(self.people.close)
+            self._start(on_progress)
+            opened.pop_all()
 
     @property
     def playbook(self) -> Playbook:
@@ -114,23 +149,53 @@ class Deployment:
 
     def history(self, before_seq: int) -> Iterator[tuple[FactBatch, Outputs]]:
         """All facts before a number, with their outputs, oldest first."""
+        self.flush()  # what is still on its way to the disk is history too
         for group in JournalReader.open(self.folder / "journal").read(0):
             if group.first_seq >= before_seq:
                 return
             yield read_group(group)
 
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Around whatever changes memory on the way to the journal. If it does not get there, memory and journal have parted.
+
+        Message ids would then be known that are nowhere kept, and their repetition would be dropped. So from the first failure on
+        nothing is taken in and no snapshot written until the folder is opened again. Raises DeploymentError, JournalError.
+        """
+        if self._parted is not None:
+            raise DeploymentError(
+                f"{self.folder} takes in nothing more until it is opened again, because this failed: {self._parted}"
+            ) from self._parted
+        try:
+            yield
+        except (DeploymentError, JournalError) as error:
+            self._parted = error
+            raise
+        except Exception as error:
+            self._parted = error
+            raise DeploymentError(
+                f"{self.folder}: {error}; what was not acknowledged is not taken in: mend this, open the folder again and send it again"
+            ) from error
+        except BaseException as error:
+            self._parted = error
+            raise
+
     def commit(self, batch: FactBatch, received_ms: int) -> tuple[Outputs, Commit]:
-        """Fold a batch, and append it to the journal with its outputs in one group. Acknowledge only when the commit is done."""
+        """Fold a batch, and append it to the journal with its outputs in one group. Acknowledge only when the commit is done.
+
+        Raises DeploymentError and JournalError, after which the folder must be opened again.
+        """
         if not len(batch):  # what was refused or repeated is news too
             return self.commit_progress()
-        first_seq = self.engine.next_seq
-        batch.texts = self.dictionary.since(self._journaled_texts)
-        outputs = self.engine.process(batch)
-        self._journaled_texts = len(self.dictionary)
-        arrays = batch.to_arrays() | outputs.to_arrays()
-        arrays["accounting"] = np.frombuffer(self.accounting.encode(), np.uint8)
-        self._last = self.journal.append(Group(first_seq, len(batch), received_ms, arrays))
-        return outputs, self._last
+        with self.changing():
+            first_seq = self.engine.next_seq
+            batch.texts = self.dictionary.since(self._journaled_texts)
+            outputs = self.engine.process(batch)
+            arrays = batch.to_arrays() | outputs.to_arrays()
+            arrays["accounting"] = np.frombuffer(self.accounting.encode(), np.uint8)
+            self._last = self.journal.append(Group(first_seq, len(batch), received_ms, arrays))
+            self._journaled_texts = len(self.dictionary)
+            return outputs, self._last
 
     def commit_progress(self) -> tuple[Outputs, Commit]:
         """Journal the accounting alone, with a fact of its own."""
@@ -144,8 +209,20 @@ class Deployment:
         if self._last is not None:
             self._last.wait()
 
+    def remember(self, identifiers: list[tuple[int, str, str]], personal: list[tuple[int, str, str]]) -> None:
+        """Keep clear text before the journal knows of it, in a way that a start can take back what the journal never got."""
+        # New customers can be taken back by their numbers; what links to an old one is noted.
+        links = [(kind, text) for customer, kind, text in identifiers if customer < self.engine.customers]
+        if links and self._links_unsettled >= LINKS_UNSETTLED_MAX:
+            self.flush()
+            self._settle_links()
+        self.people.remember(identifiers, personal, links)
+        self._links_unsettled += len(links)
+
     def snapshot(self) -> None:
-        """Write a snapshot of the state as it is, once all of it is durable in the journal."""
+        """Write a snapshot of the state as it is, once all of it is durable. Raises JournalFailed, DeploymentError, OSError."""
+        with self.changing():
+            self.flush()
         arrays: Arrays = {}
         for room, found in (
             ("engine", self.engine.to_arrays()),
@@ -153,7 +230,8 @@ class Deployment:
             ("repeats", self.repeats.to_arrays()),
         ):
             arrays |= {f"{room}/{name}": array for name, array in found.items()}
-        texts = msgspec.msgpack.encode(self.dictionary.since(0))
+        # A playbook that was refused leaves texts behind that the journal does not have yet: the next group will.
+        texts = msgspec.msgpack.encode(self.dictionary.since(0)[: self._journaled_texts])
         arrays["texts"] = np.frombuffer(texts, np.uint8)
         arrays["playbook"] = np.frombuffer(self.playbook.body().encode(), np.uint8)
         self.snapshots.write(self.engine.next_seq, arrays, self.accounting.encode())
@@ -162,7 +240,8 @@ class Deployment:
         """Commit what is queued, write a snapshot if facts came since the last, and let go of the folder."""
         try:
             self.flush()
-            if snapshot and self.engine.next_seq > max(self.snapshots.seqs, default=0):
+            whole = [seq for seq in self.snapshots.seqs if seq not in self.snapshots.skipped]
+            if snapshot and self._parted is None and self.engine.next_seq > max(whole, default=0):
                 self.snapshot()
         finally:
             self.journal.close()
@@ -190,6 +269,26 @@ class Deployment:
         self.replayed = total
         self._journaled_texts = len(self.dictionary)
         self.people.forget_from(self.engine.customers)
+        self._settle_links()
+        self.people.quarantine_back_to({name: account.received for name, account in self.accounting.sources.items()})
+        self._note_playbook()
+
+    def _settle_links(self) -> None:
+        """Forget identifiers that a crash kept from the journal; to be called when memory is what the journal says."""
+        links = self.people.unsettled()
+        if links:
+            words = key_words(self.key)
+            self.people.settle(link for link in links if self.identity.find(hash_identifier(words, *link)) < 0)
+        self._links_unsettled = 0
+
+    def _note_playbook(self) -> None:
+        """Tell the store of a playbook whose publication a crash cut short: it is in force once it is journaled."""
+        published, number = self.store.published(), self.playbook.version
+        if self._playbook_at is None or not 0 < number <= self.store.latest():
+            return
+        seq, received_ms = self._playbook_at
+        if published is None or published[1] < seq:
+            self.store.publish(number, seq, received_ms)
 
     def _restore(self, arrays: Arrays, meta: bytes) -> None:
         self.accounting = Accounting.decode(meta)
@@ -212,6 +311,9 @@ class Deployment:
         self.identity.learn(batch)
         self.repeats.learn(batch)
         self.engine.process(batch)
+        if batch.bodies:
+            last = int(np.flatnonzero(batch.kind == FactKind.PLAYBOOK)[-1])
+            self._playbook_at = group.first_seq + last, group.received_ms
         if "accounting" in group.arrays:
             self.accounting = Accounting.decode(group.arrays["accounting"].tobytes())
 
@@ -222,11 +324,12 @@ def open_deployment(
     customers_max: int = CUSTOMERS_MAX,
     on_progress: OnProgress | None = None,
     on_fault: OnFault | None = None,
+    segment_bytes_max: int = SEGMENT_BYTES_MAX,
 ) -> Deployment:
     """Open a data folder for writing. Raises DeploymentError where it is none, JournalLocked where another has it open."""
     if not (folder / KEY_FILE).exists():
         raise DeploymentError(f"{folder} is no data folder; make one with `opportune init {folder}`")
-    return Deployment(folder, customers_max, on_progress, on_fault)
+    return Deployment(folder, customers_max, on_progress, on_fault, segment_bytes_max)
 
 
 def playbook_bodies(folder: Path) -> list[tuple[int, Any]]:

@@ -84,6 +84,8 @@ def explain(
     DeploymentError where there is no such customer or event.
     """
     trail = read_trail(folder, customer, None if seq is None else seq + 1)
+    if seq is not None and not any(fact.seq == seq for fact in trail.facts):
+        trail = read_trail(folder, customer)  # to say which events there are
     event = _event_asked(trail, seq, at_ms)
     alone = OneCustomer(trail)
     alone.play(event.seq)
@@ -109,17 +111,13 @@ def explain(
 
 def _first_difference(one: NDArray[Any], other: NDArray[Any]) -> int | None:
     """The fact of the first decision in which two lists differ."""
-    for a, b in zip(one, other, strict=False):
-        if not same_decisions(one[:0], other[:0]) or not _same(a, b):
-            return int(min(a["seq"], b["seq"]))
+    for at in range(min(len(one), len(other))):
+        if not same_decisions(one[at : at + 1], other[at : at + 1]):
+            return int(min(one["seq"][at], other["seq"][at]))
     if len(one) == len(other):
         return None
     longer = one if len(one) > len(other) else other
     return int(longer[min(len(one), len(other))]["seq"])
-
-
-def _same(one: Any, other: Any) -> bool:
-    return all(one[name] == other[name] for name in one.dtype.names if name != "number")
 
 
 def _event_asked(trail: Trail, seq: int | None, at_ms: int | None) -> CustomerFact:
@@ -130,7 +128,9 @@ def _event_asked(trail: Trail, seq: int | None, at_ms: int | None) -> CustomerFa
         found = next((fact for fact in events if fact.seq == seq), None)
         if found is None:
             near = min(events, key=lambda fact: abs(fact.seq - seq)).seq
-            raise DeploymentError(f"fact {seq} is no event of customer #{trail.customer}; the nearest of hers is {near}")
+            raise DeploymentError(
+                f"fact {seq} is no event of customer #{trail.customer}; the nearest of hers is {near}"
+            )
         return found
     if at_ms is not None:
         events = [fact for fact in events if fact.at_ms <= at_ms]

@@ -1,10 +1,11 @@
 """Ask: take in messages. Decode, keep people and the quarantine, fold, journal; acknowledge when durable."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from opportune.facts import Outputs
-from opportune.intake import Decoder, Intake
+from opportune.intake import BLANKS, Decoder, Intake
 from opportune.journal import Commit
 from opportune.operations.deployment import Deployment
 from opportune.store import Quarantined
@@ -28,22 +29,35 @@ def ingest(
     """Take in one piece of canonical NDJSON. It may be acknowledged once `commit` is done.
 
     People's clear text and the quarantine are durable before this returns, so the journal never knows a number whose
-    person is unknown. `position` is how many messages of the source have been handed in with this piece.
+    person is unknown. `position` is how many messages of the source have been handed in with this piece. A quarantined message's
+    position is its number among all that the source has sent, so that a start can drop those of pieces that a crash kept from
+    the journal: they will be sent again. Raises DeploymentError and JournalError, after which the folder must be opened again.
     """
-    intake = decoder.decode(data, received_ms)
-    if intake.identifiers or intake.personal:
-        deployment.people.remember(intake.identifiers, intake.personal)
-    account = deployment.accounting.add(decoder.source, intake)
-    if intake.quarantined:
-        before = account.received - intake.received
-        deployment.people.quarantine(
-            Quarantined(decoder.source, received_ms, q.reason.value, q.detail, q.raw, before + q.line_number)
-            for q in intake.quarantined
-        )
-    if position is not None:
-        account.position = position
-    outputs, commit = deployment.commit(intake.batch, received_ms)
-    return Ingested(intake, outputs, commit)
+    with deployment.changing():
+        intake = decoder.decode(data, received_ms)
+        if intake.identifiers or intake.personal:
+            deployment.remember(intake.identifiers, intake.personal)
+        account = deployment.accounting.add(decoder.source, intake)
+        if intake.quarantined:
+            before = account.received - intake.received
+            places = message_numbers(data, intake)
+            deployment.people.quarantine(
+                Quarantined(decoder.source, received_ms, q.reason.value, q.detail, q.raw, before + place)
+                for q, place in zip(intake.quarantined, places, strict=True)
+            )
+        if position is not None:
+            account.position = position
+        outputs, commit = deployment.commit(intake.batch, received_ms)
+        return Ingested(intake, outputs, commit)
+
+
+def message_numbers(data: bytes, intake: Intake) -> list[int]:
+    """Which message of its piece each quarantined one is, from 1: its line, less the blank lines before it."""
+    numbers = [q.line_number for q in intake.quarantined]
+    if intake.received == data.count(b"\n") + (not data.endswith(b"\n")):
+        return numbers  # no line is blank
+    counted = list(itertools.accumulate(bool(line.strip(BLANKS)) for line in data.split(b"\n")))
+    return [counted[number - 1] for number in numbers]
 
 
 def pieces(data: bytes, piece_bytes: int = PIECE_BYTES) -> Iterator[bytes]:

@@ -1,8 +1,8 @@
 """The words for numbers: names, titles, money, values and local times, as the latest playbook of a journal says them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from opportune.engine import DefinitionSet, PlaybookBody
@@ -51,7 +51,7 @@ class Names:
 
     def title(self, family: str, name: str) -> str:
         """The display name of a campaign, event, tag, touchpoint or offer in our language; its name where it has none."""
-        families = {
+        families: dict[str, Mapping[str, Any]] = {
             "campaign": self.definitions.campaigns, "event": self.definitions.events, "tag": self.definitions.tags,
             "touchpoint": self.definitions.touchpoints, "offer": self.definitions.offers,
         }  # fmt: skip

@@ -61,7 +61,10 @@ class Trail(msgspec.Struct):
 
 
 def read_trail(folder: Path, customer: int, end_seq: int | None = None) -> Trail:
-    """Read a customer's trail out of a data folder's journal. Raises DeploymentError where there is no such customer."""
+    """Read a customer's trail out of a data folder's journal, up to `end_seq` if given (she may not be known by then).
+
+    Raises DeploymentError where there is no such customer in the whole journal.
+    """
     trail = Trail(customer)
     decisions = []
     for group in journal_of(folder).read(0):
@@ -69,7 +72,7 @@ def read_trail(folder: Path, customer: int, end_seq: int | None = None) -> Trail
             break
         decisions.append(_read_group(trail, group, end_seq))
     trail.decisions = np.concatenate([trail.decisions, *decisions])
-    if not any(fact.kind == FactKind.CUSTOMER for fact in trail.facts):
+    if end_seq is None and not any(fact.kind == FactKind.CUSTOMER for fact in trail.facts):
         raise DeploymentError(f"{folder} has no customer #{customer}; it has {trail.customers:,}, from #0 on")
     return trail
 

@@ -71,15 +71,19 @@ def preview_changes(deployment: Deployment, definitions: Definitions) -> list[Ch
 def publish(deployment: Deployment, definitions: Definitions, author: str) -> Publication:
     """Save the definitions as the next playbook and put it in force at the next fact.
 
-    Compiling and building new columns happen before the playbook is journaled. Raises DefinitionsRefusedError.
+    Compiling and building new columns happen before the playbook is journaled; it is in force once it is, also where a crash then
+    keeps the store from hearing of it. Raises DefinitionsRefusedError, StoreFailedError, DeploymentError and JournalError.
     """
     started = time.monotonic()
     now_ms = time.time_ns() // 1_000_000
+    in_force, fingerprint = deployment.playbook.version, deployment.playbook.fingerprint
+    if in_force and deployment.store.latest() == in_force and not preview_changes(deployment, definitions):
+        return Publication(in_force, fingerprint, None, (), 0)
+    playbook = compile_playbook(
+        deployment, definitions
+    )  # before it is saved: what is refused must leave nothing behind
     draft = deployment.store.save(definitions, author, now_ms)
-    in_force = deployment.store.published()
-    if not draft.new and in_force is not None and in_force[0] == draft.number:
-        return Publication(draft.number, deployment.playbook.fingerprint, None, draft.changes, 0)
-    playbook = compile_playbook(deployment, definitions, draft.number)
+    playbook.version = draft.number
     deployment.engine.prepare(playbook)
     builder = BatchBuilder()
     builder.add_body(FactKind.PLAYBOOK, playbook.body().encode(), now_ms, deployment.engine.now_ms)

@@ -1,6 +1,7 @@
 """Ask: replay the journal from its first fact, and compare what comes out with what was journaled, byte for byte."""
 
 import time
+from itertools import takewhile
 from pathlib import Path
 
 import msgspec
@@ -27,7 +28,7 @@ def replay(folder: Path, *, customers_max: int = CUSTOMERS_MAX, on_progress: OnP
 
     engine = Engine(
         customers_max=customers_max,
-        history=lambda seq: (read_group(group) for group in journal_of(folder).read(0) if group.first_seq < seq),
+        history=lambda seq: map(read_group, takewhile(lambda group: group.first_seq < seq, journal_of(folder).read(0))),
     )
     begun = time.monotonic()
     groups = decisions = goals = 0

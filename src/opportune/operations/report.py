@@ -13,8 +13,18 @@ from numpy.typing import NDArray
 
 from opportune.engine import decode_body
 from opportune.facts import (
-    DECISION, GOAL, LIMIT, NO_CAMPAIGN, REASON_TEXTS, WITHHELD, Arm, FactKind, GoalKind, Reason, zone_table,
-)  # fmt: skip
+    DECISION,
+    GOAL,
+    LIMIT,
+    NO_CAMPAIGN,
+    REASON_TEXTS,
+    WITHHELD,
+    Arm,
+    FactKind,
+    GoalKind,
+    Reason,
+    zone_table,
+)
 from opportune.journal import Group
 from opportune.operations.accounting import Accounting, SourceAccount
 from opportune.operations.decisions import playbook_in
@@ -227,7 +237,9 @@ def _campaigns(read: _Reading, names: Names) -> Iterator[CampaignResult]:
     cost = np.zeros(len(made), np.int64)
     np.add.at(cost, cell, read.decisions["cost"])
     windows = _windows(names, count)
-    ripe = np.bincount(cell[read.decisions["now_ms"] + windows[read.decisions["campaign"]] < read.now_ms], minlength=len(made))
+    ripe = np.bincount(
+        cell[read.decisions["now_ms"] + windows[read.decisions["campaign"]] < read.now_ms], minlength=len(made)
+    )
     ripe += np.bincount(imported[read.contacted_ms + windows[read.contact] < read.now_ms], minlength=len(made))
     goals = read.goals
     goal_cell = goals["campaign"].astype(np.int64) * ARMS + goals["arm"]
@@ -237,7 +249,9 @@ def _campaigns(read: _Reading, names: Names) -> Iterator[CampaignResult]:
     worth = np.zeros(len(made), np.int64)
     valued = (goals["kind"] == GoalKind.REACHED) & (goals["value"] > 0)
     np.add.at(worth, goal_cell[valued], goals["value"][valued])
-    people = _distinct(np.concatenate([cell, imported]), np.concatenate([read.decisions["customer"], read.contacted]), len(made))
+    people = _distinct(
+        np.concatenate([cell, imported]), np.concatenate([read.decisions["customer"], read.contacted]), len(made)
+    )
     for campaign in range(count):
         at = [campaign * ARMS + arm for arm in Arm if made[campaign * ARMS + arm]]
         if not at:

@@ -40,7 +40,9 @@ def find_customer(folder: Path, who: str) -> int:
         if colon and kind in KINDS:
             found = people.customer_of(kind, text)
             if found is None:
-                raise DeploymentError(f"no customer has the {kind} identifier `{text}`; check it, or give a number as #7")
+                raise DeploymentError(
+                    f"no customer has the {kind} identifier `{text}`; check it, or give a number as #7"
+                )
             return found
         known = {kind: number for kind in KINDS if (number := people.customer_of(kind, who)) is not None}
     if not known:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from opportune.facts import Reason, ZoneTable, compiled_leaf, zone_offset
+from opportune.facts import Reason, compiled_leaf
 from opportune.policy.ledger import (
     CLASS_INBOUND,
     CLASS_PUSH,
@@ -119,14 +119,13 @@ def in_quiet(since: int, to: int, minute: int) -> bool:
 
 
 @compiled_leaf
-def quiet_reason(plan: Any, since: int, to: int, zones: ZoneTable, zone: int, now_ms: int) -> int:
-    """OK, QUIET_HOURS or HOLIDAY at the customer's local time; `since`, `to` are the touchpoint's own quiet minutes."""
-    local = now_ms + zone_offset(zones, zone, now_ms)
-    minute = local % 86_400_000 // 60_000
+def quiet_reason(plan: Any, since: int, to: int, local_ms: int) -> int:
+    """OK, QUIET_HOURS or HOLIDAY at a customer's local time in ms; `since`, `to` are the touchpoint's own quiet minutes."""
+    minute = local_ms % 86_400_000 // 60_000
     if in_quiet(plan.quiet_from, plan.quiet_to, minute) or in_quiet(since, to, minute):
         return QUIET_HOURS
     for i in range(plan.holidays_rows):
-        if holidays_of(plan)[i] == local // 86_400_000:
+        if holidays_of(plan)[i] == local_ms // 86_400_000:
             return HOLIDAY
     return OK
 

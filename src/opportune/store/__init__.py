@@ -1,6 +1,6 @@
 """What is kept beside the journal: definitions (read from YAML, versioned) and people (the only place with personal data)."""
 
-from opportune.store.database import open_database
+from opportune.store.database import StoreFailedError, open_database
 from opportune.store.definition_store import (
     DefinitionStore,
     DefinitionVersion,
@@ -34,6 +34,7 @@ __all__ = [
     "PlaybookRow",
     "ProblemCode",
     "Quarantined",
+    "StoreFailedError",
     "check_definitions",
     "check_references",
     "check_soundness",

@@ -26,6 +26,10 @@ _PRAGMAS = (
 Schema = Literal["definitions", "people"]
 
 
+class StoreFailedError(OSError):
+    """The database cannot be read or written now: the disk is full or broken, or another process holds it. Nothing was changed."""
+
+
 def open_database(path: Path, schema: Schema) -> sa.Engine:
     """The database at `path`, made with mode 0600 if missing and migrated to the newest form of `schema`.
 
@@ -48,14 +52,28 @@ def migrate(engine: sa.Engine, schema: Schema, revision: str = "head") -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("version_locations", str(_MIGRATIONS / schema).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    with writing(engine) as connection:
+    with _writing(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """One transaction that writes; it holds the write lock from its first moment, so what it reads stays true until it commits."""
+    """One transaction that writes; it holds the write lock from its first moment, so what it reads stays true until it commits.
+
+    Raises StoreFailedError where the disk or another process is in the way.
+    """
+    try:
+        with _writing(engine) as connection:
+            yield connection
+    except sa.exc.OperationalError as error:
+        raise StoreFailedError(
+            f"{engine.url.database}: {error.orig}; nothing was changed: make room on the disk, or stop what holds the file, and do it again"
+        ) from error
+
+
+@contextmanager
+def _writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     with engine.execution_options(writes=True).begin() as connection:
         yield connection
 

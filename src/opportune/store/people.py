@@ -3,7 +3,7 @@
 Each call is one transaction that is on the disk when the call returns, so that clear text is safe before an event is acknowledged.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -24,6 +24,7 @@ _PERSONAL = (
     "INSERT INTO personal (customer, field, text) VALUES (?, ?, ?) "
     "ON CONFLICT (customer, field) DO UPDATE SET text = excluded.text WHERE text <> excluded.text"
 )
+_UNSETTLED = "INSERT OR IGNORE INTO unsettled (kind, text) VALUES (?, ?)"
 _QUARANTINE = "INSERT INTO quarantine (source, received_ms, reason, detail, body, position) VALUES (?, ?, ?, ?, ?, ?)"
 
 TABLES = sa.MetaData()
@@ -34,6 +35,12 @@ _identifier = sa.Table(
     sa.Column("text", sa.Text, primary_key=True),
     sa.Column("customer", sa.BigInteger, nullable=False),
     sa.Index("identifier_customer", "customer"),
+)
+_unsettled = sa.Table(
+    "unsettled",
+    TABLES,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("text", sa.Text, primary_key=True),
 )
 _personal = sa.Table(
     "personal",
@@ -59,7 +66,7 @@ _quarantine = sa.Table(
 class Quarantined(msgspec.Struct, frozen=True):
     """A message that could not become a fact: why, and the message itself.
 
-    `position` is its line in a file or its index in a batch; `id` is given by the store (0 before). A body beyond
+    `position` is its number among the messages received from the source, from 1; `id` is given by the store (0 before). A body beyond
     BODY_BYTES_MAX is cut when it is kept, and `detail` then says so.
     """
 
@@ -84,21 +91,40 @@ class People:
         self._engine.dispose()
 
     def remember(
-        self, identifiers: Iterable[tuple[int, str, str]], personal: Iterable[tuple[int, str, str]] = ()
+        self,
+        identifiers: Iterable[tuple[int, str, str]],
+        personal: Iterable[tuple[int, str, str]] = (),
+        links: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Keep (customer, kind, text) identifiers and (customer, field, text) personal fields, durably, in one transaction.
 
         Repeating it changes nothing. The last one rules: an identifier belongs to the customer named last, because the
-        journal's word is newer than what a crash may have left here.
+        journal's word is newer than what a crash may have left here. `links` are those of the identifiers, as (kind, text), whose
+        customer the journal knows already; they stay `unsettled` until `settle`.
         """
-        seen, fields = list(identifiers), list(personal)
+        seen, fields, noted = list(identifiers), list(personal), list(links)
         if not seen and not fields:
             return
         with writing(self._engine) as connection:
-            if seen:
-                connection.exec_driver_sql(_REMEMBER, seen)
-            if fields:
-                connection.exec_driver_sql(_PERSONAL, fields)
+            for statement, rows in ((_REMEMBER, seen), (_PERSONAL, fields), (_UNSETTLED, noted)):
+                if rows:
+                    connection.exec_driver_sql(statement, rows)
+
+    def unsettled(self) -> list[tuple[str, str]]:
+        """The (kind, text) of the `links` remembered since the last `settle`: a crash may have kept them from the journal."""
+        with self._engine.connect() as connection:
+            return [(row.kind, row.text) for row in connection.execute(sa.select(_unsettled))]
+
+    def settle(self, unknown: Iterable[tuple[str, str]] = ()) -> None:
+        """Forget those identifiers that the journal does not know after all, and call all others settled."""
+        gone = [{"gone_kind": kind, "gone_text": text} for kind, text in unknown]
+        with writing(self._engine) as connection:
+            if gone:
+                place = sa.and_(
+                    _identifier.c.kind == sa.bindparam("gone_kind"), _identifier.c.text == sa.bindparam("gone_text")
+                )
+                connection.execute(sa.delete(_identifier).where(place), gone)
+            connection.execute(sa.delete(_unsettled))
 
     def customer_of(self, kind: str, text: str) -> int | None:
         """The customer with this identifier, or None."""
@@ -136,6 +162,7 @@ class People:
         with writing(self._engine) as connection:
             for table in (_identifier, _personal):
                 gone += connection.execute(sa.delete(table).where(table.c.customer == customer)).rowcount
+            connection.execute(sa.delete(_unsettled).where(_unsettled.c.text.in_(texts)))
             for text in texts:
                 if len(text) >= FORGOTTEN_TEXT_CHARACTERS_MIN:
                     held = sa.or_(
@@ -169,6 +196,25 @@ class People:
         if rows:
             with writing(self._engine) as connection:
                 connection.exec_driver_sql(_QUARANTINE, rows)
+
+    def quarantine_back_to(self, received: Mapping[str, int]) -> int:
+        """Delete the newest messages as long as their position lies beyond what was `received` of their source; how many went.
+
+        To be called at start with the journal's accounts: what a crash left between our commit and the journal's will be sent
+        again, and would then be kept twice. Messages are kept in the order of the journal, so only the newest are looked at.
+        """
+        query = sa.select(_quarantine.c.id, _quarantine.c.source, _quarantine.c.position).order_by(
+            _quarantine.c.id.desc()
+        )
+        gone = []
+        with writing(self._engine) as connection:
+            for row in connection.execution_options(yield_per=LIST_MAX).execute(query):
+                if row.position <= received.get(row.source, 0):
+                    break
+                gone.append({"gone": row.id})
+            if gone:
+                connection.execute(sa.delete(_quarantine).where(_quarantine.c.id == sa.bindparam("gone")), gone)
+        return len(gone)
 
     def quarantined(self, reason: str | None = None, before: int | None = None, limit: int = 100) -> list[Quarantined]:
         """Quarantined messages, the newest first, at most LIST_MAX; for the next page `before` is the last id of this one."""

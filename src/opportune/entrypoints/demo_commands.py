@@ -1,0 +1,88 @@
+"""Commands that show the product at work: the demonstrations, and the benchmarks of a checkout."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from opportune.entrypoints.failures import MistakeError
+from opportune.entrypoints.options import AsJson
+from opportune.entrypoints.tables import progress, show_json
+
+demo = typer.Typer(no_args_is_help=True, help="Demonstrations: real or made-up events in, decisions out.")
+
+
+@demo.command()
+def starbucks(
+    data: Annotated[Path, typer.Option("--data", help="The folder of the public data set.")],
+    folder: Annotated[Path, typer.Option("--folder", "-f", help="Where the two data folders are made.")] = Path(
+        "opportune-starbucks"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """The public Starbucks offers data: our goals compared with the completions it knows of, person by person."""
+    from opportune.operations import run_starbucks
+
+    with progress("importing", in_bytes=True) as step:
+        found = run_starbucks(
+            data, folder, on_import=lambda done, total, messages: step(done, total, f"{messages:,} messages")
+        )
+    _show(found, as_json)
+    if not as_json:
+        print(f"see: opportune report --folder {found.own_folder}")
+
+
+@demo.command()
+def telecom(
+    customers: Annotated[int, typer.Option("--customers", min=1, help="How many customers.")] = 100_000,
+    days: Annotated[int, typer.Option("--days", min=1, help="How many days.")] = 30,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed is another world.")] = 7,
+    folder: Annotated[Path, typer.Option("--folder", "-f", help="The data folder to make.")] = Path(
+        "opportune-telecom"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """A made-up mobile operator, hour by hour: its customers react to what is decided for them."""
+    from opportune.operations import run_telecom
+
+    with progress("hours") as step:
+        found = run_telecom(
+            folder, customers=customers, days=days, seed=seed,
+            on_hour=lambda done, total, messages: step(done, total, f"{messages:,} messages"),
+        )  # fmt: skip
+    _show(found, as_json)
+    if not as_json:
+        print(f"see: opportune report --folder {folder}")
+
+
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(help="Benchmarks by name; all where none is named.")] = None,
+) -> None:
+    """Run the benchmarks of a checkout, each a table and JSON lines."""
+    folder = Path(__file__).parents[3] / "benchmarks"
+    scripts = {path.stem: path for path in sorted(folder.glob("[a-z]*.py")) if "__main__" in path.read_text("utf-8")}
+    if not scripts:
+        raise MistakeError(
+            "the benchmarks are in the folder `benchmarks` of the repository; run this command from a checkout"
+        )
+    unknown = [name for name in names or () if name not in scripts]
+    if unknown:
+        raise MistakeError(f"no benchmark `{unknown[0]}`; there are: {', '.join(scripts)}")
+    for name in names or scripts:
+        print(f"== {name}", flush=True)
+        done = subprocess.run([sys.executable, str(scripts[name])], check=False, cwd=folder.parent)
+        if done.returncode:
+            raise MistakeError(f"the benchmark `{name}` failed with exit code {done.returncode}")
+
+
+def _show(found: Any, as_json: bool) -> None:
+    import msgspec
+
+    if as_json:
+        show_json(found)
+        return
+    for name, value in msgspec.to_builtins(found).items():
+        shown = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
+        print(f"{name.replace('_', ' ')}: {shown}")
