@@ -249,7 +249,15 @@ class BatchPointer:
 
     def point(self, batch: FactBatch) -> None:
         """Point at a batch, which must be kept alive while the kernel reads it. Raises ValueError for a column of another type."""
-        columns = (batch.kind, batch.code, batch.customer, batch.at_ms, batch.now_ms, batch.first, batch.values)
+        columns: tuple[NDArray[Any], ...] = (
+            batch.kind,
+            batch.code,
+            batch.customer,
+            batch.at_ms,
+            batch.now_ms,
+            batch.first,
+            batch.values,
+        )
         for column, dtype in zip(columns, _COLUMN_TYPES, strict=True):
             if column.dtype != dtype or not column.flags.c_contiguous:
                 raise ValueError(f"a column of the batch is not contiguous {dtype}")

@@ -50,13 +50,13 @@ def import_messages(
 
     An import that was interrupted goes on where it stopped.
     """
-    from opportune.operations import import_ndjson, import_sources, read_definitions, sources_of
-
     if (path is None) == (definitions is None):
         raise typer.BadParameter("name either a file of messages, or --definitions FOLDER and --data FOLDER")
-    if definitions is not None:
-        if data is None:
-            raise typer.BadParameter("--definitions needs --data FOLDER, the folder of the files")
+    if definitions is not None and data is None:
+        raise typer.BadParameter("--definitions needs --data FOLDER, the folder of the files")
+    from opportune.operations import import_ndjson, import_sources, read_definitions, sources_of
+
+    if definitions is not None and data is not None:
         wanted = sources_of(read_definitions(definitions), source or ())
         if not wanted:
             raise MistakeError(f"{definitions} defines no source; write one as `source: name`")

@@ -1,7 +1,7 @@
 """The vocabulary: facts, their values and types, definitions' scalars, reason codes. Pure; everything else speaks it."""
 
 from opportune.facts.batch import NOBODY, Arrays, BatchBuilder, FactBatch
-from opportune.facts.bundles import bundle, point, pointed, prefetch, record, table
+from opportune.facts.bundles import bundle, point, pointed, record, table
 from opportune.facts.catalogue import Catalogue, EventSchema, Numbering, PropertySchema, TagSchema
 from opportune.facts.compiled import COMPILED, compiled, compiled_leaf
 from opportune.facts.definitions import DeploymentDefinition, EventDefinition, PropertyDefinition, Title
@@ -9,6 +9,7 @@ from opportune.facts.dictionary import TEXTS_MAX, TextDictionary
 from opportune.facts.kinds import Answer, Arm, FactKind, GoalKind
 from opportune.facts.outputs import DECISION, FATE, GOAL, LIMIT, NO_CAMPAIGN, NO_OFFER, WITHHELD, Outputs
 from opportune.facts.reasons import REASON_TEXTS, Reason
+from opportune.facts.rows import load8, prefetch
 from opportune.facts.scalars import (
     MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, PPM, Decimal, Duration, LocalTime, Rate, decode_scalar,
     encode_scalar, parse_duration, parse_rate, parse_scaled, schema_of_scalar,
@@ -17,13 +18,72 @@ from opportune.facts.values import NULL, SET_MEMBERS_MAX, TEXT_BYTES_MAX, VALUE_
 from opportune.facts.zones import ZoneTable, local_day, local_minute, transitions, zone_change, zone_offset, zone_table
 
 __all__ = [
-    "COMPILED", "DECISION", "FATE", "GOAL", "LIMIT", "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE",
-    "MS_PER_SECOND", "NOBODY", "NO_CAMPAIGN", "NO_OFFER", "NULL", "PPM", "REASON_TEXTS", "SET_MEMBERS_MAX",
-    "TEXTS_MAX", "TEXT_BYTES_MAX", "VALUE_MAX", "WITHHELD", "Answer", "Arm", "Arrays", "BatchBuilder",
-    "Catalogue", "Decimal", "DeploymentDefinition", "Duration", "EventDefinition", "EventSchema", "FactBatch",
-    "FactKind", "GoalKind", "Kind", "LocalTime", "Numbering", "Outputs", "PropertyDefinition", "PropertySchema",
-    "Rate", "Reason", "TagSchema", "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle", "compiled",
-    "compiled_leaf", "decode_scalar", "encode_scalar", "local_day", "local_minute", "parse_duration",
-    "parse_rate", "parse_scaled", "point", "pointed", "prefetch", "record", "schema_of_scalar", "table", "transitions",
-    "value_type", "zone_change", "zone_offset", "zone_table",
+    "COMPILED",
+    "DECISION",
+    "FATE",
+    "GOAL",
+    "LIMIT",
+    "MS_PER_DAY",
+    "MS_PER_HOUR",
+    "MS_PER_MINUTE",
+    "MS_PER_SECOND",
+    "NOBODY",
+    "NO_CAMPAIGN",
+    "NO_OFFER",
+    "NULL",
+    "PPM",
+    "REASON_TEXTS",
+    "SET_MEMBERS_MAX",
+    "TEXTS_MAX",
+    "TEXT_BYTES_MAX",
+    "VALUE_MAX",
+    "WITHHELD",
+    "Answer",
+    "Arm",
+    "Arrays",
+    "BatchBuilder",
+    "Catalogue",
+    "Decimal",
+    "DeploymentDefinition",
+    "Duration",
+    "EventDefinition",
+    "EventSchema",
+    "FactBatch",
+    "FactKind",
+    "GoalKind",
+    "Kind",
+    "LocalTime",
+    "Numbering",
+    "Outputs",
+    "PropertyDefinition",
+    "PropertySchema",
+    "Rate",
+    "Reason",
+    "TagSchema",
+    "TextDictionary",
+    "Title",
+    "ValueType",
+    "ZoneTable",
+    "bundle",
+    "compiled",
+    "compiled_leaf",
+    "decode_scalar",
+    "encode_scalar",
+    "load8",
+    "local_day",
+    "local_minute",
+    "parse_duration",
+    "parse_rate",
+    "parse_scaled",
+    "point",
+    "pointed",
+    "prefetch",
+    "record",
+    "schema_of_scalar",
+    "table",
+    "transitions",
+    "value_type",
+    "zone_change",
+    "zone_offset",
+    "zone_table",
 ]  # fmt: skip

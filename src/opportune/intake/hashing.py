@@ -6,12 +6,9 @@ Keyed by the deployment, so that nobody outside can aim at a slot of our tables 
 from typing import Any
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]  # llvmlite ships no types
-from numba import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from opportune.facts import COMPILED, VALUE_MAX, compiled_leaf
+from opportune.facts import COMPILED, VALUE_MAX, compiled_leaf, load8
 
 KEY_BYTES = 16
 PADDING = 8
@@ -28,30 +25,6 @@ _U = np.uint64
 
 if not COMPILED:
     np.seterr(over="ignore")  # plain NumPy scalars warn where the compiled code wraps around by design
-
-
-def _load_type(context: Any, data: Any, at: Any) -> Any:
-    """Typing and code of `load8` for Numba: one unaligned load."""
-
-    def codegen(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = target.make_array(signature.args[0])(target, builder, arguments[0])
-        place = builder.ptrtoint(array.data, ir.IntType(64))
-        pointer = builder.inttoptr(builder.add(place, arguments[1]), ir.IntType(64).as_pointer())
-        word = builder.load(pointer)
-        word.align = 1
-        return word
-
-    if isinstance(data, types.Array) and data.dtype == types.uint8 and isinstance(at, types.Integer):
-        return types.uint64(data, types.int64), codegen
-    return None
-
-
-def _load_plain(data: NDArray[np.uint8], at: int) -> np.uint64:
-    return _U(int.from_bytes(data[at : at + 8].tobytes(), "little"))
-
-
-load8: Any = intrinsic(_load_type) if COMPILED else _load_plain
-"""load8(data, at): the 8 bytes of a u1 array from `at` on as a little-endian word. Not checked: the caller keeps PADDING."""
 
 
 @compiled_leaf

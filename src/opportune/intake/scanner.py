@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, compiled_leaf
-from opportune.intake.hashing import load8
+from opportune.facts import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, compiled_leaf, load8
 
 FAILED = -1
 NOUGHT: Any = np.int64(0)

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import NULL, TEXT_BYTES_MAX, VALUE_MAX, Catalogue, Kind, PropertySchema, compiled_leaf
+from opportune.facts import NULL, TEXT_BYTES_MAX, VALUE_MAX, Catalogue, Kind, PropertySchema, compiled_leaf, load8
 from opportune.intake.fingerprints import UNKNOWN, Table, lookup
-from opportune.intake.hashing import load8, low_bytes, padded, siphash, siphash_after
+from opportune.intake.hashing import low_bytes, padded, siphash, siphash_after
 from opportune.intake.messages import ANONYMOUS, USER
 from opportune.intake.readings import KEY_BYTES_MAX
 from opportune.intake.scanner import (
