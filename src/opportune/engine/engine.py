@@ -115,7 +115,7 @@ class Engine:
         self.memory.clock.alone = 1
 
     def process(self, batch: FactBatch) -> Outputs:
-        """Process all facts of a batch, in order. Raises CapacityError before anything is changed."""
+        """Process all facts of a batch, in order. Raises CapacityError before any fact since the batch's last playbook is taken in."""
         return self._process(batch, self._room)
 
     def trace(self, batch: FactBatch) -> tuple[Outputs, NDArray[Any]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from opportune.campaigns import point_campaigns, seed_of
 from opportune.engine.compile_campaigns import CampaignCompiler, touchpoint_row
 from opportune.engine.compile_profiles import Registers, hot_columns, hot_tags
-from opportune.engine.definitions import DefinitionSet, PlaybookBody, PlaybookError
+from opportune.engine.definitions import CompileProblem, DefinitionSet, PlaybookBody, PlaybookError
 from opportune.engine.tables import PLAN, Plan
 from opportune.engine.triggers import event_tables, rules_of_campaign
 from opportune.engine.vocabulary import Vocabulary
@@ -137,8 +137,16 @@ class Playbook:
         if v.problems:
             raise PlaybookError(v.problems)
         names = self.numbering.names
-        profiles, self.layout = plan_records(tags, counters, len(names["tag"]), len(names["event"]))
-        policy, self.ledger = plan_policy(d.policy, self.numbering, holidays, seed_of("universal control"))
+        try:
+            profiles, self.layout = plan_records(tags, counters, len(names["tag"]), len(names["event"]))
+        except ValueError as error:
+            raise PlaybookError([CompileProblem("tag", tags[0].name if tags else "", "", str(error))]) from error
+        try:
+            policy, self.ledger = plan_policy(d.policy, self.numbering, holidays, seed_of("universal control"))
+        except ValueError as error:
+            raise PlaybookError(
+                [CompileProblem("policy", d.policy.policy if d.policy else "", "", str(error))]
+            ) from error
         rules = builder.build()
         events, filters, loads = event_tables(
             v, self.campaign_rules, self.layout, rules, campaigns.campaigns, from_tags, programs

@@ -55,6 +55,13 @@ class Vocabulary:
                 CompileProblem(family, name, path, one.message, one.hint, one.start, one.end) for one in error.problems
             ]
             return None
+        personal = [ref.name for ref in rule.refs if ref.source == "tag" and self._is_personal(ref.name)]
+        if personal:
+            hint = "declare the tag internal, or derive an internal tag from it before it is sent"
+            self.problem(
+                family, name, path, f"tag `{personal[0]}` is personal: its values never reach the engine", hint
+            )
+            return None
         if predicate and rule.type.kind is not Kind.BOOL:
             self.problem(
                 family,
@@ -65,6 +72,10 @@ class Vocabulary:
             )
             return None
         return rule
+
+    def _is_personal(self, tag: str) -> bool:
+        definition = self.definitions.tags.get(tag)
+        return definition is not None and definition.sensitivity == "personal"
 
     def scope(self, event: str | None = None, tags: bool = True) -> Scope:
         """What a rule may speak of: all tags, and the event that triggers it."""
