@@ -20,21 +20,20 @@ def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Me
     missing = customers > 0 and _missing_columns(was, new)
     capped = customers > 0 and _missing_campaign_caps(was, new)
     aside = rebuilt() if missing or capped or (customers and _missing_rings(was, new)) else None
-    memory = Memory(new, old.customers_max)
+    kept = _kept(old, was, new, missing)
+    memory = Memory(new, old.customers_max, kept)
     source, target = old.to_arrays(), memory.arrays
     if aside is not None and missing:
         size = customers * memory.record_bytes
         target["records"][:size] = aside.arrays["records"][:size]
-    elif customers:
+    elif customers and "records" not in kept:
         _copy_records(source["records"], was, target["records"], new, customers)
-    _copy_ledger(source["ledger"], was, target["ledger"][:customers], new, aside)
-    target["keys"][:customers] = source["keys"]
-    target["heads"][:customers] = source["heads"]
-    target["wheel"][:] = source["wheel"]
-    memory.ensure_pools(max(len(source["pairs"]), len(source["instances"])))
-    width = min(source["pairs"].shape[1], target["pairs"].shape[1])
-    target["pairs"][: len(source["pairs"]), :width] = source["pairs"][:, :width]
-    target["instances"][: len(source["instances"])] = source["instances"]
+    if "ledger" not in kept:
+        _copy_ledger(source["ledger"], was, target["ledger"][:customers], new, aside)
+    if "pairs" not in kept:
+        memory.ensure_pools(len(source["pairs"]))
+        width = min(source["pairs"].shape[1], target["pairs"].shape[1])
+        target["pairs"][: len(source["pairs"]), :width] = source["pairs"][:, :width]
     _want_again(new, target["instances"][: len(source["instances"])], target["heads"])
     memory.set_figures(source["figures"].tolist())
     if aside is not None and capped:
@@ -44,8 +43,21 @@ def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Me
     if old.clock.alone:  # nothing was counted, so what is closed is only what was told
         target["limits"][: len(source["limits"]), LIMIT_CLOSED] = source["limits"][:, LIMIT_CLOSED]
     _move_withheld(source, target, int(old.clock.touched))
-    refresh_blocks_at(new.address, memory.address, customers)
+    if was.definitions.policy != new.definitions.policy:
+        refresh_blocks_at(new.address, memory.address, customers)
     return memory
+
+
+def _kept(old: Memory, was: Playbook, new: Playbook, missing: bool) -> Arrays:
+    """What both playbooks lay out alike goes on as it is: most changes of a playbook copy nothing."""
+    names = ["keys", "heads", "instances", "wheel"]
+    if was.layout == new.layout and not missing:
+        names.append("records")
+    if was.ledger == new.ledger:
+        names.append("ledger")
+    if was.plan.campaigns.pair_words == new.plan.campaigns.pair_words:
+        names.append("pairs")
+    return {name: old.arrays[name] for name in names}
 
 
 @compiled_leaf
@@ -85,7 +97,10 @@ def _want_again(new: Playbook, instances: NDArray[Any], heads: NDArray[np.int32]
     goal = campaigns.goal[instances["campaign"]]
     known = goals[np.maximum(goal, 0)] if len(goals) else np.zeros(len(goal), GOAL_PLAN)
     wanted = np.where(instances["state"] == WATCHED, known["regret_event"], known["event"])
-    instances["wanted"] = np.where((goal >= 0) & (wanted >= 0), wanted, WANTED_NOTHING)
+    wanted = np.where((goal >= 0) & (wanted >= 0), wanted, WANTED_NOTHING)
+    if np.array_equal(instances["wanted"], wanted):
+        return
+    instances["wanted"] = wanted
     rows = instances["customer"][1:]
     np.bitwise_or.at(heads[:, MASK_WANTED], rows, 1 << (instances["wanted"][1:].astype(np.int32) % MASK_BITS))
 

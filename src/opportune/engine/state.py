@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from opportune.campaigns import INSTANCE, WHEEL_SLOTS
 from opportune.engine.playbook import Playbook
@@ -18,23 +18,27 @@ POOL_START = 4_096
 class Memory:
     """The arrays behind a STATE bundle. `arrays` holds them by name; pools are replaced by larger ones as they fill."""
 
-    def __init__(self, playbook: Playbook, customers_max: int) -> None:
-        """Reserve state for up to `customers_max` customers under this playbook."""
+    def __init__(self, playbook: Playbook, customers_max: int, kept: Arrays | None = None) -> None:
+        """Reserve state for up to `customers_max` customers under this playbook; arrays `kept` from another are used as they are."""
         plan = playbook.plan
         self.customers_max = customers_max
         self.record_bytes = playbook.layout.record_bytes
         campaigns, limits = len(plan.campaigns.campaigns), plan.campaigns.limits
-        self.arrays: dict[str, NDArray[Any]] = {
-            "keys": np.zeros(customers_max, np.uint64),
-            "records": np.zeros(customers_max * self.record_bytes, np.uint8),
-            "ledger": np.zeros((customers_max, playbook.ledger.words), np.int64),
-            "heads": np.zeros((customers_max, 4), np.int32),
-            "pairs": np.zeros((POOL_START, plan.campaigns.pair_words), np.int64),
-            "instances": np.zeros(POOL_START, INSTANCE),
-            "wheel": np.zeros(WHEEL_SLOTS, np.int32),
-            "limits": np.zeros((len(limits), 2), np.int64),
-            "withheld": np.zeros((campaigns + 1, REASONS), np.int32),
-            "touched": np.zeros((campaigns + 1) * REASONS, np.int32),
+        shapes: dict[str, tuple[int | tuple[int, ...], DTypeLike]] = {
+            "keys": (customers_max, np.uint64),
+            "records": (customers_max * self.record_bytes, np.uint8),
+            "ledger": ((customers_max, playbook.ledger.words), np.int64),
+            "heads": ((customers_max, 4), np.int32),
+            "pairs": ((POOL_START, plan.campaigns.pair_words), np.int64),
+            "instances": (POOL_START, INSTANCE),
+            "wheel": (WHEEL_SLOTS, np.int32),
+            "limits": ((len(limits), 2), np.int64),
+            "withheld": ((campaigns + 1, REASONS), np.int32),
+            "touched": ((campaigns + 1) * REASONS, np.int32),
+        }
+        kept = kept or {}
+        self.arrays: Arrays = {
+            name: kept[name] if name in kept else np.zeros(shape, dtype) for name, (shape, dtype) in shapes.items()
         }
         self.arrays["limits"][:, LIMIT_LEFT] = limits.most
         self.arrays["limits"][:, LIMIT_CLOSED] = limits.most < limits.close_below
