@@ -27,7 +27,8 @@ test: .venv/.tests-ready ## run the tests (TESTS=tests/rules for some)
 	$(BIN)/pytest -n $(WORKERS) $(TESTS)
 
 demo: .venv/.demo-ready ## a small operator's world: events in, decisions out (DEMO=telecom)
-	$(BIN)/opportune demo $(DEMO)
+	@rm -rf var/demo var/demo-truth.json && mkdir -p var
+	$(BIN)/opportune demo $(DEMO) --folder var/demo
 
 check: lint types imports docs-check test ## all that CI runs
 

@@ -73,8 +73,7 @@ def functions(file: Path = FUNCTION_TABLE) -> str | None:
     entries = known["functions"] if isinstance(known, dict) else known
     rows = []
     for entry in entries:
-        meaning = entry["meaning"]
-        rows.append((f"`{entry['name']}`", f"`{_signature(entry)}`", meaning["en"], meaning["zh"], _example(entry)))
+        rows.append((f"`{entry['name']}`", f"`{_signature(entry)}`", entry["en"], entry["zh"], _example(entry)))
     lead = (
         "What a rule may call. One table is the law for the kernel and for every SQL engine; its examples are run on all of them.\n"
         "NULL follows SQL everywhere: see [decision 0003](../decisions/0003-nulls.md)."

@@ -99,7 +99,7 @@ def test_a_command_line_is_laid_out_command_by_command() -> None:
 def test_functions_come_from_the_table_with_an_example(tmp_path: Path) -> None:
     table = tmp_path / "functions.json"
     examples = [{"rule": "abs(a)", "row": {"a": None}, "answer": None}]
-    entry = {"name": "abs", "signature": "abs(x)", "meaning": {"en": "size of x", "zh": "绝对值"}, "examples": examples}
+    entry = {"name": "abs", "signature": "abs(x)", "en": "size of x", "zh": "绝对值", "examples": examples}
     assert build_reference.functions(table) is None
     table.write_text(json.dumps([entry]), encoding="utf-8")
     text = build_reference.functions(table) or ""

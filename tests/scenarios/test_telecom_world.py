@@ -15,7 +15,7 @@ import yaml
 from opportune.campaigns import CampaignDefinition, OfferDefinition, TouchpointDefinition
 from opportune.engine import DefinitionSet, Playbook
 from opportune.facts import DeploymentDefinition, EventDefinition, Kind, PropertyDefinition, decode_scalar, parse_scaled
-from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
+from opportune.operations import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
 from opportune.policy import PolicyDefinition
 from opportune.profiles import TagDefinition
 from opportune.store import load_folder

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from opportune.entrypoints.failures import MistakeError
-from opportune.entrypoints.options import AsJson
+from opportune.entrypoints.options import AsJson, Lang, Language
 from opportune.entrypoints.tables import progress, show_json
 
 demo = typer.Typer(no_args_is_help=True, help="Demonstrations: real or made-up events in, decisions out.")
@@ -21,17 +21,27 @@ def starbucks(
         "opportune-starbucks"
     ),
     as_json: AsJson = False,
+    lang: Language = Lang.EN,
 ) -> None:
     """The public Starbucks offers data: our goals compared with the completions it knows of, person by person."""
+    import msgspec
+
+    from opportune.entrypoints.report_tables import show_report
+    from opportune.operations import report as read_report
     from opportune.operations import run_starbucks
 
     with progress("importing", in_bytes=True) as step:
         found = run_starbucks(
             data, folder, on_import=lambda done, total, messages: step(done, total, f"{messages:,} messages")
         )
-    _show(found, as_json)
-    if not as_json:
-        print(f"see: opportune report --folder {found.own_folder}")
+    own = read_report(Path(found.own_folder), language=lang.value)
+    if as_json:
+        show_json(msgspec.to_builtins(found) | {"own": own})
+        return
+    _show(found)
+    print("\nour own campaigns on the same events:")
+    show_report(own, lang)
+    print(f"ask on: opportune report --folder {found.own_folder}")
 
 
 @demo.command()
@@ -43,8 +53,13 @@ def telecom(
         "opportune-telecom"
     ),
     as_json: AsJson = False,
+    lang: Language = Lang.EN,
 ) -> None:
     """A made-up mobile operator, hour by hour: its customers react to what is decided for them."""
+    import msgspec
+
+    from opportune.entrypoints.report_tables import show_report
+    from opportune.operations import report as read_report
     from opportune.operations import run_telecom
 
     with progress("hours") as step:
@@ -52,9 +67,14 @@ def telecom(
             folder, customers=customers, days=days, seed=seed,
             on_hour=lambda done, total, messages: step(done, total, f"{messages:,} messages"),
         )  # fmt: skip
-    _show(found, as_json)
-    if not as_json:
-        print(f"see: opportune report --folder {folder}")
+    told = read_report(folder, language=lang.value)
+    if as_json:
+        show_json(msgspec.to_builtins(found) | {"events_per_second": found.events_per_second, "report": told})
+        return
+    _show(found)
+    print(f"events per second, taken in, decided and durable: {found.events_per_second:,.0f}\n")
+    show_report(told, lang)
+    print(f"ask on: opportune report|decisions|customer|explain|replay --folder {folder}")
 
 
 def bench(
@@ -62,7 +82,7 @@ def bench(
 ) -> None:
     """Run the benchmarks of a checkout, each a table and JSON lines."""
     folder = Path(__file__).parents[3] / "benchmarks"
-    scripts = {path.stem: path for path in sorted(folder.glob("[a-z]*.py")) if "__main__" in path.read_text("utf-8")}
+    scripts = [path.stem for path in sorted(folder.glob("[a-z]*.py")) if "__main__" in path.read_text("utf-8")]
     if not scripts:
         raise MistakeError(
             "the benchmarks are in the folder `benchmarks` of the repository; run this command from a checkout"
@@ -72,17 +92,14 @@ def bench(
         raise MistakeError(f"no benchmark `{unknown[0]}`; there are: {', '.join(scripts)}")
     for name in names or scripts:
         print(f"== {name}", flush=True)
-        done = subprocess.run([sys.executable, str(scripts[name])], check=False, cwd=folder.parent)
+        done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False, cwd=folder.parent)
         if done.returncode:
             raise MistakeError(f"the benchmark `{name}` failed with exit code {done.returncode}")
 
 
-def _show(found: Any, as_json: bool) -> None:
+def _show(found: Any) -> None:
     import msgspec
 
-    if as_json:
-        show_json(found)
-        return
     for name, value in msgspec.to_builtins(found).items():
         shown = f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
         print(f"{name.replace('_', ' ')}: {shown}")

@@ -1,40 +1,32 @@
 """What a person or a clock can ask of a deployment: init, publish, import, replay, explain, report; one file per ask."""
 
 from opportune.operations.accounting import Accounting, SourceAccount
-from opportune.operations.deployment import (
-    Deployment,
-    DeploymentError,
-    create_deployment,
-    journal_of,
-    open_deployment,
-    read_group,
-)
-from opportune.operations.imports import Imported, import_ndjson, import_sources, sources_of
-from opportune.operations.ingest import Ingested, ingest, pieces
-from opportune.operations.publish import (
-    Publication,
-    DefinitionsRefusedError,
-    compile_playbook,
-    preview_changes,
-    publish,
-    read_definitions,
-)
-from opportune.operations.replay import Replayed, replay
 from opportune.operations.customer import CustomerView, view_customer
 from opportune.operations.decisions import DecisionFilter, DecisionLine, list_decisions, moment_in
 from opportune.operations.demo_starbucks import StarbucksResult, run_starbucks
 from opportune.operations.demo_telecom import TelecomResult, run_telecom
+from opportune.operations.deployment import (
+    Deployment, DeploymentError, create_deployment, journal_of, open_deployment, read_group,
+)  # fmt: skip
 from opportune.operations.examples import examples_folder
 from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
+from opportune.operations.imports import Imported, import_ndjson, import_sources, sources_of
+from opportune.operations.ingest import Ingested, ingest, pieces
+from opportune.operations.publish import (
+    DefinitionsRefusedError, Publication, compile_playbook, preview_changes, publish, read_definitions,
+)  # fmt: skip
+from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
+from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
 from opportune.operations.who import find_customer, open_people
 
 __all__ = [
-    "Accounting", "ArmResult", "CampaignResult", "Candidate", "ContactMonth", "CustomerView", "DecisionFilter",
-    "DecisionLine", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Explanation", "Imported",
-    "Ingested", "Publication", "Replayed", "Report", "SourceAccount", "StarbucksResult", "TelecomResult",
-    "UnmetCondition", "compile_playbook", "create_deployment", "examples_folder", "explain", "find_customer",
-    "import_ndjson", "import_sources", "ingest", "journal_of", "list_decisions", "moment_in", "open_deployment",
-    "open_people", "pieces", "preview_changes", "publish", "read_definitions", "read_group", "replay", "report",
-    "run_starbucks", "run_telecom", "sources_of", "view_customer",
+    "CAMPAIGNS", "OFFERS", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate",
+    "ContactMonth", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError",
+    "Deployment", "DeploymentError", "Explanation", "Imported", "Ingested", "Publication", "Replayed", "Report",
+    "SourceAccount", "StarbucksResult", "TelecomResult", "UnmetCondition", "World", "compile_playbook",
+    "create_deployment", "examples_folder", "explain", "find_customer", "import_ndjson", "import_sources",
+    "ingest", "journal_of", "list_decisions", "moment_in", "open_deployment", "open_people", "pieces",
+    "preview_changes", "publish", "read_definitions", "read_group", "replay", "report", "run_starbucks",
+    "run_telecom", "sources_of", "view_customer", "view_decisions",
 ]  # fmt: skip
