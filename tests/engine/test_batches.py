@@ -100,7 +100,6 @@ def test_more_decisions_and_lapses_than_the_room_holds() -> None:
     assert kinds[GoalKind.LAPSED] == customers
     assert kinds[GoalKind.REACHED] == INSTANCES_PER_CUSTOMER_MAX - 1
     assert hash_of(run(in_sizes(batch, 5_000), customers)) == hash_of(whole)
-    assert len(whole.decisions) > POOL_START, "the pools had to grow"
 
 
 def test_more_limit_facts_than_the_room_holds() -> None:

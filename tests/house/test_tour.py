@@ -20,7 +20,7 @@ FENCE = re.compile(
     r"^(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 MASKS = (
-    (re.compile(r"\d[\d,.]* (ms|s|seconds)\b"), r"N \1"),
+    (re.compile(r"\d[\d,.]* (ms|s|seconds|秒)\b"), r"N \1"),
     (re.compile(r"\([\d,.]+( facts)?/s\)"), r"(N\1/s)"),
 )
 TIMEOUT_S = 900

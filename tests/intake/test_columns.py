@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opportune.facts import FactBatch
-from opportune.intake import Clock, ColumnDecoder, Decoder, Intake, hash_identifier
+from opportune.facts import NULL, FactBatch, FactKind
+from opportune.intake import Clock, ColumnDecoder, Decoder, Intake, QuarantineReason, hash_identifier
 from opportune.intake.blocks import BLOCK_LINES
 from tests.intake.test_ndjson import BAD
 from tests.intake.world import CATALOGUE, NOW, decoder, lines, track
@@ -104,8 +104,23 @@ FITTING: dict[str, st.SearchStrategy[Any]] = {
     "reset_at": GOOD_MOMENTS,
     "rate": st.sampled_from([-1.5, 0.0001, "12.5"]),
     "cell": st.sampled_from(["north", "south"]),
+    "kinds": st.lists(st.sampled_from(["video", "music", "news"]), max_size=4),
 }
-LEFT_TO_THE_REFERENCE = ("phone", "kinds")
+LEFT_TO_THE_REFERENCE = ("phone",)
+FITTING_TRAITS: dict[str, st.SearchStrategy[Any]] = {
+    "age": st.one_of(st.integers(0, 150), st.sampled_from(["55", "7", None])),
+    "city": st.sampled_from(["north", "south", "card", "现金", "", None]),
+    "interests": st.one_of(st.lists(st.sampled_from(["video", "music"]), max_size=3), st.none()),
+    "prepaid": st.sampled_from([True, False, "true", "false", None]),
+    "share": st.sampled_from([0, -0.5, "0.25", 1, 0.0001, None]),
+    "fee": st.sampled_from([0, 19.9, "1000", 1000.0, 0.01, None]),
+    "since": st.sampled_from(["2026-12-01", "2024-02-29", "1969-07-20", None]),
+    "seen_at": st.one_of(GOOD_MOMENTS, st.none()),
+    "segment": st.sampled_from(["north", "south", None]),
+    "a_rather_long_tag_name_here": st.integers(-(10**17), 10**17),
+    "a_rather_long_tag_name_here_too": st.integers(-9, 9),
+}
+ODD_TRAITS = ["name", "spend_90d", "contract", "apru", "", "ag", "age_", "recharge", "video", "figure_79", "客户"]
 
 
 @st.composite
@@ -117,6 +132,69 @@ def properties(draw: st.DrawFn, event: Any) -> list[tuple[str, Any]]:
     if draw(st.integers(0, 9)) == 0:
         chosen.append(draw(st.sampled_from([*known, "other", "amoun", "amount_", *LEFT_TO_THE_REFERENCE])))
     return [(name, draw(mostly(FITTING.get(name, st.integers(0, 900)), VALUES))) for name in chosen]
+
+
+@st.composite
+def traits(draw: st.DrawFn) -> list[tuple[str, Any]]:
+    """Traits of a customer, mostly known, once each, and of their types."""
+    chosen = draw(st.lists(st.sampled_from(sorted(FITTING_TRAITS)), max_size=6, unique=True))
+    if draw(st.integers(0, 7)) == 0:
+        chosen.append(draw(st.sampled_from([*ODD_TRAITS, *FITTING_TRAITS])))
+    return [(name, draw(mostly(FITTING_TRAITS.get(name, st.integers(0, 900)), VALUES))) for name in chosen]
+
+
+def _named(*names: str) -> st.SearchStrategy[Any]:
+    return mostly(st.sampled_from(names), st.one_of(st.sampled_from(["upsel", "sms", "refused", "pack"]), VALUES))
+
+
+FLAGS = mostly(st.sampled_from([True, False, "true", "false"]), st.one_of(st.sampled_from([1, 0, "True"]), VALUES))
+BODIES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "identify": {"traits": mostly(traits(), VALUES)},
+    "contact": {
+        "campaign": _named("upsell", "win_back"),
+        "touchpoint": _named("sms", "app"),
+        "offer": st.one_of(_named("pack"), st.none()),
+    },
+    "response": {"campaign": _named("upsell", "win_back"), "answer": _named("accepted", "considering", "refused")},
+    "consent": {"purpose": _named("marketing"), "channel": st.one_of(_named("sms"), st.none()), "given": FLAGS},
+    "do_not_disturb": {"on": FLAGS},
+}
+
+
+def written(draw: st.DrawFn, pairs: list[tuple[str, Any]]) -> bytes:
+    """The pairs as a line, with and without blanks; objects within may be pairs as well."""
+    separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\t", " : ")]))
+    is_ascii = draw(st.integers(0, 9)) == 0
+
+    def write(value: Any) -> str:
+        if isinstance(value, list) and value and all(isinstance(pair, tuple) for pair in value):
+            return "{" + separators[0].join(write(k) + separators[1] + write(v) for k, v in value) + "}"
+        return json.dumps(value, separators=separators, ensure_ascii=is_ascii)
+
+    ends = mostly(st.sampled_from([b"", b" ", b"\r"]), st.sampled_from([b"}", b",", b"\x00"]))
+    return write(pairs).encode() + draw(ends)
+
+
+@st.composite
+def stated(draw: st.DrawFn) -> bytes:
+    """A message that is no event, mostly right, its fields in any order; now and then with a field of another type of message."""
+    kind = draw(st.sampled_from(["identify"] * 5 + list(BODIES)))
+    pairs = [
+        ("type", draw(mostly(st.just(kind), st.sampled_from(["track", "identif", "do_not_disturbs", None])))),
+        (draw(mostly(st.just("userId"), st.sampled_from(["user", "anonymousId", "identifier"]))), draw(NAMES)),
+        *((name, draw(value)) for name, value in BODIES[kind].items()),
+    ]
+    if draw(st.booleans()):
+        pairs.append(("timestamp", draw(mostly(GOOD_MOMENTS, MOMENTS))))
+    if draw(st.booleans()):
+        pairs.append(("messageId", draw(mostly(st.integers(0, 99).map(str), NAMES))))
+    if draw(st.integers(0, 9)) == 0:
+        other = BODIES[draw(st.sampled_from(sorted(BODIES)))] | {"event": EVENTS, "properties": VALUES, "x": VALUES}
+        name = draw(st.sampled_from(sorted(other)))
+        pairs.append((name, draw(other[name])))
+    if draw(st.integers(0, 19)) == 0:
+        pairs.pop(draw(st.integers(0, len(pairs) - 1)))
+    return written(draw, draw(st.permutations(pairs)) if draw(st.booleans()) else pairs)
 
 
 @st.composite
@@ -138,24 +216,12 @@ def message(draw: st.DrawFn) -> bytes:
         ("event" if draw(st.integers(0, 30)) == 0 else "integrations", {"All": True}),
     ]
     kept = pairs[: draw(st.sampled_from([9, 7, 7, 7, 6, 5, 4]))]
-    if draw(st.booleans()):
-        kept = draw(st.permutations(kept))
-    separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\t", " : ")]))
-    is_ascii = draw(st.integers(0, 9)) == 0
-
-    def write(value: Any) -> str:
-        if isinstance(value, list) and all(isinstance(pair, tuple) for pair in value):
-            return "{" + separators[0].join(write(k) + separators[1] + write(v) for k, v in value) + "}"
-        return json.dumps(value, separators=separators, ensure_ascii=is_ascii)
-
-    return write(kept).encode() + draw(
-        mostly(st.sampled_from([b"", b" ", b"\r"]), st.sampled_from([b"}", b",", b"\x00"]))
-    )
+    return written(draw, draw(st.permutations(kept)) if draw(st.booleans()) else kept)
 
 
 def warm(part: bytes) -> list[bytes]:
     """The part behind a line that makes the texts of FITTING known, so that the compiled code can go on."""
-    texts = [track(properties={"method": text}) for text in ("card", "cash", "现金")]
+    texts = [track(properties={"method": text}) for text in ("card", "cash", "现金", "")]
     cells = [track("data_usage_reported", properties={"cell": text}) for text in ("north", "south")]
     return [lines(*texts, *cells), part]
 
@@ -166,8 +232,14 @@ def test_generated_messages(parts: list[list[bytes]], clock: Clock) -> None:
     agree(warm(b"\n".join(parts[0] if parts else [])) + [b"\n".join(part) for part in parts], clock)
 
 
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.lists(stated() | message(), max_size=8), max_size=3), st.sampled_from(["live", "import"]))
+def test_generated_messages_of_every_type(parts: list[list[bytes]], clock: Clock) -> None:
+    agree(warm(b"\n".join(parts[0] if parts else [])) + [b"\n".join(part) for part in parts], clock)
+
+
 @settings(max_examples=300, deadline=None)
-@given(st.lists(message(), min_size=1, max_size=4), st.data())
+@given(st.lists(message() | stated(), min_size=1, max_size=4), st.data())
 def test_messages_with_bytes_changed(messages: list[bytes], data: st.DataObject) -> None:
     spoilt = bytearray(b"\n".join(messages))
     for _ in range(data.draw(st.integers(1, 3))):
@@ -214,6 +286,11 @@ def _stream(count: int, seed: int) -> list[bytes]:
             kept["anonymousId"] = f"d{rng.randrange(40)}"
         if rng.random() < 0.1:
             kept["userId"] = None
+        if rng.random() < 0.3:
+            del kept["event"], kept["properties"]
+            kept["type"] = "identify"
+            kept["traits"] = {f"figure_{k}": i for k in range(rng.choice([0, 1, 3, 60, 64, 65]))}
+            kept["traits"] |= {"fee": rng.choice([None, 2.5, -1]), "city": rng.choice(["card", f"m{i}"])}
         found.append(
             lines(kept)
             if rng.random() < 0.95
@@ -297,6 +374,78 @@ def test_plain_lines_are_decoded_without_the_reference() -> None:
     assert (intake.applied, door.left) == (2_002, 1)
 
 
+def test_plain_lines_of_the_other_types_are_decoded_without_the_reference() -> None:
+    door = decoder(kind=Counting)
+    assert isinstance(door, Counting)
+    about = {"userId": "c1", "timestamp": NOW}
+    door.decode(lines({"type": "identify", "traits": {"city": "north", "segment": "south"}, **about}), NOW)
+    assert door.left == 1  # the texts were new
+    traits = {
+        "fee": 12.3, "city": "south", "age": "55", "prepaid": True, "share": -0.25, "since": "2026-12-01", "seen_at": NOW,
+        "interests": ["music", "video"], "a_rather_long_tag_name_here_too": 4, "a_rather_long_tag_name_here": None,
+        **{f"figure_{i}": i for i in range(54)},
+    }  # fmt: skip
+    intake = door.decode(
+        lines(
+            {"type": "identify", "traits": traits, **about},
+            {"traits": {"age": None}, **about, "type": "identify"},
+            {"type": "identify", "traits": {}, **about},
+            {"type": "identify", "messageId": "m", **about},
+            {"type": "contact", "campaign": "win_back", "touchpoint": "app", **about},
+            {"type": "contact", "campaign": "upsell", "touchpoint": "sms", "offer": "pack", **about},
+            {"type": "response", "campaign": "win_back", "answer": "refused", **about},
+            {"type": "consent", "purpose": "marketing", "channel": "sms", "given": True, **about},
+            {"purpose": "marketing", "given": "false", "channel": None, **about, "type": "consent"},
+            {"type": "do_not_disturb", "on": True, **about},
+        ),
+        NOW,
+    )
+    assert (intake.applied, door.left) == (10, 1)
+    batch = intake.batch
+    found = [
+        (int(kind), int(code), batch.values[batch.first[i] : batch.first[i + 1]].tolist())
+        for i, (kind, code) in enumerate(zip(batch.kind, batch.code, strict=True))
+    ]
+    first = [8, 1230, 1, 2, 0, 55, 6, 1, 7, -2_500, 9, 20_788, 10, NOW, 4, 3, 41_001, 4, 41_000, NULL]
+    assert found == [
+        (FactKind.TAGS_SET, 0, first + [n for i in range(54) for n in (1_000 + i, i)]),
+        (FactKind.TAGS_SET, 0, [0, NULL]),
+        (FactKind.TAGS_SET, 0, []),
+        (FactKind.TAGS_SET, 0, []),
+        (FactKind.CONTACT, 1, [1, NULL]),
+        (FactKind.CONTACT, 0, [0, 0]),
+        (FactKind.RESPONSE, 1, [3]),
+        (FactKind.CONSENT, 0, [0, 1]),
+        (FactKind.CONSENT, 0, [NULL, 0]),
+        (FactKind.DO_NOT_DISTURB, 0, [1]),
+    ]
+
+
+@pytest.mark.parametrize(
+    "traits",
+    [
+        {"name": "Bob"}, {"contract": "A-1"}, {"city": "never met"}, {"apru": 1}, {"spend_90d": 1}, {"age": 151}, {"fee": -0.01},
+        {"fee": 1.005}, {"interests": ["golf"]}, {"interests": "video"}, {"prepaid": 1}, {"age": 1, "since": "2026-02-30"},
+        {f"figure_{i}": i for i in range(65)},
+    ],
+)  # fmt: skip
+def test_odd_traits_are_left_to_the_reference(traits: dict[str, Any]) -> None:
+    line = {"type": "identify", "userId": "c1", "traits": traits}
+    agree([lines(track(), line, track())])
+    door = decoder(kind=Counting)
+    assert isinstance(door, Counting)
+    door.decode(lines({**line, "traits": {"age": 1}}, line), NOW)
+    assert door.left == 1
+
+
+@pytest.mark.parametrize("last", [b'"age":2', b'"age":null', b'"a\\u0067e":1', b'"fee":1,"fee":1'])
+def test_a_trait_that_stands_twice_is_refused(last: bytes) -> None:
+    line = b'{"type":"identify","userId":"c1","traits":{"age":1,"fee":1,' + last + b"}}"
+    agree([lines(track(), line, track())])
+    intake = decoder(kind=ColumnDecoder).decode(line, NOW)
+    assert [kept.reason for kept in intake.quarantined] == [QuarantineReason.DUPLICATE_FIELD]
+
+
 def test_a_new_catalogue_is_read_from_then_on() -> None:
     slow, fast = both()
     for door in (slow, fast):
@@ -304,7 +453,7 @@ def test_a_new_catalogue_is_read_from_then_on() -> None:
         door.use(
             type(CATALOGUE)(events={"app_opened": CATALOGUE.events["app_opened"]}, identifiers=CATALOGUE.identifiers)
         )
-    message = lines(track(), track("app_opened"))
+    message = lines(track(), track("app_opened"), {"type": "identify", "userId": "c1", "traits": {"age": 1}})
     same(slow.decode(message, NOW), fast.decode(message, NOW))
 
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from opportune.facts import (
+    NULL,
     Catalogue,
     EventSchema,
     FactKind,
@@ -32,7 +33,7 @@ from opportune.intake import (
 )
 from tests.intake.world import KEY, decoder
 
-DATA = Path(os.environ.get("OPPORTUNE_DATA", "data"))
+DATA = Path(os.environ.get("OPPORTUNE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
 def source(text: str) -> SourceDefinition:
@@ -66,6 +67,41 @@ def test_csv_keeps_its_texts_and_local_days(tmp_path: Path) -> None:
     assert first["timestamp"] == 1_767_283_200_000  # 2026-01-02 at midnight in Shanghai
     assert (second["userId"], second["properties"]) == ("a,b", {"amount": "5"})
     assert third["properties"] == {"method": "x"}
+
+
+LISTS = """
+source: lists
+read: {format: csv, path: lists.csv}
+time: {at: "2026-11-01T00:00:00Z"}
+customer: {kind: user, from: customer}
+rows:
+  - when: {list: consent}
+    consent: {purpose: marketing, channel: {from: channel, missing: [""]}, given: {from: says, map: {yes: "true", no: "false"}}}
+  - when: {list: dnd}
+    do_not_disturb: {}
+  - when: {list: dnd_left}
+    do_not_disturb: {on: "false"}
+"""
+
+
+def test_consent_and_do_not_disturb_lists_become_facts(tmp_path: Path) -> None:
+    (tmp_path / "lists.csv").write_text(
+        "customer,list,channel,says\na,consent,,yes\na,consent,sms,no\nb,dnd,,\nc,dnd_left,,\n", encoding="utf-8"
+    )
+    data = b"\n".join(chunk for _, chunk in read_messages(source(LISTS), tmp_path))
+    intake = decoder("import", kind=ColumnDecoder).decode(data, 0)
+    batch = intake.batch
+    found = [
+        (FactKind(int(kind)).name, int(customer), batch.values[batch.first[i] : batch.first[i + 1]].tolist())
+        for i, (kind, customer) in enumerate(zip(batch.kind, batch.customer, strict=True))
+        if kind in (FactKind.CONSENT, FactKind.DO_NOT_DISTURB)
+    ]
+    assert not intake.quarantined
+    assert [(name, customer, values[-1]) for name, customer, values in found] == [
+        ("CONSENT", 0, 1), ("CONSENT", 0, 0), ("DO_NOT_DISTURB", 1, 1), ("DO_NOT_DISTURB", 2, 0),
+    ]  # fmt: skip
+    assert found[0][2][0] == NULL
+    assert found[1][2][0] != NULL
 
 
 def test_sort_puts_rows_in_order_of_time_and_says_when_they_are_too_many(tmp_path: Path) -> None:

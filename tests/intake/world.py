@@ -42,6 +42,15 @@ TAGS = (
     TagSchema("spend_90d", 3, value_type(Kind.MONEY, 2), settable=False),
     TagSchema("interests", 4, value_type(Kind.SET, members=("video", "music"))),
     TagSchema("contract", 5, value_type(Kind.KEY)),
+    TagSchema("prepaid", 6, value_type(Kind.BOOL)),
+    TagSchema("share", 7, value_type(Kind.DECIMAL, 4, -5_000, 10_000)),
+    TagSchema("fee", 8, value_type(Kind.MONEY, 2, 0, 100_000)),
+    TagSchema("since", 9, value_type(Kind.DATE)),
+    TagSchema("seen_at", 10, value_type(Kind.TIMESTAMP)),
+    TagSchema("segment", 40_000, value_type(Kind.TEXT)),
+    TagSchema("a_rather_long_tag_name_here", 41_000, value_type(Kind.INT)),
+    TagSchema("a_rather_long_tag_name_here_too", 41_001, value_type(Kind.INT)),
+    *(TagSchema(f"figure_{i}", 1_000 + i, value_type(Kind.INT)) for i in range(80)),
 )
 CATALOGUE = Catalogue(
     events={

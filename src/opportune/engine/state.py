@@ -13,6 +13,8 @@ from opportune.profiles import point_records
 
 CUSTOMERS_MAX = 16_000_000
 POOL_START = 4_096
+POOL_PER_CUSTOMER, POOL_RESERVED_MAX = 2, 2**25
+"""Places of the pools whose address space is reserved: a pool that outgrows them is copied to a larger one, which takes time."""
 
 
 class Memory:
@@ -24,13 +26,14 @@ class Memory:
         self.customers_max = customers_max
         self.record_bytes = playbook.layout.record_bytes
         campaigns, limits = len(plan.campaigns.campaigns), plan.campaigns.limits
+        places = min(max(POOL_START, POOL_PER_CUSTOMER * customers_max), POOL_RESERVED_MAX)
         shapes: dict[str, tuple[int | tuple[int, ...], DTypeLike]] = {
             "keys": (customers_max, np.uint64),
             "records": (customers_max * self.record_bytes, np.uint8),
             "ledger": ((customers_max, playbook.ledger.words), np.int64),
             "heads": ((customers_max, 4), np.int32),
-            "pairs": ((POOL_START, plan.campaigns.pair_words), np.int64),
-            "instances": (POOL_START, INSTANCE),
+            "pairs": ((places, plan.campaigns.pair_words), np.int64),
+            "instances": (places, INSTANCE),
             "wheel": (WHEEL_SLOTS, np.int32),
             "limits": ((len(limits), 2), np.int64),
             "withheld": ((campaigns + 1, REASONS), np.int32),

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opportune.facts import VALUE_MAX, FactKind, compiled_leaf
+from opportune.intake.envelopes import read_line
 from opportune.intake.fingerprints import UNKNOWN, Table, home, insert, lookup
 from opportune.intake.hashing import content_hash, siphash_after
 from opportune.intake.identity import note_kind
 from opportune.intake.repeats import CLASH, NEW, Recent, add, check
 from opportune.intake.rows import Rows
 from opportune.intake.scanner import FAILED, NEWLINE, NOUGHT, OPEN_OBJECT, find_newline, skip_blanks
-from opportune.intake.tracks import (
+from opportune.intake.scratch import (
     A_HIGH,
     A_LOW,
     L_ANONYMOUS,
@@ -26,9 +27,10 @@ from opportune.intake.tracks import (
     L_COUNT,
     L_END,
     L_FIRST,
-    L_HAS_MESSAGE,
     L_KEY_COUNT,
     L_KEY_FIRST,
+    L_KIND,
+    L_MESSAGE,
     L_START,
     L_STATUS,
     L_USER,
@@ -38,11 +40,9 @@ from opportune.intake.tracks import (
     M_LOW,
     U_HIGH,
     U_LOW,
-    Hashing,
     Scratch,
-    Shapes,
-    read_track,
 )
+from opportune.intake.shapes import Hashing, Shapes
 
 BLOCK_LINES = 512
 _READ, _BLANK, _LEFT = 0, 1, 2
@@ -55,14 +55,13 @@ DONE, LEFT = 0, 1
 ) = range(21)  # fmt: skip
 STATE_COLUMNS = 21
 
-_EVENT: Any = np.int64(FactKind.EVENT)
 _CUSTOMER: Any = np.int64(FactKind.CUSTOMER)
 _IDENTIFIER: Any = np.int64(FactKind.IDENTIFIER)
 _MASK = np.uint64(VALUE_MAX)
 
 
 class Limits(NamedTuple):
-    """Bounds of a line: `line_bytes_max`, slots and keys kept per line."""
+    """Bounds of a line: `line_bytes_max`; the slots of its event and the keys, at most."""
 
     line_bytes_max: int
     slots: int
@@ -98,14 +97,16 @@ def _scan_line(
     row = scratch.lines[line]
     row[:] = 0
     row[L_AT] = state[S_RECEIVED_MS]
-    row[L_FIRST] = line * limits.slots
+    if line > 0:  # close behind the values of the line before, which keeps the block's values in the cache
+        before = scratch.lines[line - 1]
+        row[L_FIRST] = before[L_FIRST] + before[L_COUNT]
     row[L_KEY_FIRST] = line * limits.keys
     at = skip_blanks(data, start)
     if at >= size or data[at] == NEWLINE:
         row[L_STATUS] = _BLANK
         return min(at, size) + 1
     if data[at] == OPEN_OBJECT:
-        end = read_track(data, at + 1, line, shapes, hashing, memory.texts, scratch)
+        end = read_line(data, at + 1, line, shapes, hashing, memory.texts, scratch)
         if end != FAILED:
             after = skip_blanks(data, end)
             if (
@@ -115,7 +116,7 @@ def _scan_line(
                 and row[L_AT] <= state[S_LATEST]
             ):
                 row[L_START], row[L_END] = start, min(after, size)
-                if row[L_HAS_MESSAGE]:
+                if row[L_MESSAGE]:
                     scratch.prints[line, M_CONTENT] = content_hash(hashing.words, data, at, end)
                 return min(after, size) + 1
     end = find_newline(data, start, size)
@@ -138,7 +139,7 @@ def _scan_block(
     for line in range(lines):  # ask for all the memory the block needs, without waiting in between
         low = scratch.prints[line, U_LOW if scratch.lines[line, L_USER] else A_LOW]
         touched ^= memory.identifiers.slots[home(low, len(memory.identifiers.slots)), 0]
-        if scratch.lines[line, L_HAS_MESSAGE]:
+        if scratch.lines[line, L_MESSAGE]:
             low = scratch.prints[line, M_LOW]
             touched ^= memory.recent.slots[home(low, len(memory.recent.slots)), 0]
     state[S_TOUCHED] = np.int64(touched & _MASK)
@@ -223,7 +224,7 @@ def _apply(
     customer = _customer_of(line, memory, scratch, state, len(found.drawn))
     if customer == FAILED:
         return False
-    has_message = line_row[L_HAS_MESSAGE] != 0
+    has_message = line_row[L_MESSAGE] != 0
     if has_message:
         outcome = check(memory.recent, prints[M_LOW], prints[M_HIGH], prints[M_CONTENT])
         if outcome != NEW:
@@ -232,7 +233,7 @@ def _apply(
             return True
     if customer == state[S_CUSTOMERS]:
         _create(data, line, customer, state, hashing, memory, scratch, rows, found)
-    row = _put(rows, state, _EVENT, line_row[L_CODE], customer, line_row[L_AT])
+    row = _put(rows, state, line_row[L_KIND], line_row[L_CODE], customer, line_row[L_AT])
     base = state[S_VALUES]
     for i in range(line_row[L_COUNT]):
         rows.values[base + i] = scratch.values[line_row[L_FIRST] + i]

@@ -1,6 +1,6 @@
 """NDJSON to columns, compiled: the same facts, quarantine and counts as the reference decoder, many times as fast.
 
-Plain `track` lines go from the buffer straight into a batch's columns. Every other line, and every line in doubt, goes
+Plain lines of every type go from the buffer straight into a batch's columns. Every other line, and every line in doubt, goes
 to the reference decoder at its place in the order.
 """
 
@@ -37,28 +37,20 @@ from opportune.intake.blocks import (
     Memory,
     run,
 )
+from opportune.intake.bodies import TRAITS_MAX
 from opportune.intake.fingerprints import FingerprintMap
 from opportune.intake.hashing import hash_bytes, padded
 from opportune.intake.messages import ANONYMOUS, USER, time_bounds
 from opportune.intake.ndjson import LINE_BYTES_MAX, Decoder, Intake
 from opportune.intake.rows import RowSink
-from opportune.intake.tracks import (
-    E_COUNT,
-    KEY_COLUMNS,
-    L_END,
-    L_START,
-    LINE_COLUMNS,
-    PRINT_COLUMNS,
-    Scratch,
-    hashing_of,
-    shapes_of,
-)
+from opportune.intake.scratch import KEY_COLUMNS, L_END, L_START, LINE_COLUMNS, NOTED_COLUMNS, PRINT_COLUMNS, Scratch
+from opportune.intake.shapes import E_COUNT, hashing_of, shapes_of
 
 TEXTS_KNOWN_MAX = 8_000_000
 DRAWN_AT_ONCE = 1_024
 IDENTIFIERS_PER_LINE_MAX = 4
 ROWS_PER_LINE = 3
-"""A compiled line makes at most CUSTOMER, IDENTIFIER and EVENT."""
+"""A compiled line makes at most CUSTOMER, IDENTIFIER and the fact it states."""
 
 
 class ColumnDecoder(Decoder):
@@ -77,8 +69,9 @@ class ColumnDecoder(Decoder):
         self._scratch = Scratch(
             np.zeros((BLOCK_LINES, LINE_COLUMNS), np.int64),
             np.zeros((BLOCK_LINES, PRINT_COLUMNS), np.uint64),
-            np.zeros(BLOCK_LINES * slots, np.int64),
+            np.zeros(BLOCK_LINES * max(slots, 2 * TRAITS_MAX), np.int64),
             np.zeros((BLOCK_LINES * self._limits.keys, KEY_COLUMNS), np.int64),
+            np.zeros(NOTED_COLUMNS, np.int64),
         )
         if not hasattr(self, "_texts"):
             self._texts = FingerprintMap(TEXTS_KNOWN_MAX)
@@ -91,7 +84,7 @@ class ColumnDecoder(Decoder):
         buffer = padded(data)
         lines = data.count(b"\n") + 1
         intake = Intake()
-        sink = RowSink(ROWS_PER_LINE * lines, (ROWS_PER_LINE + self._limits.slots) * lines)
+        sink = RowSink(ROWS_PER_LINE * lines, self._values_max(lines, len(data)))
         state = self._state(len(data), lines, received_ms)
         found = self._found(lines)
         while self._run(buffer, state, sink, found) == LEFT:
@@ -122,11 +115,16 @@ class ColumnDecoder(Decoder):
             seed,
         )
 
+    def _values_max(self, lines: int, size: int) -> int:
+        """The values that `lines` lines of `size` bytes can have: an event's by its slots, a trait's two by its five bytes (`"":0,`)."""
+        return (ROWS_PER_LINE + self._limits.slots) * lines + size // 2
+
     def _run(self, buffer: NDArray[np.uint8], state: NDArray[np.int64], sink: RowSink, found: Found) -> int:
         """One compiled pass with room for all that it can add."""
         self._learn_texts()
         lines = len(found.identifiers) - int(state[S_LINE_NUMBER])
-        sink.reserve(ROWS_PER_LINE * lines, (ROWS_PER_LINE + self._limits.slots) * lines)
+        done = int(self._scratch.lines[state[S_NEXT] - 1, L_END]) if state[S_NEXT] else 0
+        sink.reserve(ROWS_PER_LINE * lines, self._values_max(lines, int(state[S_SIZE]) - done))
         if state[S_CUSTOMERS_MAX]:
             self.identity.map.reserve(lines)
         self.repeats.reserve(lines)

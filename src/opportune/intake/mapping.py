@@ -179,7 +179,9 @@ def _plan(row: RowMapping) -> tuple[bytes, bytes, list[tuple[str, Cell]]]:
         return opening, b"}", [(name, _cell(field)) for name, field in row.properties.items()]
     if row.tags:
         return b'{"type":"identify","traits":{', b"}", [(name, _cell(field)) for name, field in row.tags.items()]
-    for kind, part in (("contact", row.contact), ("response", row.response), ("consent", row.consent)):
+    for kind, part in (
+        ("contact", row.contact), ("response", row.response), ("consent", row.consent), ("do_not_disturb", row.do_not_disturb),
+    ):  # fmt: skip
         if part is not None:
             given = [(name, getattr(part, name)) for name in part.__struct_fields__]
             fields = [(name, _constant_or_cell(field)) for name, field in given if field is not None]

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 Unit = Literal["ms", "second", "minute", "hour", "day"]
-Action = Literal["event", "tags", "contact", "response", "consent", "skip"]
+Action = Literal["event", "tags", "contact", "response", "consent", "do_not_disturb", "skip"]
 FieldPath = str | tuple[str, ...]
 """A column, or the way into a nested object: `amount` or `[value, amount]`."""
 
@@ -69,6 +69,12 @@ class ConsentMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     channel: str | FieldDefinition | None = None
 
 
+class DoNotDisturbMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An entry of a do-not-disturb list: `on` is true, or says which rows join and which leave it."""
+
+    on: str | FieldDefinition = "true"
+
+
 class RowMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the rows mean in which every field of `when` has the text given (or one of the texts). The first that fits counts."""
 
@@ -79,6 +85,7 @@ class RowMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     contact: ContactMapping | None = None
     response: ResponseMapping | None = None
     consent: ConsentMapping | None = None
+    do_not_disturb: DoNotDisturbMapping | None = None
     skip: bool = False
 
     def action(self) -> Action:
@@ -89,12 +96,13 @@ class RowMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             ("contact", self.contact),
             ("response", self.response),
             ("consent", self.consent),
+            ("do_not_disturb", self.do_not_disturb),
             ("skip", self.skip),
         )
         found = [name for name, given in parts if given]
         if len(found) != 1:
             raise ValueError(
-                f"a row mapping says one of event, tags, contact, response, consent or skip, not {found or 'none'}"
+                f"a row mapping says one of event, tags, contact, response, consent, do_not_disturb or skip, not {found or 'none'}"
             )
         return found[0]
 
