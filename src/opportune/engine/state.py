@@ -1,5 +1,7 @@
 """Making room for state: address space reserved up front (untouched pages cost nothing), saved and loaded as arrays."""
 
+import mmap
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from opportune.profiles import point_records
 
 CUSTOMERS_MAX = 16_000_000
 POOL_START = 4_096
+RESERVED_BYTES_MIN = 1 << 22
+MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
 POOL_PER_CUSTOMER, POOL_RESERVED_MAX = 2, 2**25
 """Places of the pools whose address space is reserved: a pool that outgrows them is copied to a larger one, which takes time."""
 
@@ -41,7 +45,7 @@ class Memory:
         }
         kept = kept or {}
         self.arrays: Arrays = {
-            name: kept[name] if name in kept else np.zeros(shape, dtype) for name, (shape, dtype) in shapes.items()
+            name: kept[name] if name in kept else _reserved(shape, dtype) for name, (shape, dtype) in shapes.items()
         }
         self.arrays["limits"][:, LIMIT_LEFT] = limits.most
         self.arrays["limits"][:, LIMIT_CLOSED] = limits.most < limits.close_below
@@ -111,6 +115,22 @@ class Memory:
         point(into, {name: self.arrays[name] for name in ("keys", "ledger", "limits", "withheld", "touched")})
         point_records(into.records, self.arrays["records"])
         point(into.campaigns, {name: self.arrays[name] for name in ("heads", "pairs", "instances", "wheel")})
+
+
+def _reserved(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Zeros of that shape. A large array is address space only, which no memory stands behind until it is touched.
+
+    The kernel of the machine is told so (MAP_NORESERVE): it refuses an ordinary allocation beyond the memory it has.
+    """
+    kind = np.dtype(dtype)
+    size = int(np.prod(shape)) * kind.itemsize
+    if size < RESERVED_BYTES_MIN:
+        return np.zeros(shape, kind)
+    space = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):  # a machine without huge pages is only slower
+            space.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(space, kind).reshape(shape)
 
 
 def _at_least(pool: NDArray[Any], needed: int) -> NDArray[Any]:
