@@ -15,7 +15,7 @@ from opportune.facts.scalars import (
     encode_scalar, parse_duration, parse_rate, parse_scaled, schema_of_scalar,
 )  # fmt: skip
 from opportune.facts.values import NULL, SET_MEMBERS_MAX, TEXT_BYTES_MAX, VALUE_MAX, Kind, ValueType, value_type
-from opportune.facts.zones import ZoneTable, local_day, local_minute, transitions, zone_change, zone_offset, zone_table
+from opportune.facts.zones import ZoneTable, transitions, zone_change, zone_offset, zone_table
 
 __all__ = [
     "COMPILED", "DECISION", "FATE", "GOAL", "LIMIT", "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE",
@@ -24,7 +24,7 @@ __all__ = [
     "Catalogue", "Decimal", "DeploymentDefinition", "Duration", "EventDefinition", "EventSchema", "FactBatch",
     "FactKind", "GoalKind", "Kind", "LocalTime", "Numbering", "Outputs", "PropertyDefinition", "PropertySchema",
     "Rate", "Reason", "TagSchema", "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle", "compiled",
-    "compiled_leaf", "decode_scalar", "encode_scalar", "load8", "local_day", "local_minute", "parse_duration",
+    "compiled_leaf", "decode_scalar", "encode_scalar", "load8", "parse_duration",
     "parse_rate", "parse_scaled", "point", "pointed", "prefetch", "record", "schema_of_scalar", "table",
     "transitions", "value_type", "zone_change", "zone_offset", "zone_table",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opportune.facts.compiled import compiled_leaf
-from opportune.facts.scalars import MS_PER_DAY, MS_PER_MINUTE
+from opportune.facts.scalars import MS_PER_MINUTE
 
 FIRST_YEAR, LAST_YEAR = 1970, 2070
 
@@ -79,15 +79,3 @@ def zone_change(zones: ZoneTable, zone: int, at_ms: int) -> int:
 def zone_offset(zones: ZoneTable, zone: int, at_ms: int) -> int:
     """What to add to `at_ms` (UTC) for the local time of `zone`, in ms."""
     return zones.offset[zone_change(zones, zone, at_ms)]
-
-
-@compiled_leaf
-def local_day(zones: ZoneTable, zone: int, at_ms: int) -> int:
-    """The local day number (days since 1970-01-01) of a moment."""
-    return (at_ms + zone_offset(zones, zone, at_ms)) // MS_PER_DAY
-
-
-@compiled_leaf
-def local_minute(zones: ZoneTable, zone: int, at_ms: int) -> int:
-    """Minutes after local midnight of a moment."""
-    return (at_ms + zone_offset(zones, zone, at_ms)) % MS_PER_DAY // MS_PER_MINUTE
