@@ -18,10 +18,11 @@ import msgspec
 import opportune.operations
 import opportune.store
 from opportune.intake import Decoder, SourceDefinition
-from opportune.journal import Commit, FaultPoint, OnFault
+from opportune.journal import FaultPoint, OnFault
 from opportune.operations import (
     Deployment,
     Imported,
+    Ingested,
     import_ndjson,
     import_sources,
     ingest,
@@ -131,7 +132,7 @@ class Sender:
         self.folder = folder
         self.changed_at = changed_at
         self.say = say
-        self.flight: deque[tuple[int, Commit]] = deque()
+        self.flight: deque[tuple[int, Ingested]] = deque()
         self.decoders: dict[str, Decoder] = {}
 
     def send(self, number: int, piece: Piece) -> None:
@@ -144,13 +145,13 @@ class Sender:
             clock: Literal["import", "live"] = "import" if piece.source == IMPORTED else "live"
             self.decoders[piece.source] = self.deployment.decoder(piece.source, clock)
         made = ingest(self.deployment, self.decoders[piece.source], piece.data, piece.received_ms)
-        self.flight.append((number, made.commit))
+        self.flight.append((number, made))
 
     def settle(self, left: int) -> None:
         """Wait until no more than `left` pieces are in flight, and say those that are durable."""
         while len(self.flight) > left:
-            number, commit = self.flight.popleft()
-            commit.wait(60)
+            number, made = self.flight.popleft()
+            made.commit.wait(60)
             self.say(number)
 
 

@@ -6,7 +6,7 @@ from opportune.operations.decisions import DecisionFilter, DecisionLine, list_de
 from opportune.operations.demo_starbucks import StarbucksResult, run_starbucks
 from opportune.operations.demo_telecom import TelecomResult, run_telecom
 from opportune.operations.deployment import (
-    Deployment, DeploymentError, create_deployment, journal_of, open_deployment, read_group,
+    FOLDING_MAX, Deployment, DeploymentError, Folded, create_deployment, journal_of, open_deployment, read_group,
 )  # fmt: skip
 from opportune.operations.examples import examples_folder
 from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
@@ -21,12 +21,12 @@ from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, D
 from opportune.operations.who import find_customer, open_people
 
 __all__ = [
-    "CAMPAIGNS", "OFFERS", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate",
+    "CAMPAIGNS", "FOLDING_MAX", "OFFERS", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate",
     "ContactMonth", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError",
-    "Deployment", "DeploymentError", "Explanation", "Imported", "Ingested", "Publication", "Replayed", "Report",
-    "SourceAccount", "StarbucksResult", "TelecomResult", "UnmetCondition", "World", "compile_playbook",
-    "create_deployment", "examples_folder", "explain", "find_customer", "import_ndjson", "import_sources",
-    "ingest", "journal_of", "list_decisions", "moment_in", "open_deployment", "open_people", "pieces",
-    "preview_changes", "publish", "read_definitions", "read_group", "replay", "report", "run_starbucks",
-    "run_telecom", "sources_of", "view_customer", "view_decisions",
+    "Deployment", "DeploymentError", "Explanation", "Folded", "Imported", "Ingested", "Publication", "Replayed",
+    "Report", "SourceAccount", "StarbucksResult", "TelecomResult", "UnmetCondition", "World", "compile_playbook",
+    "create_deployment", "examples_folder", "explain", "find_customer", "import_ndjson", "import_sources", "ingest",
+    "journal_of", "list_decisions", "moment_in", "open_deployment", "open_people", "pieces", "preview_changes",
+    "publish", "read_definitions", "read_group", "replay", "report", "run_starbucks", "run_telecom", "sources_of",
+    "view_customer", "view_decisions",
 ]  # fmt: skip

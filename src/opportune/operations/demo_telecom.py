@@ -106,7 +106,9 @@ class _Run:
 
     def _take_in(self, data: bytes) -> list[Ingested]:
         begun = time.monotonic()
-        made = [ingest(self.deployment, self.decoder, piece, self.deployment.engine.now_ms) for piece in pieces(data)]
+        now_ms = self.deployment.engine.now_ms  # all earlier pieces are folded: the world has seen their decisions
+        made = [ingest(self.deployment, self.decoder, piece, now_ms) for piece in pieces(data)]
+        self.deployment.settle()
         self.engine_seconds += time.monotonic() - begun
         for one in made:
             self.events += one.intake.received

@@ -7,13 +7,16 @@
 """
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from opportune.engine import CUSTOMERS_MAX, Engine, Playbook, decode_body
 from opportune.facts import NOBODY, Arrays, BatchBuilder, Catalogue, FactBatch, FactKind, Outputs, TextDictionary
@@ -45,6 +48,11 @@ OnProgress = Callable[[str, int, int], None]
 
 KEY_FILE = "key"
 LINKS_UNSETTLED_MAX = 10_000
+FOLDING_MAX = 2
+"""Batches that may wait for the engine while the next one is decoded."""
+
+Folded = tuple[Outputs, Commit]
+"""What the engine made of a batch, and the promise that both are durable."""
 
 
 class DeploymentError(Exception):
@@ -117,6 +125,7 @@ class Deployment:
         self._playbook_at: tuple[int, int] | None = None
         self._parted: BaseException | None = None
         self._links_unsettled = 0
+        self._folding: deque[Future[Folded]] = deque()
         self.replayed = 0
         """Facts replayed after the snapshot when it was opened."""
         with ExitStack() as opened:  # what fails to start lets go of the folder again
@@ -128,6 +137,8 @@ class Deployment:
             self.people = People(folder)
             opened.callback(self.people.close)
             self._start(on_progress)
+            self._known_customers = self.engine.customers
+            self._fold_thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
             opened.pop_all()
 
     @property
@@ -149,7 +160,7 @@ class Deployment:
 
     def history(self, before_seq: int) -> Iterator[tuple[FactBatch, Outputs]]:
         """All facts before a number, with their outputs, oldest first."""
-        self.flush()  # what is still on its way to the disk is history too
+        self._wait()  # what is still on its way to the disk is history too
         for group in JournalReader.open(self.folder / "journal").read(0):
             if group.first_seq >= before_seq:
                 return
@@ -180,39 +191,68 @@ class Deployment:
             self._parted = error
             raise
 
-    def commit(self, batch: FactBatch, received_ms: int) -> tuple[Outputs, Commit]:
+    def commit(self, batch: FactBatch, received_ms: int) -> Folded:
         """Fold a batch, and append it to the journal with its outputs in one group. Acknowledge only when the commit is done.
 
         Raises DeploymentError and JournalError, after which the folder must be opened again.
         """
+        return self.submit(batch, received_ms).result()
+
+    def submit(self, batch: FactBatch, received_ms: int) -> Future[Folded]:
+        """Like `commit`, in a thread of its own, in the order of the calls: the next batch can be decoded meanwhile.
+
+        What the group says of texts and of the accounting is taken down now. Whoever reads the engine calls `settle` first.
+        """
         if not len(batch):  # what was refused or repeated is news too
-            return self.commit_progress()
+            batch = self._progress()
+        with self.changing():
+            while len(self._folding) > FOLDING_MAX:
+                self._folding.popleft().result()
+            batch.texts = self.dictionary.since(self._journaled_texts)
+            self._journaled_texts += len(batch.texts)
+            self._known_customers = self.identity.customers
+            accounting = np.frombuffer(self.accounting.encode(), np.uint8)
+            folding = self._fold_thread.submit(self._fold, batch, received_ms, accounting)
+            self._folding.append(folding)
+            return folding
+
+    def _fold(self, batch: FactBatch, received_ms: int, accounting: NDArray[np.uint8]) -> Folded:
         with self.changing():
             first_seq = self.engine.next_seq
-            batch.texts = self.dictionary.since(self._journaled_texts)
             outputs = self.engine.process(batch)
             arrays = batch.to_arrays() | outputs.to_arrays()
-            arrays["accounting"] = np.frombuffer(self.accounting.encode(), np.uint8)
+            arrays["accounting"] = accounting
             self._last = self.journal.append(Group(first_seq, len(batch), received_ms, arrays))
-            self._journaled_texts = len(self.dictionary)
             return outputs, self._last
 
-    def commit_progress(self) -> tuple[Outputs, Commit]:
+    def settle(self) -> None:
+        """Return once the engine has folded all that was submitted. Raises what the folding raised."""
+        while self._folding:
+            self._folding.popleft().result()
+
+    def commit_progress(self) -> Folded:
         """Journal the accounting alone, with a fact of its own."""
+        return self.commit(self._progress(), self.engine.now_ms)
+
+    def _progress(self) -> FactBatch:
+        self.settle()
         builder = BatchBuilder()
-        now_ms = self.engine.now_ms
-        builder.add(FactKind.PROGRESS, 0, NOBODY, now_ms, now_ms)
-        return self.commit(builder.build(), now_ms)
+        builder.add(FactKind.PROGRESS, 0, NOBODY, self.engine.now_ms, self.engine.now_ms)
+        return builder.build()
 
     def flush(self) -> None:
-        """Return once everything committed so far is on disk. Raises JournalFailed where the disk refused it."""
+        """Return once everything submitted so far is on disk. Raises JournalFailed where the disk refused it."""
+        self.settle()
+        self._wait()
+
+    def _wait(self) -> None:
         if self._last is not None:
             self._last.wait()
 
     def remember(self, identifiers: list[tuple[int, str, str]], personal: list[tuple[int, str, str]]) -> None:
         """Keep clear text before the journal knows of it, in a way that a start can take back what the journal never got."""
         # New customers can be taken back by their numbers; what links to an old one is noted.
-        links = [(kind, text) for customer, kind, text in identifiers if customer < self.engine.customers]
+        links = [(kind, text) for customer, kind, text in identifiers if customer < self._known_customers]
         if links and self._links_unsettled >= LINKS_UNSETTLED_MAX:
             self.flush()
             self._settle_links()
@@ -239,11 +279,14 @@ class Deployment:
     def close(self, *, snapshot: bool = True) -> None:
         """Commit what is queued, write a snapshot if facts came since the last, and let go of the folder."""
         try:
-            self.flush()
+            if self._parted is None:
+                self.settle()
+            self._wait()
             whole = [seq for seq in self.snapshots.seqs if seq not in self.snapshots.skipped]
             if snapshot and self._parted is None and self.engine.next_seq > max(whole, default=0):
                 self.snapshot()
         finally:
+            self._fold_thread.shutdown()
             self.journal.close()
             self.store.close()
             self.people.close()

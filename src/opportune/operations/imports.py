@@ -2,6 +2,7 @@
 
 import gzip
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,8 +12,8 @@ import msgspec
 from opportune.facts import Outputs
 from opportune.intake import SourceDefinition, read_messages
 from opportune.operations.accounting import SourceAccount
-from opportune.operations.deployment import Deployment, DeploymentError
-from opportune.operations.ingest import PIECE_BYTES, ingest
+from opportune.operations.deployment import FOLDING_MAX, Deployment, DeploymentError
+from opportune.operations.ingest import PIECE_BYTES, Ingested, ingest
 from opportune.store import Definitions
 
 SNAPSHOT_EVERY_FACTS = 20_000_000
@@ -92,21 +93,31 @@ def _import(
     decoder = deployment.decoder(name, "import")
     begun = time.monotonic()
     messages, decisions, goals = start, 0, 0
+    folding: deque[Ingested] = deque()
+
+    def take(ingested: Ingested) -> None:
+        nonlocal decisions, goals
+        outputs = ingested.outputs
+        decisions += len(outputs.decisions)
+        goals += len(outputs.goals)
+        if on_outputs is not None:
+            on_outputs(outputs)
+
     snapshot_at = deployment.engine.next_seq + SNAPSHOT_EVERY_FACTS
     if name in deployment.accounting.sources:
         deployment.accounting.sources[name].finished = False
     for data, messages, done, total in parts:
-        made = ingest(deployment, decoder, data, time.time_ns() // 1_000_000, messages)
-        decisions += len(made.outputs.decisions)
-        goals += len(made.outputs.goals)
-        if on_outputs is not None:
-            on_outputs(made.outputs)
+        folding.append(ingest(deployment, decoder, data, time.time_ns() // 1_000_000, messages))
+        if len(folding) > FOLDING_MAX:
+            take(folding.popleft())
         if on_import is not None:
             on_import(done, total, messages)
         if deployment.engine.next_seq >= snapshot_at:
             deployment.flush()
             deployment.snapshot()
             snapshot_at += SNAPSHOT_EVERY_FACTS
+    while folding:
+        take(folding.popleft())
     _finish(deployment, name)
     account = deployment.accounting.sources[name]
     return Imported(name, messages - start, decisions, goals, time.monotonic() - begun, account)

@@ -2,12 +2,13 @@
 
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from opportune.facts import Outputs
 from opportune.intake import BLANKS, Decoder, Intake
 from opportune.journal import Commit
-from opportune.operations.deployment import Deployment
+from opportune.operations.deployment import Deployment, Folded
 from opportune.store import Quarantined
 
 PIECE_BYTES = 600_000
@@ -16,11 +17,20 @@ PIECE_BYTES = 600_000
 
 @dataclass(slots=True)
 class Ingested:
-    """One piece taken in: what intake made of it, what the engine decided, and the promise of durability."""
+    """One piece taken in: what intake made of it, and what the engine is still making of it in a thread of its own."""
 
     intake: Intake
-    outputs: Outputs
-    commit: Commit
+    folding: Future[Folded]
+
+    @property
+    def outputs(self) -> Outputs:
+        """What the engine decided, once it has."""
+        return self.folding.result()[0]
+
+    @property
+    def commit(self) -> Commit:
+        """The promise of durability, once the piece is on its way to the disk."""
+        return self.folding.result()[1]
 
 
 def ingest(
@@ -47,8 +57,7 @@ def ingest(
             )
         if position is not None:
             account.position = position
-        outputs, commit = deployment.commit(intake.batch, received_ms)
-        return Ingested(intake, outputs, commit)
+        return Ingested(intake, deployment.submit(intake.batch, received_ms))
 
 
 def message_numbers(data: bytes, intake: Intake) -> list[int]:

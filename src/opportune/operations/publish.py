@@ -76,6 +76,7 @@ def publish(deployment: Deployment, definitions: Definitions, author: str) -> Pu
     """
     started = time.monotonic()
     now_ms = time.time_ns() // 1_000_000
+    deployment.settle()
     in_force, fingerprint = deployment.playbook.version, deployment.playbook.fingerprint
     if in_force and deployment.store.latest() == in_force and not preview_changes(deployment, definitions):
         return Publication(in_force, fingerprint, None, (), 0)
