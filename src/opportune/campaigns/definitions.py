@@ -21,8 +21,35 @@ class QuietHours(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     to: LocalTime
 
 
+class WorkingHours(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"since": "from"}):
+    """Local time of the deployment from (included) to (excluded) on `days` (mon … sun; all where none is given)."""
+
+    since: LocalTime
+    to: LocalTime
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
+
+
+class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How an outbound touchpoint's messages leave: the kind of channel and the name of its account in the settings.
+
+    `address` names the identifier kind or personal tag that holds the customer's address. `at_least_once` (service messages only)
+    sends again what timed out; marketing never does. `tries` counts the first.
+    """
+
+    by: Literal["smtp", "smpp", "webhook", "apprise", "inbox", "work_items", "file"]
+    account: str = "default"
+    address: str | None = None
+    tries: int = 5
+    at_least_once: bool = False
+
+
 class TouchpointDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"contact_class": "class"}):
-    """A place where we meet the customer. Caps per channel count touchpoints that share a `channel` together."""
+    """A place where we meet the customer. Caps per channel count touchpoints that share a `channel` together.
+
+    `lease`: how long a touchpoint that asked, or a channel that sends, may take to say that it was shown; until then what it uses
+    is reserved. Absent: 10m at a touch, 1h for a channel with `delivery`, and elsewhere the decision itself is the contact.
+    `slots`: the most offers shown at once. `strategy` orders waiting decisions at a touch. `event`: what a touch states to have happened.
+    """
 
     touchpoint: str
     direction: Literal["in", "out", "both"]
@@ -32,11 +59,21 @@ class TouchpointDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     capacity: Capacity = Capacity()
     cost: Decimal = Decimal("0")
     quiet_hours: QuietHours | None = None
+    working_hours: WorkingHours | None = None
+    lease: Duration | None = None
+    slots: int = 1
+    strategy: Literal["best", "oldest"] = "best"
+    event: str | None = None
+    content: tuple[Literal["text", "html", "image", "link", "script", "card"], ...] = ("text",)
+    delivery: Delivery | None = None
     note: str = ""
 
 
 class OfferDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is proposed: its worth to us, its cost, its stock, who may have it, and its content per touchpoint and language."""
+    """What is proposed: its worth to us, its cost, its stock, who may have it, and its content per touchpoint and language.
+
+    `codes` names a pool of coupon codes, of which each customer who is shown the offer gets one.
+    """
 
     offer: str
     title: Title = Title()
@@ -45,6 +82,7 @@ class OfferDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stock: int | None = None
     eligible: str | None = None
     content: dict[str, Any] = {}
+    codes: str | None = None
     note: str = ""
 
 
@@ -76,10 +114,15 @@ class Goal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One or more touchpoints, tried in order: inbound ones when the customer is there, outbound ones when `push: now`."""
+    """One or more touchpoints: inbound ones when the customer is there, outbound ones when `push: now`, tried in order.
+
+    With `wait` the decision waits that long for the customer to come to one of them; the first that asks gets it, the others then
+    keep silent. Only when nobody showed it does the next step begin.
+    """
 
     at: str | tuple[str, ...]
     push: Literal["now"] | None = None
+    wait: Duration | None = None
     weight: Decimal = Decimal("1")
 
 
@@ -114,6 +157,7 @@ class CampaignPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cool_down_after_refusal: Duration | None = None
     budget: Budget = Budget()
     caps: tuple[CampaignCap, ...] = ()
+    in_quiet_hours: Literal["drop", "defer"] = "drop"
 
 
 class Validity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"since": "from"}):

@@ -300,6 +300,7 @@ class Room:
             self.arrays["goals"][:goals].copy(),
             self.arrays["withheld"][:withheld].copy(),
             self.arrays["limits"][:limits].copy(),
+            _NOTHING.moves,
         )
         if fates and self.traced is not None:
             self.traced.append(self.arrays["fates"][:fates].copy())

@@ -6,8 +6,10 @@ from opportune.facts.catalogue import Catalogue, EventSchema, Numbering, Propert
 from opportune.facts.compiled import COMPILED, compiled, compiled_leaf
 from opportune.facts.definitions import DeploymentDefinition, EventDefinition, PropertyDefinition, Title
 from opportune.facts.dictionary import TEXTS_MAX, TextDictionary
-from opportune.facts.kinds import Answer, Arm, FactKind, GoalKind
-from opportune.facts.outputs import DECISION, FATE, GOAL, LIMIT, NO_CAMPAIGN, NO_OFFER, WITHHELD, Outputs
+from opportune.facts.kinds import Answer, Arm, FactKind, GoalKind, MoveKind, Outcome
+from opportune.facts.outputs import (
+    DECISION, FATE, GOAL, LIMIT, MOVE, NO_CAMPAIGN, NO_OFFER, NO_TOUCHPOINT, WITHHELD, Outputs,
+)  # fmt: skip
 from opportune.facts.reasons import REASON_TEXTS, Reason
 from opportune.facts.rows import load8, prefetch
 from opportune.facts.scalars import (
@@ -18,11 +20,11 @@ from opportune.facts.values import NULL, SET_MEMBERS_MAX, TEXT_BYTES_MAX, VALUE_
 from opportune.facts.zones import ZoneTable, transitions, zone_change, zone_offset, zone_table
 
 __all__ = [
-    "COMPILED", "DECISION", "FATE", "GOAL", "LIMIT", "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE",
-    "MS_PER_SECOND", "NOBODY", "NO_CAMPAIGN", "NO_OFFER", "NULL", "PPM", "REASON_TEXTS", "SET_MEMBERS_MAX",
+    "COMPILED", "DECISION", "FATE", "GOAL", "LIMIT", "MOVE", "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE",
+    "MS_PER_SECOND", "NOBODY", "NO_CAMPAIGN", "NO_OFFER", "NO_TOUCHPOINT", "NULL", "PPM", "REASON_TEXTS", "SET_MEMBERS_MAX",
     "TEXTS_MAX", "TEXT_BYTES_MAX", "VALUE_MAX", "WITHHELD", "Answer", "Arm", "Arrays", "BatchBuilder",
     "Catalogue", "Decimal", "DeploymentDefinition", "Duration", "EventDefinition", "EventSchema", "FactBatch",
-    "FactKind", "GoalKind", "Kind", "LocalTime", "Numbering", "Outputs", "PropertyDefinition", "PropertySchema",
+    "FactKind", "GoalKind", "Kind", "LocalTime", "MoveKind", "Numbering", "Outcome", "Outputs", "PropertyDefinition", "PropertySchema",
     "Rate", "Reason", "TagSchema", "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle", "compiled",
     "compiled_leaf", "decode_scalar", "encode_scalar", "load8", "parse_duration",
     "parse_rate", "parse_scaled", "point", "pointed", "prefetch", "record", "schema_of_scalar", "table",

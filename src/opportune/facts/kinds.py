@@ -20,6 +20,10 @@ class FactKind(IntEnum):
     CUSTOMER          a new customer; values = random key
     IDENTIFIER        an identifier of `customer`; code = identifier kind; values = hash low, hash high
     PROGRESS          an import got so far; code = index into the batch's `bodies`
+    TOUCH             the customer is at a touchpoint now and asks what to show; code = touchpoint number; values = slots
+    RECEIPT           what became of a decision outside; code = touchpoint number; values = decision number, an `Outcome`, campaign
+                      number, code of the reason's text or NULL
+    SENDING           sending is stopped (1) or goes on (0); values = that
     LIMIT             (single-customer replay only) a budget, stock or capacity closed or opened; code = limit number; values = 1 closed / 0 open
     """
 
@@ -35,6 +39,9 @@ class FactKind(IntEnum):
     IDENTIFIER = 10
     PROGRESS = 11
     LIMIT = 12
+    TOUCH = 13
+    RECEIPT = 14
+    SENDING = 15
 
 
 class Answer(IntEnum):
@@ -43,6 +50,40 @@ class Answer(IntEnum):
     ACCEPTED = 1
     CONSIDERING = 2
     REFUSED = 3
+
+
+class Outcome(IntEnum):
+    """What a touchpoint or a channel says of a decision it was given."""
+
+    PRESENTED = 1
+    FAILED = 2
+    UNKNOWN = 3
+    ACCEPTED = 4
+    CONSIDERING = 5
+    REFUSED = 6
+
+
+class MoveKind(IntEnum):
+    """What became of a decision after it was made; the field `until_ms` of a move means, per kind:
+
+    OPENED     it waits for a touch, or for the end of quiet hours; until then
+    LEASED     a touchpoint that asked has it, alone; until then
+    PUSHED     it goes out through a touchpoint now; its answer is waited for until then
+    PRESENTED  it was shown or sent: the contact counts; every other touchpoint stays silent
+    RELEASED   the touchpoint failed, or its lease is over: what was reserved is free again
+    UNKNOWN    a send that nobody can tell the end of: the contact counts, it is not sent again
+    WITHDRAWN  it must not be shown any more, for the reason given
+    CLOSED     its touchpoints are used up; nobody saw it
+    """
+
+    OPENED = 1
+    LEASED = 2
+    PUSHED = 3
+    PRESENTED = 4
+    RELEASED = 5
+    UNKNOWN = 6
+    WITHDRAWN = 7
+    CLOSED = 8
 
 
 class Arm(IntEnum):

@@ -12,6 +12,8 @@ NO_CAMPAIGN = 0xFFFF
 """The campaign of a withheld count made before matching (the customer could not be contacted at all)."""
 
 NO_OFFER = 0xFFFF
+NO_TOUCHPOINT = 0xFFFF
+"""The touchpoint of a decision that waits for the customer."""
 
 DECISION = np.dtype(
     [
@@ -57,6 +59,26 @@ WITHHELD = np.dtype(
 
 LIMIT = np.dtype([("seq", "i8"), ("now_ms", "i8"), ("limit", "u4"), ("closed", "u4")])
 
+MOVE = np.dtype(
+    [
+        ("seq", "i8"),  # the input at which it happened
+        ("now_ms", "i8"),  # engine time
+        ("decision", "i8"),  # number of the decision
+        ("decided_seq", "i8"),  # the input that caused the decision
+        ("until_ms", "i8"),  # see MoveKind; 0 where nothing is waited for
+        ("cost", "i8"),  # minor units, reserved or (PRESENTED, UNKNOWN) spent; 0 elsewhere
+        ("customer", "u4"),
+        ("campaign", "u2"),
+        ("offer", "u2"),
+        ("touchpoint", "u2"),  # NO_TOUCHPOINT while it waits
+        ("reason", "u2"),  # a Reason; PROPOSED where none is due
+        ("kind", "u1"),  # a MoveKind
+        ("contact_class", "u1"),
+        ("_", "u2"),
+    ]
+)
+"""What became of a decision after it was made, see MoveKind."""
+
 FATE = np.dtype(
     [
         ("seq", "i8"),
@@ -79,6 +101,7 @@ class Outputs:
     goals: NDArray[Any]
     withheld: NDArray[Any]
     limits: NDArray[Any]
+    moves: NDArray[Any]
 
     def to_arrays(self) -> Arrays:
         """The non-empty arrays by name, for the journal."""
@@ -100,4 +123,4 @@ class Outputs:
         )
 
 
-_TYPES = {"decisions": DECISION, "goals": GOAL, "withheld": WITHHELD, "limits": LIMIT}
+_TYPES = {"decisions": DECISION, "goals": GOAL, "withheld": WITHHELD, "limits": LIMIT, "moves": MOVE}

@@ -23,6 +23,7 @@ class Reason(IntEnum):
     CAP_CAMPAIGN = 43
     BUDGET_CONTACTS = 44
     BUDGET_MONEY = 45
+    SENDING_STOPPED = 46
     NO_TOUCHPOINT = 50
     NO_CONSENT = 51
     CONSENT_WITHDRAWN = 52
@@ -31,9 +32,16 @@ class Reason(IntEnum):
     CAP_CHANNEL = 55
     CAP_CATEGORY = 56
     CAPACITY = 57
+    OUTSIDE_WORKING_HOURS = 58
     NO_ELIGIBLE_OFFER = 60
     OUT_OF_STOCK = 61
     OUTRANKED = 70
+    NOT_TOUCHED = 80
+    LEASE_OVER = 81
+    DELIVERY_FAILED = 82
+    GOAL_REACHED = 83
+    CAMPAIGN_ENDED = 84
+    PRESENTED_LATE = 85
 
 
 REASON_TEXTS: dict[Reason, tuple[str, str, str]] = {
@@ -65,5 +73,13 @@ REASON_TEXTS: dict[Reason, tuple[str, str, str]] = {
     Reason.NO_ELIGIBLE_OFFER: ("the customer is eligible for none of the campaign's offers", "客户不符合该营销案任何商品的条件", ""),
     Reason.OUT_OF_STOCK: ("the offers the customer is eligible for are out of stock", "客户可用的商品已无库存", "offer asked last"),
     Reason.OUTRANKED: ("another campaign was worth more at this moment", "此刻有更优的营销案", "priority that won"),
+    Reason.NOT_TOUCHED: ("the customer came to none of the touchpoints while the decision waited", "等待期间客户未到达任何触点", ""),
+    Reason.LEASE_OVER: ("the touchpoint that had the decision did not say in time whether it was shown", "触点未在租约期内回报是否展示", ""),
+    Reason.DELIVERY_FAILED: ("the touchpoint could not show or send it", "触点未能展示或发送", ""),
+    Reason.GOAL_REACHED: ("the goal was reached before anything was shown", "尚未展示，目标已达成", ""),
+    Reason.CAMPAIGN_ENDED: ("the campaign is no longer in force", "营销案已不在执行中", ""),
+    Reason.PRESENTED_LATE: ("the touchpoint showed it after its lease was over and another touchpoint had it", "触点在租约结束后才展示，此时已转由其他触点负责", ""),
+    Reason.SENDING_STOPPED: ("all sending is stopped", "已停止一切发送", ""),
+    Reason.OUTSIDE_WORKING_HOURS: ("the touchpoint does not work at this hour", "触点不在工作时间", "touchpoint asked last"),
 }  # fmt: skip
 """Per reason: English, Chinese, and what the key figure (`arg`) of its fate is."""
