@@ -1,6 +1,6 @@
 """What is kept beside the journal: definitions (read from YAML, versioned) and people (the only place with personal data)."""
 
-from opportune.store.database import StoreFailedError, open_database
+from opportune.store.database import StoreFailedError, copy_database, open_database
 from opportune.store.definition_store import (
     DefinitionStore,
     DefinitionVersion,
@@ -38,6 +38,7 @@ __all__ = [
     "check_definitions",
     "check_references",
     "check_soundness",
+    "copy_database",
     "did_you_mean",
     "difference",
     "fingerprint_of",
