@@ -457,7 +457,7 @@ def test_a_trait_that_stands_twice_is_refused(last: bytes) -> None:
 def test_times_of_a_client_are_read_without_the_reference(clock: Clock) -> None:
     door = decoder(clock, kind=Counting)
     assert isinstance(door, Counting)
-    messages = [track(**{name: NOW + at for name, at in times.items()}) for times, _, _ in CLIENT_CLOCKS]
+    messages = [track() | {name: NOW + at for name, at in times.items()} for times, _, _ in CLIENT_CLOCKS]
     messages.append(track(sentAt="2026-12-01T08:00:01Z", originalTimestamp="2026-12-01T07:59:01.500Z"))
     found = door.decode(lines(*messages), NOW).batch.at_ms[2:] - NOW
     expected = [(live if clock == "live" else imported) for _, live, imported in CLIENT_CLOCKS]

@@ -280,14 +280,14 @@ CLIENT_CLOCKS: list[tuple[dict[str, int], int, int]] = [
 
 @pytest.mark.parametrize(("times", "live", "imported"), CLIENT_CLOCKS)
 def test_the_clock_of_a_client_is_set_right_live(times: dict[str, int], live: int, imported: int) -> None:
-    message = track(**{name: NOW + at for name, at in times.items()})
+    message = track() | {name: NOW + at for name, at in times.items()}
     assert read(message).batch.at_ms[2] == NOW + live
     assert read(message, clock="import").batch.at_ms[2] == NOW + imported
 
 
 def test_without_a_time_a_message_happened_when_it_arrived() -> None:
-    absent = {"timestamp": None, "originalTimestamp": None}
-    assert read(track(**absent, sentAt=NOW - MS_PER_HOUR)).batch.at_ms[2] == NOW
+    timeless = track(timestamp=None, originalTimestamp=None, sentAt=NOW - MS_PER_HOUR)
+    assert read(timeless).batch.at_ms[2] == NOW
     assert read(track(timestamp=NOW - 1, originalTimestamp=None, sentAt=None)).batch.at_ms[2] == NOW - 1
 
 

@@ -14,6 +14,7 @@ from opportune.intake.fingerprints import UNKNOWN, fetch, fingerprints_at, inser
 from opportune.intake.hashing import content_hash, siphash_after
 from opportune.intake.identity import note_kind
 from opportune.intake.passes import (
+    LINE_WORDS,
     data_of,
     drawn_of,
     keyed_of,
@@ -40,9 +41,10 @@ _MASK = np.uint64(VALUE_MAX)
 @compiled_leaf
 def _scan_line(p: Any, data: Any, start: int, number: int) -> int:
     """Scan one line from `start` into the block's record of that number; the position after its end."""
-    line, size = lines_of(p)[number], p.state.size
-    for word in range(words_of(p).words):
-        words_of(p)[number, word] = 0
+    line, size = lines_of(p)[number], p.state.data_bytes
+    words = words_of(p)
+    for word in range(LINE_WORDS):
+        words[number, word] = 0
     if number > 0:  # close behind the values of the line before, which keeps the block's values in the cache
         line.first = lines_of(p)[number - 1].first + lines_of(p)[number - 1].count
     line.key_first = number * p.keys_per_line
@@ -74,7 +76,7 @@ def _fetch_ahead(p: Any, line: Any) -> None:
 @compiled_leaf
 def _scan_block(p: Any, data: Any) -> None:
     lines, at = NOUGHT, p.state.at
-    while lines < p.lines_rows and at <= p.state.size:
+    while lines < p.lines_rows and at <= p.state.data_bytes:
         at = _scan_line(p, data, at, lines)
         lines += 1
     p.state.at = at
@@ -149,8 +151,9 @@ def _apply(p: Any, line: Any, data: Any) -> bool:
     if customer == state.customers:
         _create(p, line, data, customer)
     row = _put(p, line.kind, line.code, customer, line.at_ms)
+    values, base, first = values_of(p), rows.value_count, line.first
     for i in range(line.count):
-        row_values_of(rows)[rows.value_count + i] = values_of(p)[line.first + i]
+        row_values_of(rows)[base + i] = values[first + i]
     end_row(rows, line.count)
     if line.message != 0:
         put_message(rows, row, line.message_low, line.message_high, line.content)
@@ -182,6 +185,6 @@ def run(address: int) -> int:
             state.line_number += 1
             if line.status == _LEFT or (line.status == _READ and not _apply(p, line, data)):
                 return LEFT
-        if state.at > state.size:
+        if state.at > state.data_bytes:
             return DONE
         _scan_block(p, data)

@@ -131,8 +131,9 @@ def _read_value(p: Any, data: Any, at: int, shape: Any) -> tuple[int, int]:
 @compiled_leaf
 def _stands_before(p: Any, line: Any, number: int) -> bool:
     """Whether one of a line's pairs sets that tag already."""
-    for i in range(line.first, line.first + line.count, 2):  # noqa: SIM110 - Numba compiles no generator
-        if values_of(p)[i] == number:
+    values, first = values_of(p), line.first
+    for i in range(first, first + line.count, 2):  # noqa: SIM110 - Numba compiles no generator
+        if values[i] == number:
             return True
     return False
 
@@ -177,7 +178,8 @@ def read_members(p: Any, line: Any, data: Any, at: int, event: int) -> int:
     They are an event's properties, or with the last row of `events` a customer's traits.
     """
     seen, before = np.int64(0), UNKNOWN
-    first, guess = int(events_of(p.shapes)[event].first), int(events_of(p.shapes)[event].opening)
+    shapes, values = p.shapes, values_of(p)
+    first, guess = int(events_of(shapes)[event].first), int(events_of(shapes)[event].opening)
     at = skip_blanks(data, at)
     if data[at] == CLOSE_OBJECT:
         return at + 1
@@ -188,7 +190,7 @@ def read_members(p: Any, line: Any, data: Any, at: int, event: int) -> int:
         end = scan_string(data, name)
         if end == FAILED:
             return FAILED
-        row = find_property(p.shapes, event, guess, data, name, end)
+        row = find_property(shapes, event, guess, data, name, end)
         if row == UNKNOWN:
             return FAILED
         if row != guess:
@@ -201,11 +203,11 @@ def read_members(p: Any, line: Any, data: Any, at: int, event: int) -> int:
         if data[at] != COLON:
             return FAILED
         start = skip_blanks(data, at + 1)
-        shape = properties_of(p.shapes)[row]
+        shape = properties_of(shapes)[row]
         at, value = _read_value(p, data, start, shape)
         if at == FAILED:
             return FAILED
-        values_of(p)[place] = value
+        values[place] = value
         if shape.kind == KEY and value != NULL:
             _keep_key(p, line, name, end, start, at)
         at = skip_blanks(data, at)

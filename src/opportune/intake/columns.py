@@ -76,7 +76,7 @@ class ColumnDecoder(Decoder):
             room >= IDENTIFIERS_PER_LINE_MAX * lines
         )  # near its limit the reference decoder alone creates customers
         return State(
-            size=size,
+            data_bytes=size,
             received_ms=received_ms,
             earliest=earliest,
             latest=latest,
@@ -90,7 +90,9 @@ class ColumnDecoder(Decoder):
         self._learn_texts()
         done = int(self._room.lines[state.next - 1]["end"]) if state.next else 0
         # An event has a value per slot, a trait of five bytes at least (`"":0,`) has two.
-        self._sink.reserve(ROWS_PER_LINE * lines, (ROWS_PER_LINE + self._slots_max) * lines + (state.size - done) // 2)
+        self._sink.reserve(
+            ROWS_PER_LINE * lines, (ROWS_PER_LINE + self._slots_max) * lines + (state.data_bytes - done) // 2
+        )
         if state.customers_max:
             self.identity.map.reserve(lines)
         self.repeats.reserve(lines)

@@ -31,6 +31,7 @@ from opportune.intake.shapes import (
     F_EVENT,
     F_FIELD,
     F_TYPE,
+    FIELDS,
     IDENTIFIER,
     ORIGINAL_TIMESTAMP,
     PROPERTIES,
@@ -56,8 +57,9 @@ def _begin_event(p: Any, line: Any, data: Any, start: int, end: int) -> bool:
         return False
     shape = events_of(p.shapes)[event]
     line.event, line.code, line.count = event + 1, shape.number, shape.count
-    for i in range(line.first, line.first + line.count):
-        values_of(p)[i] = NULL
+    values, first = values_of(p), line.first
+    for i in range(first, first + shape.count):
+        values[i] = NULL
     return True
 
 
@@ -148,10 +150,10 @@ def read_line(p: Any, line: Any, data: Any, at: int) -> int:
 
     The record's `first` and `key_first` say where its values and keys go; the rest is 0.
     """
-    seen = np.int64(0)
+    seen, shapes, places = np.int64(0), p.shapes, places_of(p)
     line.timestamp = line.original = line.sent = _NULL
-    for field in range(len(places_of(p))):
-        places_of(p)[field] = 0
+    for field in range(len(FIELDS)):
+        places[field] = 0
     at = skip_blanks(data, at)
     while True:
         if data[at] != QUOTE:
@@ -159,7 +161,7 @@ def read_line(p: Any, line: Any, data: Any, at: int) -> int:
         end = scan_string(data, at + 1)
         if end == FAILED:
             return FAILED
-        field = find_name(p.shapes, F_FIELD, data, at + 1, end)
+        field = find_name(shapes, F_FIELD, data, at + 1, end)
         if field == IDENTIFIER:
             return FAILED
         if field != UNKNOWN:

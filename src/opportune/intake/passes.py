@@ -24,6 +24,7 @@ LINE = record(
 )
 """What is known of a line between scanning and applying: its place, the fact it states, its values and keys, one more than its event's
 row, its times (NULL where it has none), the places of its identifiers and message id (0 where it has none), and their hashes."""
+LINE_WORDS = LINE.itemsize // 8
 KEY_TEXT = record([(name, "i8") for name in ("row", "name", "name_end", "value", "value_end")])
 """Where the name and the text of a key stand, and the row of the fact that they belong to."""
 NEWCOMER = record([(name, "i8") for name in ("customer", "start", "end", "anonymous")])
@@ -34,7 +35,7 @@ class State(NamedTuple):
     """Where a pass is, its bounds, and what it has counted. `next` lines of the block's `lines` are applied."""
 
     at: int = 0
-    size: int = 0
+    data_bytes: int = 0
     lines: int = 0
     next: int = 0
     line_number: int = 0
