@@ -60,17 +60,17 @@ def _scan_line(p: Any, data: Any, start: int, number: int) -> int:
             line.end = min(after, size)
             if line.message != 0:
                 line.content = content_hash(p.hashing.key0, p.hashing.key1, data, at, end)
-            _fetch_ahead(p, line)
+            _fetch_ahead(p, line, number)
             return int(line.end) + 1
     line.end, line.status = find_newline(data, start, size), _LEFT
     return int(line.end) + 1
 
 
 @compiled_leaf
-def _fetch_ahead(p: Any, line: Any) -> None:
+def _fetch_ahead(p: Any, line: Any, number: int) -> None:
     fetch(fingerprints_at(p.identifiers), line.user_low if line.user != 0 else line.anonymous_low)
     if line.message != 0:
-        fetch_id(recent_at(p.recent), line.message_low)
+        fetch_id(recent_at(p.recent), line.message_low, number)
 
 
 @compiled_leaf

@@ -42,6 +42,7 @@ from opportune.intake.shapes import (
     KEY,
     LEFT,
     NUMBER,
+    OF_TRAITS,
     OFFER,
     ON,
     PURPOSE,
@@ -50,8 +51,8 @@ from opportune.intake.shapes import (
     TOUCHPOINT,
     events_of,
     find_name,
-    find_property,
     properties_of,
+    read_member,
 )
 
 TRAITS_MAX = 64
@@ -152,7 +153,7 @@ def _place_of(p: Any, line: Any, event: int, row: int, seen: Any) -> int:
     An event has one value per slot; traits are pairs of tag number and value, in the order they stand.
     """
     shape = properties_of(p.shapes)[row]
-    if event == line.event - 1:
+    if event != OF_TRAITS:
         return FAILED if (seen >> (row - events_of(p.shapes)[event].first)) & 1 else int(line.first + shape.slot)
     if line.count == 2 * TRAITS_MAX or _stands_before(p, line, int(shape.slot)):
         return FAILED
@@ -163,23 +164,14 @@ def _place_of(p: Any, line: Any, event: int, row: int, seen: Any) -> int:
 
 
 @compiled_leaf
-def _follow(p: Any, event: int, before: int, row: int) -> None:
-    """Remember that the property `row` followed that of row `before`, or opened the object (UNKNOWN)."""
-    if before == UNKNOWN:
-        events_of(p.shapes)[event].opening = row
-    else:
-        properties_of(p.shapes)[before].following = row
-
-
-@compiled_leaf
 def read_members(p: Any, line: Any, data: Any, at: int, event: int) -> int:
     """Read the object behind its opening brace into the line's values; the position after it.
 
-    They are an event's properties, or with the last row of `events` a customer's traits.
+    They are an event's properties, or with OF_TRAITS for the event a customer's traits.
     """
-    seen, before = np.int64(0), UNKNOWN
+    seen, row = np.int64(0), UNKNOWN
     shapes, values = p.shapes, values_of(p)
-    first, guess = int(events_of(shapes)[event].first), int(events_of(shapes)[event].opening)
+    first = int(events_of(shapes)[event].first)
     at = skip_blanks(data, at)
     if data[at] == CLOSE_OBJECT:
         return at + 1
@@ -187,14 +179,9 @@ def read_members(p: Any, line: Any, data: Any, at: int, event: int) -> int:
         if data[at] != QUOTE:
             return FAILED
         name = at + 1
-        end = scan_string(data, name)
-        if end == FAILED:
-            return FAILED
-        row = find_property(shapes, event, guess, data, name, end)
+        end, row = read_member(shapes, event, row, data, name)
         if row == UNKNOWN:
             return FAILED
-        if row != guess:
-            _follow(p, event, before, row)
         place = _place_of(p, line, event, row, seen)
         if place == FAILED:
             return FAILED
@@ -216,7 +203,6 @@ def read_members(p: Any, line: Any, data: Any, at: int, event: int) -> int:
         if data[at] != COMMA:
             return FAILED
         at = skip_blanks(data, at + 1)
-        before, guess = row, int(shape.following)
 
 
 @compiled_leaf

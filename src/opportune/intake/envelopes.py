@@ -27,12 +27,13 @@ from opportune.intake.scanner import (
 )
 from opportune.intake.shapes import (
     ANONYMOUS_ID,
+    ENVELOPE,
     EVENT,
     F_EVENT,
-    F_FIELD,
     F_TYPE,
     FIELDS,
     IDENTIFIER,
+    OF_TRAITS,
     ORIGINAL_TIMESTAMP,
     PROPERTIES,
     SENT_AT,
@@ -42,6 +43,7 @@ from opportune.intake.shapes import (
     USER_ID,
     events_of,
     find_name,
+    read_member,
 )
 
 _TRACK: Any = np.int64(FactKind.EVENT)
@@ -56,7 +58,7 @@ def _begin_event(p: Any, line: Any, data: Any, start: int, end: int) -> bool:
     if event == UNKNOWN:
         return False
     shape = events_of(p.shapes)[event]
-    line.event, line.code, line.count = event + 1, shape.number, shape.count
+    line.event, line.code, line.count = event, shape.number, shape.count
     values, first = values_of(p), line.first
     for i in range(first, first + shape.count):
         values[i] = NULL
@@ -112,9 +114,9 @@ def _read_part(p: Any, line: Any, data: Any, at: int, field: int) -> int:
         if data[at] != OPEN_OBJECT:
             return FAILED
         if field == PROPERTIES and line.event != 0:
-            return read_members(p, line, data, at + 1, line.event - 1)
+            return read_members(p, line, data, at + 1, line.event)
         if field == TRAITS and line.event == 0 and line.kind == _IDENTIFY:
-            return read_members(p, line, data, at + 1, len(events_of(p.shapes)) - 1)
+            return read_members(p, line, data, at + 1, OF_TRAITS)
     places_of(p)[field] = at
     return skip_value(data, at)
 
@@ -150,7 +152,7 @@ def read_line(p: Any, line: Any, data: Any, at: int) -> int:
 
     The record's `first` and `key_first` say where its values and keys go; the rest is 0.
     """
-    seen, shapes, places = np.int64(0), p.shapes, places_of(p)
+    seen, known, places = np.int64(0), UNKNOWN, places_of(p)
     line.timestamp = line.original = line.sent = _NULL
     for field in range(len(FIELDS)):
         places[field] = 0
@@ -158,16 +160,14 @@ def read_line(p: Any, line: Any, data: Any, at: int) -> int:
     while True:
         if data[at] != QUOTE:
             return FAILED
-        end = scan_string(data, at + 1)
-        if end == FAILED:
-            return FAILED
-        field = find_name(shapes, F_FIELD, data, at + 1, end)
-        if field == IDENTIFIER:
+        end, field = read_member(p.shapes, ENVELOPE, known, data, at + 1)
+        if end == FAILED or field == IDENTIFIER:
             return FAILED
         if field != UNKNOWN:
             if (seen >> field) & 1:
                 return FAILED
             seen |= np.int64(1) << field
+            known = field
         at = skip_blanks(data, end + 1)
         if data[at] != COLON:
             return FAILED

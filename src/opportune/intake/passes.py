@@ -22,8 +22,7 @@ LINE = record(
         *((name, "u8") for name in ("message_low", "message_high", "content")),
     ]
 )
-"""What is known of a line between scanning and applying: its place, the fact it states, its values and keys, one more than its event's
-row, its times (NULL where it has none), the places of its identifiers and message id (0 where it has none), and their hashes."""
+"""What is known of a line between scanning and applying: its place, the fact it states, its values and keys, its event's row (0: none), its times (NULL where it has none), the places of its identifiers and message id (0 where it has none), and their hashes."""
 LINE_WORDS = LINE.itemsize // 8
 KEY_TEXT = record([(name, "i8") for name in ("row", "name", "name_end", "value", "value_end")])
 """Where the name and the text of a key stand, and the row of the fact that they belong to."""

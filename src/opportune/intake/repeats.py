@@ -55,9 +55,14 @@ def _alive(generation: int, content: Any) -> bool:
 
 
 @compiled_leaf
-def fetch_id(recent: Any, low: Any) -> None:
-    """Ask for the memory that `check` and `add` of an id will need."""
-    prefetch(_slots_of(recent), home(low, recent.slots_rows))
+def fetch_id(recent: Any, low: Any, before: int) -> None:
+    """Ask for the memory that `check` and `add` of an id will need, when `before` other ids have been added."""
+    slots, swept = _slots_of(recent), _figures_of(recent)[_SWEPT] + before * SWEPT_PER_INSERT
+    prefetch(slots, home(low, recent.slots_rows))
+    for at in range(
+        swept, swept + SWEPT_PER_INSERT, 2
+    ):  # 24 bytes each, a cache line has 64; behind the end it does no harm
+        prefetch(slots, at)
 
 
 @compiled_leaf

@@ -21,6 +21,7 @@ from opportune.facts import (
 from opportune.intake.fingerprints import UNKNOWN
 from opportune.intake.hashing import low_bytes, padded
 from opportune.intake.messages import ANSWERS
+from opportune.intake.scanner import FAILED, QUOTE, scan_string
 
 SLOTS_MAX = 63
 """An event with more properties is left to the reference decoder."""
@@ -28,21 +29,24 @@ SLOTS_MAX = 63
 NAME = record([("word", "u8"), ("start", "i4"), ("length", "i4"), ("family", "i4"), ("number", "i4")])
 """A name: its first 8 bytes, its place in the pool, its family (-1: a free slot), and its number within the family.
 
-An event's number is its row of `events`, a tag's its row of `properties`, a type's its FactKind, a field's its place in FIELDS.
+An event's number is its row of `events`, a field's or tag's its row of `properties`, a type's its FactKind.
 """
-EVENT_SHAPE = record([("number", "i4"), ("first", "i4"), ("count", "i4"), ("opening", "i4")])
-"""An event and its rows of `properties`; `opening` is the row that the last such message began with, UNKNOWN before."""
+EVENT_SHAPE = record([(name, "i4") for name in ("number", "first", "count", "opening", "family", "_")])
+"""An event and its members, rows of `properties`; `opening` is the row that the last such object began with, UNKNOWN before; `family` is
+that of the members' names where there are too many to try them one by one, else UNKNOWN."""
 PROPERTY = record(
     [
-        ("word", "u8"), ("low", "i8"), ("high", "i8"), ("start", "i4"), ("length", "i4"), ("kind", "i4"), ("scale", "i4"),
+        ("word", "u8"), ("start", "i4"), ("length", "i4"), ("low", "i8"), ("high", "i8"), ("kind", "i4"), ("scale", "i4"),
         ("slot", "i4"), ("family", "i4"), ("following", "i4"), ("_", "i4"),
     ]
 )  # fmt: skip
-"""A property or tag: its name as in NAME, its range, how it is read. `slot` is a tag's number; `family` that of a set's members;
+"""A field, property or tag: its name as in NAME, its range, how it is read. `slot` is a tag's number; `family` that of a set's members;
 `following` is the row that stood behind it in the last message."""
 SHAPES = bundle({"pool": 1, "names": 1, "events": 1, "properties": 1})
 """The catalogue for the compiled functions: `pool` u1 the bytes of all names; `names` in open addressing by family and bytes;
-`events`, the last of which stands for no event but for the traits of an `identify`; `properties` of all events, then the tags."""
+`events`, first two that are none: row ENVELOPE stands for a line and its fields, row OF_TRAITS for the traits of an `identify`;
+`properties` are the fields, then the properties of all events, then the tags."""
+ENVELOPE, OF_TRAITS = range(2)
 _pool_of, _names_of = table("pool", "u1"), table("names", NAME)
 events_of, properties_of = table("events", EVENT_SHAPE), table("properties", PROPERTY)
 
@@ -57,7 +61,7 @@ FIELDS = (
     "type", "event", "userId", "anonymousId", "messageId", "timestamp", "originalTimestamp", "sentAt", "properties", "traits",
     "campaign", "touchpoint", "offer", "answer", "purpose", "channel", "given", "on", "identifier",
 )  # fmt: skip
-"""The fields that mean something in some message."""
+"""The fields that mean something in some message; their rows of `properties` are their places here."""
 (
     TYPE, EVENT, USER_ID, ANONYMOUS_ID, MESSAGE_ID, TIMESTAMP, ORIGINAL_TIMESTAMP, SENT_AT, PROPERTIES, TRAITS,
     CAMPAIGN, TOUCHPOINT, OFFER, ANSWER, PURPOSE, CHANNEL, GIVEN, ON, IDENTIFIER,
@@ -96,19 +100,21 @@ class Shapes:
         self._names: list[tuple[int, ...]] = []
         self._events: list[tuple[int, ...]] = []
         self._properties: list[tuple[int, ...]] = []
+        for field, name in enumerate(FIELDS):
+            self._know(F_FIELD, name, field)
+            self._properties.append((*self._keep(name), 0, 0, LEFT, 0, 0, 0, UNKNOWN, 0))
+        self._events += [(0, 0, len(FIELDS), UNKNOWN, F_FIELD, 0), (0, 0, 0, UNKNOWN, F_TAG, 0)]
         for event in catalogue.events.values():
             if len(event.properties) <= SLOTS_MAX:
                 self._know(F_EVENT, event.name, len(self._events))
-                self._events.append((event.number, len(self._properties), len(event.properties), UNKNOWN))
+                self._events.append((event.number, len(self._properties), len(event.properties), UNKNOWN, UNKNOWN, 0))
                 for schema in event.properties:
                     self._read(schema, schema.slot, settable=True)
-        self._events.append((0, 0, 0, UNKNOWN))
         for name, tag in catalogue.tags.items():
             self._know(F_TAG, name, len(self._properties))
             # A key's text has to be kept beside the fact: rare for a tag, so the reference decoder does it.
             self._read(tag, tag.number, settable=tag.settable and tag.type.kind is not Kind.KEY)
         for family, known in (
-            (F_FIELD, {name: field for field, name in enumerate(FIELDS)}),
             (F_TYPE, _TYPES),
             (F_CAMPAIGN, catalogue.campaigns),
             (F_TOUCHPOINT, catalogue.touchpoints),
@@ -119,7 +125,7 @@ class Shapes:
         ):
             for name, number in known.items():
                 self._know(family, name, int(number))
-        self.slots_max = max(event[2] for event in self._events)
+        self.slots_max = max((event[2] for event in self._events[OF_TRAITS + 1 :]), default=0)
         """The most slots that an event has."""
         self._arrays = self._laid_out()
 
@@ -141,9 +147,8 @@ class Shapes:
         row, declared = len(self._properties), schema.type
         kind = _KINDS[declared.kind] if settable and not schema.personal else LEFT
         scale = 0 if declared.kind is Kind.INT else declared.scale
-        word, start, length = self._keep(schema.name)
-        read = (declared.low, declared.high, start, length, kind, scale, slot, F_MEMBERS + row, UNKNOWN, 0)
-        self._properties.append((word, *read))
+        read = (declared.low, declared.high, kind, scale, slot, F_MEMBERS + row, UNKNOWN, 0)
+        self._properties.append((*self._keep(schema.name), *read))
         for bit, member in enumerate(declared.members if kind == SET else ()):
             self._know(F_MEMBERS + row, member, bit)
 
@@ -206,7 +211,7 @@ def find_name(shapes: Any, family: int, data: Any, start: int, end: int) -> int:
 
 
 @compiled_leaf
-def _is_property(shapes: Any, row: int, word: Any, data: Any, start: int, length: int) -> bool:
+def _is_member(shapes: Any, row: int, word: Any, data: Any, start: int, length: int) -> bool:
     known = properties_of(shapes)[row]
     return bool(
         known.word == word
@@ -216,16 +221,42 @@ def _is_property(shapes: Any, row: int, word: Any, data: Any, start: int, length
 
 
 @compiled_leaf
-def find_property(shapes: Any, event: int, guess: int, data: Any, start: int, end: int) -> int:
-    """The row of an event's property, or of a tag, by its name; or UNKNOWN. The row `guess` is tried first: a sender keeps its order."""
+def _find_member(shapes: Any, of: Any, data: Any, start: int, end: int) -> int:
+    """The row of a member by its name, or UNKNOWN."""
+    if of.family != UNKNOWN:
+        return find_name(shapes, int(of.family), data, start, end)
     length = end - start
     word = low_bytes(load8(data, start), length)
-    if guess != UNKNOWN and _is_property(shapes, guess, word, data, start, length):
-        return guess
-    if event == len(events_of(shapes)) - 1:
-        return find_name(shapes, F_TAG, data, start, end)
-    first = int(events_of(shapes)[event].first)
-    for row in range(first, first + events_of(shapes)[event].count):
-        if _is_property(shapes, row, word, data, start, length):
+    first = int(of.first)
+    for row in range(first, first + of.count):
+        if _is_member(shapes, row, word, data, start, length):
             return row
     return UNKNOWN
+
+
+@compiled_leaf
+def read_member(shapes: Any, event: int, before: int, data: Any, at: int) -> tuple[int, int]:
+    """(position of the closing quote, row) of a name whose first character is at `at`; the row is UNKNOWN if it is no member of the event.
+
+    `before` is the row of the member before it, UNKNOWN for none. A sender keeps its order: what stood behind that one last time
+    is tried first, and being a known name needs no scanning.
+    """
+    of = events_of(shapes)[event]
+    guess = int(of.opening) if before == UNKNOWN else int(properties_of(shapes)[before].following)
+    if guess != UNKNOWN:
+        length = int(properties_of(shapes)[guess].length)
+        if (
+            _is_member(shapes, guess, low_bytes(load8(data, at), length), data, at, length)
+            and data[at + length] == QUOTE
+        ):
+            return at + length, guess
+    end = scan_string(data, at)
+    if end == FAILED:
+        return FAILED, UNKNOWN
+    row = _find_member(shapes, of, data, at, end)
+    if row != UNKNOWN:
+        if before == UNKNOWN:
+            of.opening = row
+        else:
+            properties_of(shapes)[before].following = row
+    return end, row
