@@ -54,9 +54,8 @@ class ColumnDecoder(Decoder):
         """The facts of many lines. `received_ms` is when they arrived; blank lines are no messages."""
         known = len(self.dictionary)
         intake, sink, room = Intake(), self._sink, self._room
-        lines = data.count(b"\n") + 1
         sink.clear()
-        room.take(data, lines)
+        lines = room.take(data)
         state = self._begun(len(data), lines, received_ms)
         outcome = LEFT
         while outcome == LEFT:
