@@ -59,6 +59,7 @@ def test_the_other_messages_become_their_facts() -> None:
         {"type": "consent", "purpose": "marketing", "channel": "sms", "given": True, **about},
         {"type": "consent", "purpose": "marketing", "given": False, **about},
         {"type": "do_not_disturb", "on": True, **about},
+        {"type": "touch", "touchpoint": "app", "slots": 3, **about},
     )
     contract = hash_key(key_words(KEY), "77")
     assert facts(intake)[2:] == [
@@ -70,6 +71,7 @@ def test_the_other_messages_become_their_facts() -> None:
         ("CONSENT", 0, 0, [0, 1]),
         ("CONSENT", 0, 0, [NULL, 0]),
         ("DO_NOT_DISTURB", 0, 0, [1]),
+        ("TOUCH", 1, 0, [3]),
     ]
     assert intake.personal == [(0, "name", "Bob")]
     assert set(intake.batch.at_ms.tolist()) == {NOW}
@@ -89,6 +91,10 @@ BAD: list[tuple[Any, QuarantineReason]] = [
     ({"type": "consent", "userId": "c1", "purpose": "x", "given": True}, QuarantineReason.UNKNOWN_PURPOSE),
     ({"type": "consent", "userId": "c1", "purpose": "marketing", "given": 1.5}, QuarantineReason.WRONG_TYPE),
     ({"type": "do_not_disturb", "userId": "c1", "on": []}, QuarantineReason.WRONG_TYPE),
+    ({"type": "touch", "userId": "c1", "touchpoint": "x", "slots": 1}, QuarantineReason.UNKNOWN_TOUCHPOINT),
+    ({"type": "touch", "userId": "c1", "touchpoint": "sms"}, QuarantineReason.OUT_OF_RANGE),
+    ({"type": "touch", "userId": "c1", "touchpoint": "sms", "slots": 51}, QuarantineReason.OUT_OF_RANGE),
+    ({"type": "touch", "userId": "c1", "touchpoint": "sms", "slots": 1.5}, QuarantineReason.OUT_OF_RANGE),
     ({"type": "response", "userId": "c1", "campaign": "upsell", "answer": "maybe"}, QuarantineReason.UNKNOWN_MEMBER),
     (track(properties={"amount": "twelve"}), QuarantineReason.WRONG_TYPE),
     (track(properties={"amount": True}), QuarantineReason.WRONG_TYPE),

@@ -31,6 +31,9 @@ IMPORT_MS_MIN, IMPORT_MS_MAX = 0, 4_102_444_800_000
 
 _TIMES = ("originalTimestamp", "timestamp")
 """The fields that say when it happened; the first that is present counts."""
+SLOTS_MAX = 50
+"""The most offers a touch may ask for."""
+
 _ENVELOPE = ("type", "userId", "anonymousId", "identifier", *_TIMES, "sentAt", "messageId")
 _FIELDS = {
     "track": ("event", "properties"),
@@ -39,6 +42,7 @@ _FIELDS = {
     "response": ("campaign", "answer"),
     "consent": ("purpose", "channel", "given"),
     "do_not_disturb": ("on",),
+    "touch": ("touchpoint", "slots"),
 }
 ANSWERS = {answer.name.lower(): answer for answer in Answer}
 
@@ -84,6 +88,7 @@ class MessageReader:
             "response": self._response,
             "consent": self._consent,
             "do_not_disturb": self._do_not_disturb,
+            "touch": self._touch,
         }
 
     def read(self, parsed: Any, received_ms: int) -> Message:
@@ -245,6 +250,14 @@ class MessageReader:
     def _do_not_disturb(self, fields: dict[str, Any], message: Message) -> None:
         message.kind = FactKind.DO_NOT_DISTURB
         message.slots = [Slot(_flag(fields, "on"))]
+
+    def _touch(self, fields: dict[str, Any], message: Message) -> None:
+        message.kind = FactKind.TOUCH
+        message.code = _number(fields, "touchpoint", self.catalogue.touchpoints, QuarantineReason.UNKNOWN_TOUCHPOINT)
+        slots = fields.get("slots")
+        if type(slots) is not Number or not slots.isdecimal() or not 1 <= int(slots) <= SLOTS_MAX:
+            raise RefusalError(QuarantineReason.OUT_OF_RANGE, f"slots: a whole number from 1 to {SLOTS_MAX}")
+        message.slots = [Slot(int(slots))]
 
 
 def time_bounds(received_ms: int, *, live: bool) -> tuple[int, int]:
