@@ -11,7 +11,7 @@ from opportune.engine.playbook import Playbook
 from opportune.engine.state import Memory
 from opportune.engine.tables import LIMIT_CLOSED, LIMIT_LEFT, REASONS, ledger_of, plan_at, state_at
 from opportune.facts import LIMIT, NULL, Arm, Arrays, FactBatch, FactKind, Outputs, compiled_leaf
-from opportune.policy import refresh_every_block
+from opportune.policy import TIME_WORDS, refresh_every_block
 
 
 def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Memory]) -> Memory:
@@ -140,16 +140,17 @@ def _copy_records(
 
 
 def _copy_ledger(
-    source: NDArray[np.int64], was: Playbook, target: NDArray[np.int64], new: Playbook, aside: Memory | None
+    source: NDArray[np.uint16], was: Playbook, target: NDArray[np.uint16], new: Playbook, aside: Memory | None
 ) -> None:
-    header = min((word for word, _ in new.ledger.rings.values()), default=new.ledger.words)
+    header = min(was.ledger.header, new.ledger.header)
     target[:, :header] = source[:, :header]
     for key, (word, size) in new.ledger.rings.items():
         there, known = was.ledger.rings.get(key, (0, 0))
         if size > known and aside is not None:
-            target[:, word : word + size] = aside.arrays["ledger"][: len(target), word : word + size]
+            end = word + size * TIME_WORDS
+            target[:, word:end] = aside.arrays["ledger"][: len(target), word:end]
         else:
-            kept = min(size, known)
+            kept = min(size, known) * TIME_WORDS
             target[:, word : word + kept] = source[:, there : there + kept]
 
 

@@ -13,12 +13,21 @@ from opportune.engine.tables import CLOCK, LIMIT_CLOSED, LIMIT_LEFT, REASONS, ST
 from opportune.facts import Arrays, point
 from opportune.profiles import point_records
 
+STATE_LAYOUT = 2
+"""What the arrays of a state mean; a state of another layout cannot be loaded, only folded again from the journal.
+
+1: contact times as 64-bit words. 2: contact times of 48 bits, narrow buckets.
+"""
 CUSTOMERS_MAX = 16_000_000
 POOL_START = 4_096
 RESERVED_BYTES_MIN = 1 << 22
 MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
 POOL_PER_CUSTOMER, POOL_RESERVED_MAX = 2, 2**25
 """Places of the pools whose address space is reserved: a pool that outgrows them is copied to a larger one, which takes time."""
+
+
+class StateLayoutError(ValueError):
+    """A saved state was laid out by another version of this program."""
 
 
 class Memory:
@@ -34,7 +43,7 @@ class Memory:
         shapes: dict[str, tuple[int | tuple[int, ...], DTypeLike]] = {
             "keys": (customers_max, np.uint64),
             "records": (customers_max * self.record_bytes, np.uint8),
-            "ledger": ((customers_max, playbook.ledger.words), np.int64),
+            "ledger": ((customers_max, playbook.ledger.words), np.uint16),
             "heads": ((customers_max, 4), np.int32),
             "pairs": ((places, plan.campaigns.pair_words), np.int64),
             "instances": (places, INSTANCE),
@@ -90,14 +99,20 @@ class Memory:
         arrays["figures"] = np.array(
             [*self.clock.tolist(), used.pairs_used, used.instances_used, used.free_head, used.refused], np.int64
         )
+        arrays["layout"] = np.array([STATE_LAYOUT], np.int64)
         return arrays
 
     def load_arrays(self, arrays: Arrays) -> None:
-        """Take over the state that `to_arrays` gave, under the same playbook."""
+        """Take over the state that `to_arrays` gave, under the same playbook. Raises StateLayoutError."""
+        layout = int(arrays["layout"][0]) if "layout" in arrays else 1
+        if layout != STATE_LAYOUT:
+            raise StateLayoutError(
+                f"the state has layout {layout}, this program reads layout {STATE_LAYOUT}; fold it again from the journal"
+            )
         for pool in ("pairs", "instances"):
             self.arrays[pool] = _at_least(self.arrays[pool], len(arrays[pool]) + 1)
         for name, array in arrays.items():
-            if name != "figures":
+            if name not in ("figures", "layout"):
                 self.arrays[name][: len(array)] = array
         self.set_figures(arrays["figures"].tolist())
 
