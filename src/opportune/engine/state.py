@@ -37,12 +37,13 @@ class Memory:
         """Reserve state for up to `customers_max` customers under this playbook; arrays `kept` from another are used as they are."""
         plan = playbook.plan
         self.customers_max = customers_max
-        self.record_bytes = playbook.layout.record_bytes
+        self.record_bytes, self.wide_bytes = playbook.layout.record_bytes, playbook.layout.wide_bytes
         campaigns, limits = len(plan.campaigns.campaigns), plan.campaigns.limits
         places = min(max(POOL_START, POOL_PER_CUSTOMER * customers_max), POOL_RESERVED_MAX)
         shapes: dict[str, tuple[int | tuple[int, ...], DTypeLike]] = {
             "keys": (customers_max, np.uint64),
             "records": (customers_max * self.record_bytes, np.uint8),
+            "wide": ((customers_max + 1) * self.wide_bytes, np.uint8),
             "ledger": ((customers_max, playbook.ledger.words), np.uint16),
             "heads": ((customers_max, 4), np.int32),
             "pairs": ((places, plan.campaigns.pair_words), np.int64),
@@ -75,6 +76,16 @@ class Memory:
         """The record CAMPAIGN_MEMORY: how much of the pools is used."""
         return self._bundle[0].campaigns
 
+    @property
+    def records(self) -> Any:
+        """The bundle RECORDS of the customers' records."""
+        return self._bundle[0].records
+
+    @property
+    def wide(self) -> Any:
+        """The bundle RECORDS of the places of wide buckets: how many are used, and the first free one."""
+        return self._bundle[0].wide
+
     def ensure_pools(self, facts: int) -> None:
         """Make sure that `facts` more facts find room in the pools."""
         pairs, instances = (int(used.item()) + 2 * facts + 2 for used in self._pools_used)
@@ -90,6 +101,7 @@ class Memory:
         lengths = {
             "keys": customers,
             "records": customers * self.record_bytes,
+            "wide": (int(self.wide.used) + 1) * self.wide_bytes,
             "ledger": customers,
             "heads": customers,
             "pairs": int(used.pairs_used) + 1,
@@ -97,8 +109,12 @@ class Memory:
         }
         arrays: Arrays = {name: array[: lengths.get(name, len(array))] for name, array in self.arrays.items()}
         arrays["figures"] = np.array(
-            [*self.clock.tolist(), used.pairs_used, used.instances_used, used.free_head, used.refused], np.int64
-        )
+            [
+                *self.clock.tolist(), used.pairs_used, used.instances_used, used.free_head, used.refused,
+                self.wide.used, self.wide.free,
+            ],
+            np.int64,
+        )  # fmt: skip
         arrays["layout"] = np.array([STATE_LAYOUT], np.int64)
         return arrays
 
@@ -122,13 +138,15 @@ class Memory:
         for name, value in zip(names, figures, strict=False):
             self.clock[name] = value
         used = self.campaigns
-        used.pairs_used, used.instances_used, used.free_head, used.refused = figures[len(names) :]
+        used.pairs_used, used.instances_used, used.free_head, used.refused, *places = figures[len(names) :]
+        self.wide.used, self.wide.free = places
         self._point()
 
     def _point(self) -> None:
         into = self._bundle[0]
         point(into, {name: self.arrays[name] for name in ("keys", "ledger", "limits", "withheld", "touched")})
         point_records(into.records, self.arrays["records"])
+        point_records(into.wide, self.arrays["wide"])
         point(into.campaigns, {name: self.arrays[name] for name in ("heads", "pairs", "instances", "wheel")})
 
 

@@ -144,7 +144,7 @@ CLOCK = record(
 REASONS = 128
 STATE = bundle(
     {"keys": 1, "ledger": 2, "limits": 2, "withheld": 2, "touched": 1},
-    [("records", RECORDS), ("campaigns", CAMPAIGN_MEMORY), ("clock", CLOCK)],
+    [("records", RECORDS), ("wide", RECORDS), ("campaigns", CAMPAIGN_MEMORY), ("clock", CLOCK)],
 )
 """All that is remembered; a snapshot is a copy of its arrays and of the clock.
 
