@@ -9,7 +9,7 @@ from opportune.facts.dictionary import TEXTS_MAX, TextDictionary
 from opportune.facts.kinds import Answer, Arm, FactKind, GoalKind
 from opportune.facts.outputs import DECISION, FATE, GOAL, LIMIT, NO_CAMPAIGN, NO_OFFER, WITHHELD, Outputs
 from opportune.facts.reasons import REASON_TEXTS, Reason
-from opportune.facts.rows import load8, prefetch
+from opportune.facts.rows import load8, lowest_bit, prefetch
 from opportune.facts.scalars import (
     MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, PPM, Decimal, Duration, LocalTime, Rate, decode_scalar,
     encode_scalar, parse_duration, parse_rate, parse_scaled, schema_of_scalar,
@@ -24,7 +24,7 @@ __all__ = [
     "Catalogue", "Decimal", "DeploymentDefinition", "Duration", "EventDefinition", "EventSchema", "FactBatch",
     "FactKind", "GoalKind", "Kind", "LocalTime", "Numbering", "Outputs", "PropertyDefinition", "PropertySchema",
     "Rate", "Reason", "TagSchema", "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle", "compiled",
-    "compiled_leaf", "decode_scalar", "encode_scalar", "load8", "parse_duration",
+    "compiled_leaf", "decode_scalar", "encode_scalar", "load8", "lowest_bit", "parse_duration",
     "parse_rate", "parse_scaled", "point", "pointed", "prefetch", "record", "schema_of_scalar", "table",
     "transitions", "value_type", "zone_change", "zone_offset", "zone_table",
 ]  # fmt: skip
