@@ -131,9 +131,9 @@ def _step_reason(plan: Any, state: Any, room: Any, row: int, i: int, purpose: in
 
 
 @compiled_leaf
-def offer_reason(plan: Any, state: Any, room: Any, row: int, campaign: int) -> int:
+def offer_reason(plan: Any, state: Any, room: Any, row: int, index: int) -> int:
     """With what offer, once the gates are passed? OK fills best[0]; else the reason."""
-    c = campaigns_of(plan.campaigns)[campaign]
+    c = candidates_of(plan)[index]
     choice = -1
     value = 1
     if c.offer_count:
@@ -158,7 +158,7 @@ def offer_reason(plan: Any, state: Any, room: Any, row: int, campaign: int) -> i
     if c.propensity_ref >= 0:
         propensity = min(max(regs_of(room)[c.propensity_ref], 0), PPM)
     weight = steps_of(plan.campaigns)[best_of(room)[0, BEST_STEP]].weight_ppm
-    best_of(room)[0, BEST_CAMPAIGN] = campaign
+    best_of(room)[0, BEST_CAMPAIGN] = c.campaign
     best_of(room)[0, BEST_CHOICE] = choice
     best_of(room)[0, BEST_PROPENSITY] = propensity
     best_of(room)[0, BEST_PRIORITY] = priority_of(propensity, weight, value, c.lever_ppm)

@@ -30,9 +30,12 @@ from opportune.engine.limits import spend
 from opportune.engine.matching import fitting
 from opportune.engine.outputs import count_withheld, write_fate
 from opportune.engine.tables import (
+    CANDIDATE_WORDS,
+    REASONS,
     SET_BITS,
     best_of,
     blocks_of,
+    candidate_words_of,
     candidates_of,
     decisions_of,
     events_of,
@@ -43,6 +46,7 @@ from opportune.engine.tables import (
     regs_of,
     rules_of,
     stack_of,
+    withheld_of,
     zones_of,
 )
 from opportune.facts import NO_OFFER, Arm, Reason, compiled_leaf, lowest_bit, prefetch, zone_offset
@@ -51,6 +55,7 @@ from opportune.profiles import load
 from opportune.rules import run_program
 
 OK = int(Reason.PROPOSED)
+CAP_CHANNEL = int(Reason.CAP_CHANNEL)
 CONTROL = int(Reason.CONTROL)
 UNIVERSAL_CONTROL = int(Reason.UNIVERSAL_CONTROL)
 OUTRANKED = int(Reason.OUTRANKED)
@@ -99,27 +104,47 @@ def decide(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int) -
 def _propose(plan: Any, state: Any, room: Any, row: int, fit: int, first: int, at_ms: int) -> None:
     """The candidates of a set, of which the lowest bit is candidate `first`: what no bit set knows, the gates, the challenge."""
     now_ms = state.clock.now_ms
-    ahead = fit
-    while ahead:
-        prefetch(candidates_of(plan), first + lowest_bit(ahead))
-        ahead &= ahead - 1
+    fit = _matching(plan, state, room, fit, first, now_ms - at_ms)
     while fit:
         index = first + lowest_bit(fit)
         fit &= fit - 1
         c = candidates_of(plan)[index]
-        if now_ms - at_ms > c.max_age:
-            continue
-        if c.rest_count and first_failing(plan, room, c.rest_first, c.rest_count) >= 0:
-            continue
         reason = gate_reason(plan, state, room, row, index, now_ms)
         if reason == OK and c.bound <= best_of(room)[_group_of(c.classes), BEST_PRIORITY]:
             reason = OUTRANKED  # whatever offer she would get
         if reason == OK:
-            reason = offer_reason(plan, state, room, row, int(c.campaign))
+            reason = offer_reason(plan, state, room, row, index)
         if reason == OK:
             _challenge(plan, state, room, int(c.campaign))
         else:
             count_withheld(plan, state, int(c.campaign), reason)
+
+
+@compiled_leaf
+def _matching(plan: Any, state: Any, room: Any, fit: int, first: int, age_ms: int) -> int:
+    """Those of a set that match in what no bit set knows too. Memory is asked ahead for all that their gates will read."""
+    candidates = candidates_of(plan)
+    ahead = fit
+    while ahead:
+        prefetch(candidates, first + lowest_bit(ahead))
+        ahead &= ahead - 1
+    asked, matching = fit, 0
+    while asked:
+        lowest = asked & -asked
+        asked ^= lowest
+        index = first + lowest_bit(lowest)
+        c = candidates[index]
+        if age_ms > c.max_age:
+            continue
+        if c.rest_count and first_failing(plan, room, c.rest_first, c.rest_count) >= 0:
+            continue
+        matching |= lowest
+        prefetch(candidate_words_of(plan), index * CANDIDATE_WORDS + CANDIDATE_WORDS // 2)
+        prefetch(offers_of(plan.campaigns), int(c.offer_first))
+        prefetch(offers_of(plan.campaigns), int(c.offer_first + c.offer_count - 1))
+        prefetch(withheld_of(state), int(c.campaign) * REASONS + CAP_CHANNEL)
+        prefetch(withheld_of(state), int(c.campaign) * REASONS + OUTRANKED)
+    return matching
 
 
 @compiled_leaf
@@ -138,7 +163,7 @@ def _examine(plan: Any, state: Any, room: Any, row: int, index: int, blocked: in
         if reason == OK:
             reason = gate_reason(plan, state, room, row, index, now_ms)
             if reason == OK:
-                reason = offer_reason(plan, state, room, row, campaign)
+                reason = offer_reason(plan, state, room, row, index)
             if reason == OK:
                 _challenge(plan, state, room, campaign)
             else:
@@ -184,6 +209,8 @@ def _challenge(plan: Any, state: Any, room: Any, campaign: int) -> None:
             count_withheld(plan, state, best[group, BEST_CAMPAIGN], OUTRANKED)
         for word in range(BEST_WORDS):
             best[group, word] = best[0, word]
+        prefetch(campaigns_of(plan.campaigns), campaign)
+        prefetch(campaigns_of(plan.campaigns), campaign + 1)
     else:
         count_withheld(plan, state, campaign, OUTRANKED)
 

@@ -59,10 +59,20 @@ CANDIDATE = record(
         ("limit_contacts", "i4"),
         ("limit_money", "i4"),
         ("classes", "i4"),
-        ("_", "i8"),
+        ("offer_first", "i4"),
+        ("offer_count", "i4"),
+        # up to here in one line of memory, asked of every candidate that fits
+        ("seed", "u8"),
+        ("lever_ppm", "i8"),
+        ("propensity_ppm", "i8"),
+        ("propensity_ref", "i4"),
+        ("_", "i4"),
+        ("__", ("i8", 4)),
     ]
 )
-"""One triggered campaign: what its gates ask, in one line of memory."""
+"""One triggered campaign: what is asked of it until it has won, in two lines of memory."""
+
+CANDIDATE_WORDS = CANDIDATE.itemsize // 8
 
 SET_BITS, SET_WORDS = 63, 2
 BLOCK_CANDIDATES_MAX = SET_BITS * SET_WORDS
@@ -123,6 +133,7 @@ PLAN = bundle(
     ],
 )
 zone_of_code_of, events_of = table("zone_of_code", "i4"), table("events", EVENT_PLAN)
+candidate_words_of = table("candidates", "i8")
 candidates_of, loads_of = table("candidates", CANDIDATE), table("loads", LOAD)
 blocks_of, columns_of, cells_of = table("blocks", BLOCK), table("columns", COLUMN), table("cells", "i8")
 terms_of, clauses_of, _programs_of = (

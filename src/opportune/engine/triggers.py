@@ -17,6 +17,8 @@ from opportune.profiles import Layout
 from opportune.rules import INTERVAL, SPAN, Rule, RulePlan
 
 ALWAYS_VALID = (NULL + 1, VALUE_MAX - 1)
+LINE_BYTES = 64
+"""What memory hands over at a time."""
 
 
 class EventTables:
@@ -67,7 +69,7 @@ class EventTables:
             row.slots, row.complaint, row.watched = len(v.events[name]), event.means == "complaint", name in watched
             self._add_trigger(row, sorted(by_event.get(name, ()), key=lambda n: number("campaign", n)))
         self.events = events
-        self.candidates = np.array(self._candidates, CANDIDATE).view(np.recarray)
+        self.candidates = _in_lines(np.array(self._candidates, CANDIDATE))
         self.blocks, self.columns, self.cells = self._segments.build()
         self.loads = np.array(self._loads, LOAD).view(np.recarray)
         self.clauses = np.array(self._clauses, SPAN).view(np.recarray)
@@ -103,7 +105,8 @@ class EventTables:
                     rest.append(span)
         self._candidates.append((
             self._bound(c), c["max_age"], number, len(self._clauses), len(rest), c["step_first"], c["step_count"],
-            c["purpose"], c["category"], c["limit_contacts"], c["limit_money"], c["classes"], 0,
+            c["purpose"], c["category"], c["limit_contacts"], c["limit_money"], c["classes"], c["offer_first"], c["offer_count"],
+            c["seed"], c["lever_ppm"], c["propensity_ppm"], c["propensity_ref"], 0, (0, 0, 0, 0),
         ))  # fmt: skip
         self._clauses += rest
         return Asked(c["classes"], clauses)
@@ -116,6 +119,15 @@ class EventTables:
         weight = max(self._weights[c["step_first"] : c["step_first"] + c["step_count"]], default=0)
         propensity = PPM if c["propensity_ref"] >= 0 else c["propensity_ppm"]
         return int(priority_of(propensity, weight, max((value for value, _ in offers), default=1), c["lever_ppm"]))
+
+
+def _in_lines(table: NDArray[np.void]) -> np.recarray:
+    """A copy that begins with a line of memory, so that its rows do."""
+    space = np.empty(table.nbytes + LINE_BYTES, np.uint8)
+    start = -space.ctypes.data % LINE_BYTES
+    placed = space[start : start + table.nbytes].view(table.dtype).view(np.recarray)
+    placed[:] = table
+    return placed
 
 
 def rules_of_campaign(rules: CampaignRules) -> list[Rule]:
