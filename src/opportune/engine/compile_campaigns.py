@@ -27,7 +27,7 @@ from opportune.campaigns import (
 )
 from opportune.engine.compile_profiles import Registers
 from opportune.engine.vocabulary import Vocabulary, channel_of
-from opportune.facts import NULL, PPM, VALUE_MAX, Kind, Numbering, parse_rate, parse_scaled
+from opportune.facts import NULL, PPM, VALUE_MAX, Kind, Numbering, in_lines, parse_rate, parse_scaled
 from opportune.policy import CLASS_INBOUND, CLASS_PUSH, CLASS_SERVICE
 from opportune.rules import Rule, RuleError, RulePlanBuilder, check_reach
 
@@ -149,8 +149,8 @@ class CampaignCompiler:
         touchpoints = np.array(rows, np.int32).reshape(-1, 2)
         most = max((cap[1] for cap in self.caps), default=0)
         return CampaignPlan(
-            table, _table(self.steps, STEP), _table(self.offers, OFFER_CHOICE), _table(self.caps, CAMPAIGN_CAP),
-            _table(self.goals, GOAL_PLAN), limits, touchpoints, PAIR_HEADER_WORDS + most,
+            in_lines(table).view(np.recarray), _table(self.steps, STEP), _table(self.offers, OFFER_CHOICE),
+            _table(self.caps, CAMPAIGN_CAP), in_lines(_table(self.goals, GOAL_PLAN)).view(np.recarray), limits, touchpoints, PAIR_HEADER_WORDS + most,
         )  # fmt: skip
 
     def _clauses(self, rule: Rule | None) -> tuple[int, int]:

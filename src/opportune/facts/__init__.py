@@ -1,7 +1,7 @@
 """The vocabulary: facts, their values and types, definitions' scalars, reason codes. Pure; everything else speaks it."""
 
 from opportune.facts.batch import NOBODY, Arrays, BatchBuilder, FactBatch
-from opportune.facts.bundles import bundle, point, pointed, record, table
+from opportune.facts.bundles import bundle, in_lines, point, pointed, record, table
 from opportune.facts.catalogue import Catalogue, EventSchema, Numbering, PropertySchema, TagSchema
 from opportune.facts.compiled import COMPILED, compiled, compiled_leaf
 from opportune.facts.definitions import DeploymentDefinition, EventDefinition, PropertyDefinition, Title
@@ -24,7 +24,7 @@ __all__ = [
     "Catalogue", "Decimal", "DeploymentDefinition", "Duration", "EventDefinition", "EventSchema", "FactBatch",
     "FactKind", "GoalKind", "Kind", "LocalTime", "Numbering", "Outputs", "PropertyDefinition", "PropertySchema",
     "Rate", "Reason", "TagSchema", "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle", "compiled",
-    "compiled_leaf", "decode_scalar", "encode_scalar", "load8", "lowest_bit", "parse_duration",
+    "compiled_leaf", "decode_scalar", "encode_scalar", "in_lines", "load8", "lowest_bit", "parse_duration",
     "parse_rate", "parse_scaled", "point", "pointed", "prefetch", "record", "schema_of_scalar", "table",
     "transitions", "value_type", "zone_change", "zone_offset", "zone_table",
 ]  # fmt: skip

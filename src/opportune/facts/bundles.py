@@ -15,6 +15,9 @@ from numpy.typing import DTypeLike, NDArray
 from opportune.facts.compiled import COMPILED, compiled_leaf
 from opportune.facts.rows import rows_maker
 
+LINE_BYTES = 64
+"""What memory hands over at a time."""
+
 
 def record(fields: Iterable[tuple[str, DTypeLike]]) -> np.dtype[Any]:
     """A structured type whose fields are read as attributes, compiled or not."""
@@ -40,6 +43,15 @@ def point(into: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
         into[f"{name}_rows"] = array.shape[0]
         if array.ndim == 2:
             into[f"{name}_words"] = array.shape[1]
+
+
+def in_lines(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy that begins where a line of memory does, so that rows of whole lines lie in no more lines than they must."""
+    space = np.empty(array.nbytes + LINE_BYTES, np.uint8)
+    start = -space.ctypes.data % LINE_BYTES
+    placed = space[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    placed[...] = array
+    return placed
 
 
 def _array(address: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
