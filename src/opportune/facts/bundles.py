@@ -31,6 +31,10 @@ class _Record(np.record):  # type: ignore[misc]  # final in the stubs only
     __setitem__ = np.void.__setitem__
 
 
+LINE_BYTES = 64
+"""What memory hands over at a time."""
+
+
 def record(fields: Iterable[tuple[str, DTypeLike]]) -> np.dtype[Any]:
     """A structured type whose fields are read as attributes, compiled or not."""
     return np.dtype((np.record if COMPILED else _Record, [(name, kind) for name, kind in fields]))
@@ -55,6 +59,15 @@ def point(into: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
         into[f"{name}_rows"] = array.shape[0]
         if array.ndim == 2:
             into[f"{name}_words"] = array.shape[1]
+
+
+def in_lines(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy that begins where a line of memory does, so that rows of whole lines lie in no more lines than they must."""
+    space = np.empty(array.nbytes + LINE_BYTES, np.uint8)
+    start = -space.ctypes.data % LINE_BYTES
+    placed = space[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    placed[...] = array
+    return placed
 
 
 @functools.lru_cache(ARRAYS_KEPT_MAX)
