@@ -57,6 +57,18 @@ def test_more_instances_than_a_customer_may_have_are_refused_and_counted() -> No
     assert np.bincount(outputs.goals["customer"]).tolist() == [INSTANCES_PER_CUSTOMER_MAX, 1]
 
 
+def test_a_playbook_without_campaigns_only_folds() -> None:
+    playbook = Playbook(DefinitionSet(events={"back": define(EventDefinition, event="back")}))
+    facts = [
+        Fact(FactKind.PLAYBOOK, 0, None, START, START, (), playbook),
+        Fact(FactKind.CUSTOMER, 0, 0, START, START, (0,)),
+    ]
+    engine = Engine(customers_max=CUSTOMERS_MAX)
+    outputs = engine.process(batch_of([*facts, event(playbook, "back", START)]))
+    assert engine.counts["facts"] == 3
+    assert not outputs.to_arrays()
+
+
 def test_places_are_used_again() -> None:
     _, facts = watched("10m")
     engine = Engine(customers_max=CUSTOMERS_MAX)

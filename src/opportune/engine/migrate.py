@@ -94,7 +94,7 @@ def _want_again(new: Playbook, instances: NDArray[Any], heads: NDArray[np.int32]
     Where a campaign lost its goal, its instances only lapse.
     """
     campaigns, goals = new.plan.campaigns.campaigns, new.plan.campaigns.goals
-    goal = campaigns.goal[instances["campaign"]]
+    goal = campaigns.goal[instances["campaign"]] if len(campaigns) else np.full(len(instances), -1)
     known = goals[np.maximum(goal, 0)] if len(goals) else np.zeros(len(goal), GOAL_PLAN)
     wanted = np.where(instances["state"] == WATCHED, known["regret_event"], known["event"])
     wanted = np.where((goal >= 0) & (wanted >= 0), wanted, WANTED_NOTHING)

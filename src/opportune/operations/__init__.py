@@ -8,6 +8,7 @@ from opportune.operations.demo_telecom import TelecomResult, run_telecom
 from opportune.operations.deployment import (
     FOLDING_MAX, Deployment, DeploymentError, Folded, create_deployment, journal_of, open_deployment, read_group,
 )  # fmt: skip
+from opportune.operations.door import Door, OverloadedError, Taken
 from opportune.operations.examples import examples_folder
 from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
 from opportune.operations.imports import Imported, import_ndjson, import_sources, sources_of
@@ -17,16 +18,17 @@ from opportune.operations.publish import (
 )  # fmt: skip
 from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
+from opportune.operations.service import Service
 from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
 from opportune.operations.who import find_customer, open_people
 
 __all__ = [
     "CAMPAIGNS", "FOLDING_MAX", "OFFERS", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate",
     "ContactMonth", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError",
-    "Deployment", "DeploymentError", "Explanation", "Folded", "Imported", "Ingested", "Publication", "Replayed",
-    "Report", "SourceAccount", "StarbucksResult", "TelecomResult", "UnmetCondition", "World", "compile_playbook",
-    "create_deployment", "examples_folder", "explain", "find_customer", "import_ndjson", "import_sources", "ingest",
-    "journal_of", "list_decisions", "moment_in", "open_deployment", "open_people", "pieces", "preview_changes",
-    "publish", "read_definitions", "read_group", "replay", "report", "run_starbucks", "run_telecom", "sources_of",
-    "view_customer", "view_decisions",
+    "Deployment", "DeploymentError", "Door", "Explanation", "Folded", "Imported", "Ingested", "OverloadedError",
+    "Publication", "Replayed", "Report", "Service", "SourceAccount", "StarbucksResult", "Taken", "TelecomResult",
+    "UnmetCondition", "World", "compile_playbook", "create_deployment", "examples_folder", "explain", "find_customer",
+    "import_ndjson", "import_sources", "ingest", "journal_of", "list_decisions", "moment_in", "open_deployment",
+    "open_people", "pieces", "preview_changes", "publish", "read_definitions", "read_group", "replay", "report",
+    "run_starbucks", "run_telecom", "sources_of", "view_customer", "view_decisions",
 ]  # fmt: skip

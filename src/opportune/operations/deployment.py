@@ -53,6 +53,8 @@ FOLDING_MAX = 2
 
 Folded = tuple[Outputs, Commit]
 """What the engine made of a batch, and the promise that both are durable."""
+Folding = Future[Folded]
+"""The engine is at it."""
 
 
 class DeploymentError(Exception):
@@ -125,7 +127,7 @@ class Deployment:
         self._playbook_at: tuple[int, int] | None = None
         self._parted: BaseException | None = None
         self._links_unsettled = 0
-        self._folding: deque[Future[Folded]] = deque()
+        self._folding: deque[Folding] = deque()
         self.replayed = 0
         """Facts replayed after the snapshot when it was opened."""
         with ExitStack() as opened:  # what fails to start lets go of the folder again
@@ -145,6 +147,11 @@ class Deployment:
     def playbook(self) -> Playbook:
         """The playbook in force."""
         return self.engine.playbook
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it takes in facts; once memory and journal have parted it does not, until it is opened again."""
+        return self._parted is None
 
     @property
     def catalogue(self) -> Catalogue:
@@ -198,7 +205,7 @@ class Deployment:
         """
         return self.submit(batch, received_ms).result()
 
-    def submit(self, batch: FactBatch, received_ms: int) -> Future[Folded]:
+    def submit(self, batch: FactBatch, received_ms: int) -> Folding:
         """Like `commit`, in a thread of its own, in the order of the calls: the next batch can be decoded meanwhile.
 
         What the group says of texts and of the accounting is taken down now. Whoever reads the engine calls `settle` first.

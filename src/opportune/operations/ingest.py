@@ -2,13 +2,12 @@
 
 import itertools
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
 
 from opportune.facts import Outputs
 from opportune.intake import BLANKS, Decoder, Intake
 from opportune.journal import Commit
-from opportune.operations.deployment import Deployment, Folded
+from opportune.operations.deployment import Deployment, Folding
 from opportune.store import Quarantined
 
 PIECE_BYTES = 600_000
@@ -20,7 +19,7 @@ class Ingested:
     """One piece taken in: what intake made of it, and what the engine is still making of it in a thread of its own."""
 
     intake: Intake
-    folding: Future[Folded]
+    folding: Folding
 
     @property
     def outputs(self) -> Outputs:

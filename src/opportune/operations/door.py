@@ -1,0 +1,260 @@
+"""The one way in of a running deployment: a thread takes everything in, in order, and tells each asker when his part is durable.
+
+Messages of many requests go into one piece, so that a thousand small requests cost one group commit, not a thousand. While a
+piece is on its way to the disk the next one is decoded.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from opportune.facts import NOBODY, BatchBuilder, FactBatch, FactKind, Outputs
+from opportune.intake import Decoder, Intake
+from opportune.operations.deployment import Deployment, DeploymentError, Folding
+from opportune.operations.ingest import ingest
+
+Result = TypeVar("Result")
+
+QUEUED_BYTES_MAX = 32_000_000
+QUEUED_ASKS_MAX = 50_000
+PIECE_MESSAGES_MAX = 4_000
+PIECE_BYTES_MAX = 1_000_000
+LINGER_SECONDS = 0.001
+"""How long a small piece waits for company: a group commit takes longer than that."""
+LINGER_BELOW_MESSAGES = 500
+TICK_SECONDS = 5.0
+RETRY_AFTER_SECONDS = 1
+
+
+class OverloadedError(Exception):
+    """More is queued than may be; come back in `retry_after_s` seconds."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"the journal has fallen behind; send it again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(slots=True)
+class Taken:
+    """What one ask became: its facts, what intake said of them (None for facts of the house's own), and what followed."""
+
+    batch: FactBatch
+    intake: Intake | None
+    outputs: Outputs
+    first_seq: int
+
+
+@dataclass(slots=True, eq=False)
+class Ask:
+    """Something to be taken in: messages of a source, facts of the house's own (`make`), or `work` to be done between two pieces."""
+
+    future: "asyncio.Future[Any]"
+    source: str = ""
+    lines: bytes = b""
+    count: int = 1
+    alone: bool = False
+    make: Callable[[Deployment], FactBatch] | None = None
+    work: Callable[[Deployment], Any] | None = None
+
+
+OnTaken = Callable[[Taken], None]
+
+
+class Door:
+    """Takes in what is asked, from any number of tasks of one event loop. `on_taken` hears of every piece once it is durable,
+    in the order of the journal, in the commit thread."""
+
+    def __init__(
+        self, deployment: Deployment, loop: asyncio.AbstractEventLoop, on_taken: OnTaken | None = None
+    ) -> None:
+        self.deployment = deployment
+        self._loop = loop
+        self._on_taken = on_taken
+        self._changed = threading.Condition()
+        self._asks: deque[Ask] = deque()
+        self._first: deque[Ask] = deque()
+        self._queued_bytes = 0
+        self._in_flight = 0
+        self._decoders: dict[str, Decoder] = {}
+        self._decoders_playbook = -1
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="door", daemon=True)
+        self.failure: BaseException | None = None
+        """Why nothing is taken in any more."""
+
+    def open(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take in what is queued, and stop; call it from another thread than the event loop's."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join()
+
+    @property
+    def queued(self) -> tuple[int, int]:
+        """(asks, bytes) that wait to be taken in."""
+        return len(self._asks) + len(self._first), self._queued_bytes
+
+    async def post(self, source: str, lines: bytes, count: int) -> None:
+        """Take in canonical NDJSON of a source; returns once it is durable.
+
+        Raises OverloadedError, DeploymentError where the deployment takes in nothing more, JournalFailed.
+        """
+        await self._ask(Ask(self._loop.create_future(), source, lines, count))
+
+    async def take(self, source: str, lines: bytes, count: int) -> Taken:
+        """Like `post`, ahead of what is queued and in a piece of its own; returns what followed."""
+        taken: Taken = await self._ask(Ask(self._loop.create_future(), source, lines, count, alone=True), first=True)
+        return taken
+
+    async def state(self, make: Callable[[Deployment], FactBatch]) -> Taken:
+        """Take in facts of the house's own, ahead of what is queued. `make` runs in the door's thread."""
+        taken: Taken = await self._ask(Ask(self._loop.create_future(), make=make, alone=True), first=True)
+        return taken
+
+    async def work(self, work: Callable[[Deployment], Result]) -> Result:
+        """Do something between two pieces, with the engine at rest; returns what it returns."""
+        result: Result = await self._ask(Ask(self._loop.create_future(), work=work, alone=True), first=True)
+        return result
+
+    async def _ask(self, ask: Ask, *, first: bool = False) -> Any:
+        if self.failure is not None or self._stopping:
+            raise DeploymentError(f"nothing is taken in any more: {self.failure or 'the service is stopping'}")
+        # What comes first are answers to people who wait; it is bounded by the requests that the door of HTTP lets in.
+        if not first and (self._queued_bytes > QUEUED_BYTES_MAX or len(self._asks) >= QUEUED_ASKS_MAX):
+            raise OverloadedError(RETRY_AFTER_SECONDS)
+        with self._changed:
+            (self._first if first else self._asks).append(ask)
+            self._queued_bytes += len(ask.lines)
+            self._changed.notify()
+        return await ask.future
+
+    def _run(self) -> None:
+        next_tick = time.monotonic() + TICK_SECONDS
+        while True:
+            with self._changed:
+                while not (self._asks or self._first or self._stopping):
+                    if not self._changed.wait(max(next_tick - time.monotonic(), 0.0)):
+                        break
+                if self._stopping and not self._asks and not self._first:
+                    break
+            if not self._first and len(self._asks) < LINGER_BELOW_MESSAGES and not self._stopping:
+                time.sleep(LINGER_SECONDS)
+            asks = self._next_asks()
+            try:
+                if asks:
+                    self._take_in(asks)
+                if time.monotonic() >= next_tick:
+                    self._submit([], None, _tick(_now_ms()))
+                    next_tick = time.monotonic() + TICK_SECONDS
+            except BaseException as error:
+                self._fail(asks, error)
+
+    def _next_asks(self) -> list[Ask]:
+        """The asks of one piece: one that comes first or stands alone, or many of one source."""
+        with self._changed:
+            if self._first:
+                ask = self._first.popleft()
+                self._queued_bytes -= len(ask.lines)
+                return [ask]
+            asks: list[Ask] = []
+            messages = size = 0
+            while self._asks and messages < PIECE_MESSAGES_MAX and size < PIECE_BYTES_MAX:
+                if asks and self._asks[0].source != asks[0].source:
+                    break
+                ask = self._asks.popleft()
+                asks.append(ask)
+                messages += ask.count
+                size += len(ask.lines)
+            self._queued_bytes -= size
+            return asks
+
+    def _take_in(self, asks: list[Ask]) -> None:
+        ask = asks[0]
+        if ask.work is not None:
+            self.deployment.settle()
+            self._answer(asks, ask.work(self.deployment))
+            return
+        if ask.make is not None:
+            self._submit(asks, None, ask.make(self.deployment))
+            return
+        made = ingest(self.deployment, self._decoder(ask.source), b"\n".join(one.lines for one in asks), _now_ms())
+        self._when_folded(asks, made.intake, made.intake.batch, made.folding)
+
+    def _submit(self, asks: list[Ask], intake: Intake | None, batch: FactBatch) -> None:
+        self._when_folded(asks, intake, batch, self.deployment.submit(batch, _now_ms()))
+
+    def _when_folded(self, asks: list[Ask], intake: Intake | None, batch: FactBatch, folding: Folding) -> None:
+        folding.add_done_callback(partial(self._folded, asks, intake, batch))
+
+    def _folded(self, asks: list[Ask], intake: Intake | None, batch: FactBatch, folding: Folding) -> None:
+        error = folding.exception()
+        if error is not None:
+            self._fail(asks, error)
+            return
+        outputs, commit = folding.result()
+        taken = Taken(batch, intake, outputs, commit.end_seq - len(batch))
+
+        def durable(_: Any) -> None:
+            if commit.failed:
+                self._fail(asks, DeploymentError(f"facts below {commit.end_seq:,} did not reach the disk"))
+                return
+            if self._on_taken is not None:
+                self._on_taken(taken)
+            self._answer(asks, taken if asks and asks[0].alone else None)
+
+        commit.then(durable)
+
+    def _decoder(self, source: str) -> Decoder:
+        playbook = self.deployment.playbook.version
+        if playbook != self._decoders_playbook:
+            for decoder in self._decoders.values():
+                decoder.use(self.deployment.catalogue)
+            self._decoders_playbook = playbook
+        if source not in self._decoders:
+            self._decoders[source] = self.deployment.decoder(source, "live")
+        return self._decoders[source]
+
+    def _answer(self, asks: list[Ask], result: Any) -> None:
+        if asks:
+            self._loop.call_soon_threadsafe(_resolve, asks, result)
+
+    def _fail(self, asks: Iterable[Ask], error: BaseException) -> None:
+        if not self.deployment.is_sound:
+            self.failure = error
+            with self._changed:
+                asks = [*asks, *self._first, *self._asks]
+                self._first.clear()
+                self._asks.clear()
+                self._queued_bytes = 0
+        self._loop.call_soon_threadsafe(_reject, list(asks), error)
+
+
+def _resolve(asks: list[Ask], result: Any) -> None:
+    for ask in asks:
+        if not ask.future.done():  # the asker may have gone away
+            ask.future.set_result(result)
+
+
+def _reject(asks: list[Ask], error: BaseException) -> None:
+    for ask in asks:
+        if not ask.future.done():
+            ask.future.set_exception(error)
+
+
+def _tick(now_ms: int) -> FactBatch:
+    builder = BatchBuilder()
+    builder.add(FactKind.TICK, 0, NOBODY, now_ms, now_ms)
+    return builder.build()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
