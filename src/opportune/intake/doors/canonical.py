@@ -1,5 +1,6 @@
 """Writing canonical messages: values keep the digits that the sender wrote, what has no place becomes an unmapped message."""
 
+import functools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import msgspec
 from opportune.intake.messages import UNMAPPED
 
 BATCH_EVENTS_MAX = 10_000
+NAMES_KEPT_MAX = 1_024
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises of a body that it cannot read."""
 Members = Iterable[tuple[str, bytes]]
@@ -45,7 +47,7 @@ def require_batch_size(events: int) -> None:
 
 def composed(members: Members) -> bytes:
     """A JSON object of names and values that are JSON already; those that are absent (empty) are left out."""
-    return b"{%b}" % b",".join(b"%b:%b" % (msgspec.json.encode(name), value) for name, value in members if value)
+    return b"{%b}" % b",".join([b"%b:%b" % (_name(name), value) for name, value in members if value])
 
 
 def one_line(value: bytes) -> bytes:
@@ -92,6 +94,11 @@ def unmapped(why: str, item: bytes) -> bytes:
 def quoted(text: str) -> bytes:
     """A text as JSON."""
     return msgspec.json.encode(text)
+
+
+@functools.lru_cache(NAMES_KEPT_MAX)
+def _name(name: str) -> bytes:
+    return msgspec.json.encode(name)
 
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -35,6 +35,12 @@ BATCH_ROUTES = ("batch", "b", "import")
 
 class _Head(msgspec.Struct, gc=False):
     type: Any = None
+    traits: Raw = NOTHING
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether intake reads the item as it is."""
+        return self.type == "track" or (self.type == "identify" and is_given(self.traits))
 
 
 class _Batch(msgspec.Struct, gc=False):
@@ -72,6 +78,7 @@ class _Item(msgspec.Struct, gc=False, rename="camel"):
 _BATCH = msgspec.json.Decoder(_Batch)
 _SINGLE = msgspec.json.Decoder(_Single)
 _HEAD = msgspec.json.Decoder(_Head)
+_HEADS = msgspec.json.Decoder(list[_Head])
 _ITEM = msgspec.json.Decoder(_Item)
 _TRAITS = msgspec.json.Decoder(_Traits)
 
@@ -90,11 +97,7 @@ def translate_batch(body: bytes) -> Translated:
     elif body.count(b'"sentAt"') > 1:  # items may have their own
         lines = [_line(bytes(item), None, found.context, sent_at) for item in items]
     else:
-        tail = _tail(sent_at)
-        lines = [
-            bytes(item)[:-1] + tail if _is_track(item) else _line(bytes(item), None, found.context, sent_at)
-            for item in items
-        ]
+        lines = _lines(items, found.context, sent_at)
     return Translated(b"\n".join(lines), len(lines), found.writeKey)
 
 
@@ -107,12 +110,17 @@ def translate_single(body: bytes, kind: str) -> Translated:
     return Translated(_line(one_line(body).strip(), kind, NOTHING, b""), 1, found.writeKey)
 
 
-def _is_track(item: Raw) -> bool:
-    """Whether an item can be carried over as it is, with a member added at its end."""
+def _lines(items: list[Raw], context: Raw, sent_at: bytes) -> list[bytes]:
+    """The lines of items that have no line ends and no `sentAt`: one look at all of them, most are carried over."""
     try:
-        return _HEAD.decode(item).type == "track"
-    except UNREADABLE:
-        return False
+        heads = _HEADS.decode(b"[%b]" % b",".join(items))
+    except UNREADABLE:  # an item is no object
+        return [_line(bytes(item), None, context, sent_at) for item in items]
+    tail = _tail(sent_at)
+    return [
+        bytes(item)[:-1] + tail if head.type == "track" or head.is_plain else _line(bytes(item), None, context, sent_at)
+        for item, head in zip(items, heads, strict=True)
+    ]
 
 
 def _tail(sent_at: bytes) -> bytes:
