@@ -2,8 +2,8 @@
 
 from opportune.intake.columns import ColumnDecoder
 from opportune.intake.doors import (
-    BATCH_EVENTS_MAX, BATCH_ROUTES, BODY_BYTES_MAX, INFLATE_RATIO_MAX, SINGLE_ROUTES, BodyRefusedError, Translated, inflated,
-    translate_batch, translate_cloudevents, translate_posthog, translate_sensors, translate_single,
+    BATCH_EVENTS_MAX, BATCH_ROUTES, BODY_BYTES_MAX, INFLATE_RATIO_MAX, SINGLE_ROUTES, BodyRefusedError, Translated, inflated, posthog_key,
+    redriven_line, require_object, translate_batch, translate_cloudevents, translate_posthog, translate_sensors, translate_single,
 )  # fmt: skip
 from opportune.intake.hashing import KEY_BYTES, hash_identifier, hash_message, key_words
 from opportune.intake.identity import CUSTOMERS_MAX, IdentityIndex
@@ -18,6 +18,6 @@ __all__ = [
     "INFLATE_RATIO_MAX", "KEY_BYTES", "LINE_BYTES_MAX", "QUARANTINE_TEXTS", "REPEATS_MAX", "SINGLE_ROUTES",
     "BodyRefusedError", "Clock", "ColumnDecoder", "Decoder", "IdentityIndex", "Intake", "Position",
     "QuarantineReason", "Quarantined", "ReadLimits", "RepeatFilter", "SourceDefinition", "Translated",
-    "hash_identifier", "hash_message", "inflated", "key_words", "read_messages", "translate_batch",
+    "hash_identifier", "hash_message", "inflated", "key_words", "posthog_key", "read_messages", "redriven_line", "require_object", "translate_batch",
     "translate_cloudevents", "translate_posthog", "translate_sensors", "translate_single",
 ]  # fmt: skip

@@ -81,6 +81,15 @@ def translate_posthog(body: bytes) -> Translated:
     return Translated(b"\n".join(lines), len(lines), key)
 
 
+def posthog_key(body: bytes) -> str | None:
+    """The key that a body names, of whatever route. Raises BodyRefusedError."""
+    try:
+        found = _SINGLE.decode(body)
+    except UNREADABLE as error:
+        raise malformed(error) from None
+    return found.api_key or found.token
+
+
 def _lines(item: bytes, sent_at: bytes) -> list[bytes]:
     if not is_object(item):
         return [item]
