@@ -100,9 +100,9 @@ class Dispatcher:
 
     async def stop(self, reason: str, touchpoint: str = EVERYWHERE) -> None:
         """Send nothing more, on any worker of this outbox, until `go_on`: what is claimed and not yet handed over goes back."""
-        for lane in self._touched(touchpoint):
-            lane.halt(reason)
+        self._halt(touchpoint, reason)
         await asyncio.to_thread(self._outbox.halt, reason, self._clock.now_ms(), touchpoint)
+        self._halt(touchpoint, reason)  # a lane may have asked the outbox just before it knew
 
     async def go_on(self, touchpoint: str = EVERYWHERE) -> None:
         """Send again. A halt of a single touchpoint is ended by naming it."""
@@ -133,8 +133,10 @@ class Dispatcher:
             for name, lane in self._lanes.items()
         ]
 
-    def _touched(self, touchpoint: str) -> list[LaneRun]:
-        return [lane for name, lane in self._lanes.items() if touchpoint in (EVERYWHERE, name)]
+    def _halt(self, touchpoint: str, reason: str) -> None:
+        for name, lane in self._lanes.items():
+            if touchpoint in (EVERYWHERE, name):
+                lane.halt(reason)
 
     def _distinct(self) -> list[Channel]:
         return list({id(channel): channel for channel in self._channels.values()}.values())

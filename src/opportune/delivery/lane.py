@@ -69,7 +69,7 @@ class LaneRun:
         self._woken.set()
 
     def halt(self, reason: str) -> None:
-        """Hand nothing over any more; the outbox, which knows of the halt too, says when it is over."""
+        """Hand nothing over any more; the outbox, which must know of the halt too, says when it is over."""
         self.halted = True
         self.resting = reason
 
@@ -159,14 +159,17 @@ class LaneRun:
                     return
                 if isinstance(composed, Message):
                     handed_over = True
-                    end = self._end(row, await self._answer(composed))
+                    end = await self._end(row, await self._answer(composed))
                 elif isinstance(composed, Deferred):
-                    end = Settled(row.key, OutboxState.QUEUED, composed.reason, next_at_ms=composed.until_ms)
+                    end = Settled(
+                        row.key, OutboxState.QUEUED, composed.reason, next_at_ms=composed.until_ms, is_try=False
+                    )
                 else:
                     end = self._composed_end(row, composed)
         except asyncio.CancelledError:
-            state = OutboxState.UNKNOWN if handed_over else OutboxState.QUEUED
-            end = self._unknown(row, "shut_down") if handed_over else Settled(row.key, state, "shut_down")
+            end = Settled(row.key, OutboxState.QUEUED, "shut_down", is_try=False)
+            if handed_over:
+                end = self._unknown(row, "shut_down")
         await self._settling.settle(end)
 
     def _exhausted(self, row: OutboxRow) -> Settled | None:
@@ -194,7 +197,7 @@ class LaneRun:
         except Exception as error:  # a channel that raises has handed over we know not what
             return Unanswered(f"channel_failed: {type(error).__name__}: {said(error)}")
 
-    def _end(self, row: OutboxRow, answer: SendAnswer) -> Settled:
+    async def _end(self, row: OutboxRow, answer: SendAnswer) -> Settled:
         match answer:
             case Sent():
                 ids = answer.provider_ids
@@ -202,7 +205,8 @@ class LaneRun:
             case Rejected():
                 if answer.disables:
                     self.halt(answer.reason)
-                    self._outbox.halt(answer.reason, self._clock.now_ms(), self._lane.touchpoint)
+                    now_ms = self._clock.now_ms()
+                    await asyncio.to_thread(self._outbox.halt, answer.reason, now_ms, self._lane.touchpoint)
                 return Settled(row.key, OutboxState.FAILED, answer.reason)
             case TryLater():
                 if answer.all:

@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from opportune.store.database import open_database, writing
+from opportune.store.database import open_database, reading, writing
 from opportune.store.outbox_reports import (
     add_report,
     link_provider_ids,
@@ -98,7 +98,7 @@ class Outbox:
 
     def cursor(self, name: str) -> int:
         """How far that reader got; 0 at first."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return connection.scalar(sa.select(CURSOR.c.seq).where(CURSOR.c.name == name)) or 0
 
     def withdraw(self, keys: Iterable[str], reason: str, at_ms: int) -> list[str]:
@@ -119,7 +119,7 @@ class Outbox:
 
         With `per_day`, not more than that many in all since `day_ms`, the beginning of the day. Nothing while sending is halted.
         """
-        with self._engine.connect() as connection:  # looking first spares the disk a write lock at every idle look
+        with reading(self._engine) as connection:  # looking first spares the disk a write lock at every idle look
             if connection.scalar(sa.select(sa.exists(_due(touchpoint, now_ms)))) is not True:
                 return []
         with writing(self._engine) as connection:
@@ -167,6 +167,7 @@ class Outbox:
                     .values(
                         state=end.state.value, reason=cut(end.reason), owner="", next_at_ms=end.next_at_ms or now_ms,
                         provider_id=" ".join(end.provider_ids), changed_ms=now_ms,
+                        tries_from=MESSAGE.c.tries_from + (0 if end.is_try else 1),
                     )
                     .returning(MESSAGE)
                 )  # fmt: skip
@@ -185,14 +186,14 @@ class Outbox:
 
         Start is nothing else. Messages whose time is over before anybody sent them die here too.
         """
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             owners = connection.scalars(
                 sa.select(MESSAGE.c.owner).distinct().where(MESSAGE.c.state == OutboxState.SENDING)
             ).all()
         dead = [owner for owner in owners if owner != self.worker and is_dead(self._folder, owner)]
         left = sa.and_(MESSAGE.c.state == OutboxState.SENDING, MESSAGE.c.owner.in_(dead))
         late = sa.and_(MESSAGE.c.state == OutboxState.QUEUED, MESSAGE.c.until_ms > 0, MESSAGE.c.until_ms <= now_ms)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             if not connection.scalar(sa.select(sa.exists(sa.select(MESSAGE.c.key).where(sa.or_(left, late))))):
                 return 0
         with writing(self._engine) as connection:
@@ -215,7 +216,7 @@ class Outbox:
         query = sa.select(sa.func.min(MESSAGE.c.next_at_ms)).where(
             MESSAGE.c.touchpoint == touchpoint, MESSAGE.c.state == OutboxState.QUEUED
         )
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return connection.scalar(query)
 
     # Halting
@@ -233,12 +234,12 @@ class Outbox:
 
     def halted(self, touchpoint: str = EVERYWHERE) -> bool:
         """Whether nothing may be sent there now, or anywhere."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return _halted(connection, touchpoint)
 
     def halts(self) -> dict[str, str]:
         """The reason of every halt by touchpoint; EVERYWHERE is the one of all."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return {row.touchpoint: row.reason for row in connection.execute(sa.select(HALT))}
 
     # Receipts and reports
@@ -255,7 +256,7 @@ class Outbox:
 
     def unreported(self, limit: int = LIST_MAX) -> list[Report]:
         """The oldest reports that nobody has taken, at most `limit`."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return waiting_reports(connection, limit)
 
     def reported(self, numbers: Sequence[int]) -> None:
@@ -271,7 +272,7 @@ class Outbox:
 
     def get(self, key: str) -> OutboxRow | None:
         """One message, None where there is none."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             row = connection.execute(sa.select(MESSAGE).where(MESSAGE.c.key == key)).first()
         return row_of(row) if row else None
 
@@ -282,7 +283,7 @@ class Outbox:
         query = sa.select(MESSAGE).where(MESSAGE.c.state == state, MESSAGE.c.key > after)
         if touchpoint is not None:
             query = query.where(MESSAGE.c.touchpoint == touchpoint)
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             found = connection.execute(query.order_by(MESSAGE.c.key).limit(min(max(limit, 0), LIST_MAX)))
             return [row_of(row) for row in found]
 
@@ -293,7 +294,7 @@ class Outbox:
             .where(~MESSAGE.c.is_test)
             .group_by(MESSAGE.c.touchpoint, MESSAGE.c.state)
         )
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return [Depth(row[0], OutboxState(row[1]), row[2], row[3]) for row in connection.execute(query)]
 
     # Keeping house

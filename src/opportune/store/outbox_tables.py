@@ -167,7 +167,8 @@ class OutboxRow(msgspec.Struct, frozen=True):
 class Settled(msgspec.Struct, frozen=True):
     """How one send ended: the new state, and where that is QUEUED, when to try again.
 
-    `presented` is False where the message only lies ready to be fetched: then nothing is reported yet.
+    `presented` is False where the message only lies ready to be fetched: then nothing is reported yet. `is_try` is False where
+    it was not tried, so that it keeps its tries.
     """
 
     key: str
@@ -176,6 +177,7 @@ class Settled(msgspec.Struct, frozen=True):
     provider_ids: tuple[str, ...] = ()
     next_at_ms: int = 0
     presented: bool = True
+    is_try: bool = True
 
 
 class Report(msgspec.Struct, frozen=True):
