@@ -52,6 +52,9 @@ _REPORTED_AS = {
 }  # fmt: skip
 
 
+_PUT = insert(MESSAGE).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+
+
 class Depth(msgspec.Struct, frozen=True):
     """How many messages of a touchpoint are in a state, tests left out; `oldest_ms` is since when the oldest waits there."""
 
@@ -86,8 +89,8 @@ class Outbox:
         rows = [_new_row(message, at_ms) for message in messages]
         added = 0
         with writing(self._engine) as connection:
-            for row in rows:
-                added += connection.execute(insert(MESSAGE).values(row).on_conflict_do_nothing()).rowcount
+            if rows:
+                added = connection.execute(_PUT, rows).rowcount
             if cursor is not None:
                 there = insert(CURSOR).values(name=cursor[0], seq=cursor[1])
                 forward = there.on_conflict_do_update(
