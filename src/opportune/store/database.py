@@ -24,7 +24,7 @@ _PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_MS_MAX}",
 )
 
-Schema = Literal["definitions", "people", "keys"]
+Schema = Literal["definitions", "people", "keys", "outbox"]
 
 
 class StoreFailedError(OSError):
@@ -90,6 +90,18 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     except sa.exc.OperationalError as error:
         raise StoreFailedError(
             f"{engine.url.database}: {error.orig}; nothing was changed: make room on the disk, or stop what holds the file, and do it again"
+        ) from error
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """One look at the database. Raises StoreFailedError where the disk or another process is in the way."""
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except sa.exc.OperationalError as error:
+        raise StoreFailedError(
+            f"{engine.url.database}: {error.orig}; nothing was read: see to the disk, or stop what holds the file, and do it again"
         ) from error
 
 
