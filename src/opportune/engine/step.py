@@ -57,6 +57,7 @@ LIMIT = int(FactKind.LIMIT)
 DECISIONS_PER_EVENT_MAX = 2
 AHEAD = 6
 FETCHED_WORDS_MAX = 64
+LINE_BYTES = 64
 
 
 @compiled_leaf
@@ -96,10 +97,12 @@ def fetch_ahead(plan: Any, state: Any, row: int) -> None:
         return
     prefetch(heads_of(state.campaigns), row * 4)
     words = plan.record_bytes // 8
-    for line in range(0, min(words, FETCHED_WORDS_MAX), 8):
+    for line in range(0, min(words, FETCHED_WORDS_MAX), LINE_BYTES // 8):
         prefetch(i8_of(state.records), row * words + line)
-    for line in range(0, state.ledger_words, 8):
+    prefetch(i8_of(state.records), row * words + words - 1)
+    for line in range(0, state.ledger_words, LINE_BYTES // 2):
         prefetch(ledger_of(state), row * state.ledger_words + line)
+    prefetch(ledger_of(state), row * state.ledger_words + state.ledger_words - 1)
 
 
 @compiled_leaf

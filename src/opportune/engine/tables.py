@@ -144,15 +144,15 @@ CLOCK = record(
 REASONS = 128
 STATE = bundle(
     {"keys": 1, "ledger": 2, "limits": 2, "withheld": 2, "touched": 1},
-    [("records", RECORDS), ("campaigns", CAMPAIGN_MEMORY), ("clock", CLOCK)],
+    [("records", RECORDS), ("wide", RECORDS), ("campaigns", CAMPAIGN_MEMORY), ("clock", CLOCK)],
 )
 """All that is remembered; a snapshot is a copy of its arrays and of the clock.
 
-keys u8[customers]; ledger i8[customers, words]; limits i8[limits, 2]: units left, 1 = closed; withheld i4[campaigns + 1, REASONS]
+keys u8[customers]; ledger u2[customers, words]; limits i8[limits, 2]: units left, 1 = closed; withheld i4[campaigns + 1, REASONS]
 since the last flush, the last row for what was withheld before matching; touched i4[]: its cells in use, in order of first use.
 """
 LIMIT_LEFT, LIMIT_CLOSED = 0, 1
-keys_of, ledger_of, limit_state_of = table("keys", "u8"), table("ledger", "i8", 2), table("limits", "i8", 2)
+keys_of, ledger_of, limit_state_of = table("keys", "u8"), table("ledger", "u2", 2), table("limits", "i8", 2)
 withheld_of, touched_of = table("withheld", "i4", 2), table("touched", "i4")
 
 BATCH = bundle({"kind": 1, "code": 1, "customer": 1, "at_ms": 1, "now_ms": 1, "first": 1, "values": 1})

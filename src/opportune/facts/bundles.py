@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from opportune.facts.compiled import COMPILED, compiled_leaf
-from opportune.facts.rows import rows_maker
+from opportune.facts.rows import rows_maker, rows_reader
 
 
 def record(fields: Iterable[tuple[str, DTypeLike]]) -> np.dtype[Any]:
@@ -60,15 +60,8 @@ def table(name: str, dtype: DTypeLike, dimensions: int = 1) -> Callable[[Any], A
         if dimensions == 2:
             return lambda bundle: _array(bundle[name], (bundle[rows], bundle[words]), kind)
         return lambda bundle: _array(bundle[name], (bundle[rows],), kind)
-    make = rows_maker(kind)
-
-    def one(bundle: Any) -> Any:
-        return make(bundle[name], bundle[rows], 1)
-
-    def two(bundle: Any) -> Any:
-        return make(bundle[name], bundle[rows], bundle[words])
-
-    return compiled_leaf(two if dimensions == 2 else one)
+    reader: Callable[[Any], Any] = rows_reader(name, kind, dimensions)
+    return reader
 
 
 def pointed(dtype: np.dtype[Any]) -> Callable[[int], Any]:

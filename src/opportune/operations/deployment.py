@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.engine import CUSTOMERS_MAX, Engine, Playbook, decode_body
+from opportune.engine import CUSTOMERS_MAX, Engine, Playbook, StateLayoutError, decode_body
 from opportune.facts import NOBODY, Arrays, BatchBuilder, Catalogue, FactBatch, FactKind, Outputs, TextDictionary
 from opportune.intake import (
     KEY_BYTES,
@@ -306,11 +306,7 @@ class Deployment:
 
     def _start(self, on_progress: OnProgress | None) -> None:
         self.snapshots.drop_after(self.journal.next_seq)
-        snapshot = self.snapshots.latest(self.journal.next_seq)
-        start = 0
-        if snapshot is not None:
-            self._restore(snapshot.arrays, snapshot.meta)
-            start = snapshot.seq
+        start = self._restore_latest()
         total = self.journal.next_seq - start
         for group in self.journal.read(start):
             self._replay(group, start)
@@ -322,6 +318,19 @@ class Deployment:
         self._settle_links()
         self.people.quarantine_back_to({name: account.received for name, account in self.accounting.sources.items()})
         self._note_playbook()
+
+    def _restore_latest(self) -> int:
+        """Load the newest snapshot that this program can read, and say after how many facts it was taken; 0 where there is none."""
+        before = self.journal.next_seq
+        while (snapshot := self.snapshots.latest(before)) is not None:
+            try:
+                self._restore(snapshot.arrays, snapshot.meta)
+            except StateLayoutError as error:
+                self.snapshots.skip(snapshot.seq, str(error))
+                before = snapshot.seq - 1
+            else:
+                return snapshot.seq
+        return 0
 
     def _settle_links(self) -> None:
         """Forget identifiers that a crash kept from the journal; to be called when memory is what the journal says."""
@@ -341,16 +350,17 @@ class Deployment:
             self.store.publish(number, seq, received_ms)
 
     def _restore(self, arrays: Arrays, meta: bytes) -> None:
-        self.accounting = Accounting.decode(meta)
-        self.dictionary = TextDictionary(msgspec.msgpack.decode(arrays["texts"].tobytes(), type=list[str]))
+        dictionary = TextDictionary(msgspec.msgpack.decode(arrays["texts"].tobytes(), type=list[str]))
 
         def room(name: str) -> Arrays:
             return {key.removeprefix(f"{name}/"): array for key, array in arrays.items() if key.startswith(f"{name}/")}
 
+        engine = Engine(dictionary, customers_max=self._customers_max, history=self.history)
+        engine.load_arrays(arrays["playbook"].tobytes(), room("engine"))
         self.identity = IdentityIndex.from_arrays(room("identity"), self._customers_max)
         self.repeats = RepeatFilter.from_arrays(room("repeats"))
-        self.engine = Engine(self.dictionary, customers_max=self._customers_max, history=self.history)
-        self.engine.load_arrays(arrays["playbook"].tobytes(), room("engine"))
+        self.accounting = Accounting.decode(meta)
+        self.dictionary, self.engine = dictionary, engine
 
     def _replay(self, group: Group, start: int) -> None:
         batch, _ = read_group(group)
