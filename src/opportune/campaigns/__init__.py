@@ -11,7 +11,7 @@ from opportune.campaigns.goals import (
 )  # fmt: skip
 from opportune.campaigns.memory import (
     CAMPAIGN_MEMORY, HEAD_INSTANCES, INSTANCE, MASK_BITS, MASK_WANTED, PAIR_HEADER_WORDS, WANTED_NOTHING,
-    WHEEL_SLOTS, heads_of, instances_of, may_hold, note_held,
+    WHEEL_SLOTS, fetch_lists, heads_of, instances_of, may_hold, note_held,
 )  # fmt: skip
 from opportune.campaigns.pairs import (
     find_pair, open_pair, pair_contact, pair_decided, pair_reason, pair_refused, take_contacts,
@@ -29,7 +29,7 @@ __all__ = [
     "WEIGHT_PPM_MAX", "WHEEL_SLOTS", "Budget", "CampaignCap", "CampaignDefinition", "CampaignPlan",
     "CampaignPolicy", "Capacity", "Goal", "OfferChoice", "OfferDefinition", "QuietHours", "Regret", "Step",
     "TouchpointDefinition", "Trigger", "Validity", "bucket", "campaigns_of", "choose_weighted", "due_instance",
-    "find_pair", "free_instance", "goals_of", "heads_of", "instances_of", "limits_of", "may_hold", "note_held",
+    "fetch_lists", "find_pair", "free_instance", "goals_of", "heads_of", "instances_of", "limits_of", "may_hold", "note_held",
     "offers_of", "open_instance", "open_pair", "pair_contact", "pair_decided", "pair_reason", "pair_refused",
     "point_campaigns", "priority_of", "progress", "reach", "seed_of", "steps_of", "take_contacts",
     "touchpoints_of", "unlink", "weighted_bucket",

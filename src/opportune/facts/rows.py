@@ -1,4 +1,4 @@
-"""Tables in kernel code: an extension of Numba by a type of three words, without reference counting, and two memory instructions.
+"""Tables in kernel code: an extension of Numba by a type of three words, without reference counting, and three machine instructions.
 
 Everything that knows Numba's insides is in this file; `bundles` says what it is for.
 """
@@ -174,6 +174,21 @@ def _prefetch_plain(_rows: Any, _index: int) -> None:
 
 prefetch: Any = intrinsic(_prefetch_type) if COMPILED else _prefetch_plain
 """prefetch(table, i): ask for the cache line of element `i` ahead of its use; changes nothing."""
+
+
+def _lowest_bit_type(_context: Any, word: Any) -> Any:
+    def generate(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], cgutils.true_bit)
+
+    return (types.int64(types.int64), generate) if word == types.int64 else None
+
+
+def _lowest_bit_plain(word: int) -> int:
+    return (int(word) & -int(word)).bit_length() - 1
+
+
+lowest_bit: Any = intrinsic(_lowest_bit_type) if COMPILED else _lowest_bit_plain
+"""lowest_bit(word): the number of the lowest bit set in an i8 that is not 0."""
 
 
 def _load_type(context: Any, data: Any, at: Any) -> Any:
