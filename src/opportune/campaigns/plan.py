@@ -53,11 +53,11 @@ STEP = np.dtype(
         ("quiet_to", "i4"),
         ("capacity", "i4"),  # limit number, or -1
         ("place", "i4"),  # index of the campaign's step it belongs to
-        ("flags", "i4"),  # STEP_*: what is special about it
+        ("bits", "i4"),  # STEP_*: what is special about it
     ]
 )
 STEP_PUSHES, STEP_WAITS, STEP_LEASED, STEP_HOURS, STEP_DEFERS = 1, 2, 4, 8, 16
-"""Bits of STEP.flags: used when triggered it pushes; it waits for a touch; pushed through it, a decision is leased; its touchpoint
+"""Bits of STEP.bits: used when triggered it pushes; it waits for a touch; pushed through it, a decision is leased; its touchpoint
 has working hours; the campaign defers what falls into quiet time."""
 
 SHOWING = np.dtype(

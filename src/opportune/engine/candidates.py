@@ -132,11 +132,11 @@ def gate_reason(plan: Any, state: Any, room: Any, row: int, index: int, now_ms: 
     reason = NO_TOUCHPOINT
     for i in range(c.step_first, c.step_first + c.step_count):
         step = steps_of(plan.campaigns)[i]
-        pushes = step.flags & STEP_PUSHES != 0
+        pushes = step.bits & STEP_PUSHES != 0
         reason = step_reason(
             plan, state, room, row, i, int(step.contact_class), pushes, int(c.purpose), int(c.category), now_ms
         )
-        if step.flags:
+        if step.bits:
             reason = _may_open(plan, state, room, row, i, reason, now_ms)
         if reason == OK:
             best_of(room)[0, BEST_STEP] = i
@@ -147,10 +147,10 @@ def gate_reason(plan: Any, state: Any, room: Any, row: int, index: int, now_ms: 
 @compiled_leaf
 def _may_open(plan: Any, state: Any, room: Any, row: int, i: int, reason: int, now_ms: int) -> int:
     """What becomes of a step's reason where its decision would be an open one: OK too where only the hour withholds a push."""
-    flags = steps_of(plan.campaigns)[i].flags
+    bits = steps_of(plan.campaigns)[i].bits
     best_of(room)[0, BEST_DEFERRED] = OK
-    opens = flags & (STEP_WAITS | STEP_LEASED) != 0
-    if flags & STEP_DEFERS and flags & STEP_PUSHES and deferrable(reason):
+    opens = bits & (STEP_WAITS | STEP_LEASED) != 0
+    if bits & STEP_DEFERS and bits & STEP_PUSHES and deferrable(reason):
         until = deferred_until(plan, state, room, i, now_ms, now_ms + DEFER_MAX_MS)
         if until:
             best_of(room)[0, BEST_DEFERRED] = reason
@@ -192,7 +192,7 @@ def step_reason(
             return reason
     if step.capacity >= 0 and limit_state_of(state)[step.capacity, LIMIT_CLOSED]:
         return CAPACITY
-    if step.flags & STEP_HOURS:
+    if step.bits & STEP_HOURS:
         showing = showings_of(plan.campaigns)[i]
         local_ms = home_time(plan, room, now_ms)
         if closed_for(int(showing.hours_from), int(showing.hours_to), int(showing.hours_days), local_ms):

@@ -160,6 +160,7 @@ class CampaignCompiler:
         table = np.zeros(len(names["campaign"]), CAMPAIGN).view(np.recarray)
         table.goal = -1
         table.category = -1
+        table.purpose = -1
         table.limit_contacts = -1
         table.limit_money = -1
         for number, row in self.rows.items():

@@ -75,7 +75,7 @@ def showing_of(
 ) -> tuple[int, ...]:
     """The columns of STEP and SHOWING that tell how a decision waits, of a campaign whose trigger happens at `here`:
 
-    place, flags; wait, lease, push class, touch class, working hours.
+    place, bits; wait, lease, push class, touch class, working hours.
     """
     step = campaign.touchpoints[place]
     service = touchpoint.contact_class == "service"
@@ -87,10 +87,10 @@ def showing_of(
     lease = _push_lease(touchpoint)
     inbound = touchpoint.direction != "out" and here == touchpoint.touchpoint
     pushes = push_class >= 0 and not inbound
-    flags = STEP_PUSHES * pushes | STEP_WAITS * waits
-    flags |= STEP_LEASED * (lease is not None and pushes) | STEP_HOURS * (touchpoint.working_hours is not None)
-    flags |= STEP_DEFERS * (campaign.policy.in_quiet_hours == "defer")
-    return place, flags, step.wait or 0, lease or 0, push_class, touch_class, *_hours(touchpoint.working_hours), 0
+    bits = STEP_PUSHES * pushes | STEP_WAITS * waits
+    bits |= STEP_LEASED * (lease is not None and pushes) | STEP_HOURS * (touchpoint.working_hours is not None)
+    bits |= STEP_DEFERS * (campaign.policy.in_quiet_hours == "defer")
+    return place, bits, step.wait or 0, lease or 0, push_class, touch_class, *_hours(touchpoint.working_hours), 0
 
 
 def touch_of(touchpoint: TouchpointDefinition | None) -> tuple[int, int, int, int, int]:

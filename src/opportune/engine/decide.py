@@ -240,10 +240,10 @@ def _settle(plan: Any, state: Any, room: Any, group: int, row: int, fates_from: 
             plan.campaigns, state.campaigns, row, campaign, arm, now_ms, state.clock.next_seq, state.clock.wheel_minute,
         )  # fmt: skip
     step = steps_of(plan.campaigns)[best[group, BEST_STEP]]
-    waits = step.flags & STEP_WAITS != 0 or (step.flags & STEP_DEFERS != 0 and best[group, BEST_DEFERRED] != OK)
+    waits = step.bits & STEP_WAITS != 0 or (step.bits & STEP_DEFERS != 0 and best[group, BEST_DEFERRED] != OK)
     cost = 0
     if arm == TREATED_ARM:
-        if waits or step.flags & STEP_LEASED:
+        if waits or step.bits & STEP_LEASED:
             cost = _open(plan, state, room, group, row, campaign)
         else:
             cost = _contact(plan, state, room, group, row, campaign, pair)
@@ -285,9 +285,9 @@ def _open(plan: Any, state: Any, room: Any, group: int, row: int, campaign: int)
     offer = NO_OFFER if choice < 0 else int(offers_of(plan.campaigns)[choice].offer)
     step = steps_of(plan.campaigns)[i]
     index = new_record(state, row, state.clock.next_decision, best[group, BEST_PRIORITY], campaign, offer)
-    if step.flags & STEP_WAITS:
+    if step.bits & STEP_WAITS:
         wait_at(plan, state, room, index, i)
-    elif step.flags & STEP_DEFERS and best[group, BEST_DEFERRED] != OK:
+    elif step.bits & STEP_DEFERS and best[group, BEST_DEFERRED] != OK:
         defer_at(plan, state, room, index, i, int(best[group, BEST_DEFERRED]), best[group, BEST_UNTIL])
     else:
         until_ms = state.clock.now_ms + showings_of(plan.campaigns)[i].lease

@@ -326,7 +326,7 @@ def go_on(plan: Any, state: Any, room: Any, index: int, first: int, cause: int) 
             reason = said
         else:
             for i in range(first, c.step_first + c.step_count):
-                if steps_of(plan.campaigns)[i].flags & STEP_WAITS or showings_of(plan.campaigns)[i].push_class >= 0:
+                if steps_of(plan.campaigns)[i].bits & STEP_WAITS or showings_of(plan.campaigns)[i].push_class >= 0:
                     reason = _go_to(plan, state, room, index, row, i)
                     if reason == OK:
                         return
@@ -340,7 +340,7 @@ def _go_to(plan: Any, state: Any, room: Any, index: int, row: int, i: int) -> in
     pool, now_ms = open_of(state.open), state.clock.now_ms
     c = campaigns_of(plan.campaigns)[pool[index].campaign]
     step, showing = steps_of(plan.campaigns)[i], showings_of(plan.campaigns)[i]
-    waits = step.flags & STEP_WAITS != 0
+    waits = step.bits & STEP_WAITS != 0
     contact_class = int(showing.touch_class) if waits else int(showing.push_class)
     reason = step_reason(plan, state, room, row, i, contact_class, not waits, int(c.purpose), int(c.category), now_ms)
     if waits:
@@ -351,7 +351,7 @@ def _go_to(plan: Any, state: Any, room: Any, index: int, row: int, i: int) -> in
         reserve(plan, state, room, index, i, contact_class, M_PUSHED, now_ms + showing.lease if showing.lease else 0)
         if showing.lease == 0:
             settle(plan, state, room, index, M_PRESENTED, OK)
-    elif step.flags & STEP_DEFERS and deferrable(reason):
+    elif step.bits & STEP_DEFERS and deferrable(reason):
         latest = pool[index].give_up if pool[index].give_up else now_ms + DEFER_MAX_MS
         until = deferred_until(plan, state, room, i, now_ms, latest)
         if until:

@@ -100,7 +100,7 @@ def _row_touched(plan: Any, state: Any, index: int, touchpoint: int) -> int:
     c = campaigns_of(plan.campaigns)[record.campaign]
     for i in range(c.step_first, c.step_first + c.step_count):
         step = steps_of(plan.campaigns)[i]
-        if step.place == record.place and step.touchpoint == touchpoint and step.flags & STEP_WAITS:
+        if step.place == record.place and step.touchpoint == touchpoint and step.bits & STEP_WAITS:
             return i
     return -1
 
