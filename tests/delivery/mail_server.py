@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import trustme
 from aiosmtpd.controller import Controller
@@ -28,7 +28,7 @@ class Mailbox:
     def mails(self) -> list[EmailMessage]:
         """The mails, parsed."""
         parsed = [message_from_bytes(data, policy=policy.default) for _, _, data, _ in self.envelopes]
-        return [mail for mail in parsed if isinstance(mail, EmailMessage)]
+        return list(parsed)
 
     def texts(self) -> list[tuple[str, str]]:
         """(address, text) of each mail."""
@@ -103,7 +103,7 @@ def mail_server(folder: Path) -> Iterator[Mailbox]:
     controller.start()
     try:
         assert controller.server is not None
-        mailbox.port = controller.server.sockets[0].getsockname()[1]
+        mailbox.port = cast(Any, controller.server).sockets[0].getsockname()[1]
         yield mailbox
     finally:
         controller.stop()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from opportune.campaigns import CampaignPlan, priority_of
 from opportune.engine.compile_campaigns import CampaignRules
 from opportune.engine.compile_profiles import hot_tags
+from opportune.engine.compile_showings import may_wait
 from opportune.engine.segments import Asked, Interval, Segments
 from opportune.engine.tables import CANDIDATE, EVENT_PLAN, LOAD
 from opportune.engine.vocabulary import Vocabulary
@@ -22,12 +23,13 @@ ALWAYS = (NULL, VALUE_MAX, NULL, VALUE_MAX, 0, 0)
 
 
 class EventTables:
-    """The tables of what events trigger: `build` them, then read `events`, `candidates`, `blocks`, `columns`, `cells`, `loads`.
+    """The tables of what events trigger: `build` them, then read `events`, `admissions`, `candidates`, `blocks`, `columns`, `cells`, `loads`.
 
     `clauses` is the rule plan's table with what candidates are asked besides the bit sets appended, each in one span.
     """
 
     events: np.recarray
+    admissions: np.recarray
     candidates: np.recarray
     blocks: np.recarray
     columns: np.recarray
@@ -69,6 +71,10 @@ class EventTables:
             row.slots, row.complaint, row.watched = len(v.events[name]), event.means == "complaint", name in watched
             self._add_trigger(row, sorted(by_event.get(name, ()), key=lambda n: number("campaign", n)))
         self.events = events
+        self.admissions = np.zeros(1, EVENT_PLAN).view(np.recarray)
+        waiting = [name for name, campaign in d.campaigns.items() if may_wait(campaign, d.touchpoints)]
+        asked = [rule for name in waiting if (rule := self._rules[name].audience)]
+        self._load(self.admissions[0], asked, [])
         self.candidates = in_lines(np.array(self._candidates, CANDIDATE)).view(np.recarray)
         self.blocks, self.columns, self.cells = self._segments.build()
         self.loads = np.array(self._loads, LOAD).view(np.recarray)
@@ -82,6 +88,11 @@ class EventTables:
         row.classes = np.bitwise_or.reduce([one.classes for one in asked] or [0])
         used = [rule for name in names for rule in rules_of_campaign(self._rules[name])]
         also = [tag for name in names if (tag := v.definitions.campaigns[name].propensity) in v.tags]
+        self._load(row, used, also)
+
+    def _load(self, row: np.record, used: list[Rule], also: list[str]) -> None:
+        """Note the loads of the tags that rules use, and of those named."""
+        v = self._v
         _add_loads(row, self._loads, [
             (self._registers[tag], *self._layout.columns.get(v.numbering.number("tag", tag), (0, 0)), self._programs.get(tag, -1))
             for tag in hot_tags(v, used, also)
