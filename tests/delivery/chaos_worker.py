@@ -1,7 +1,4 @@
 """A worker of the chaos suite: feeds the outbox from a list of decisions, sends, reports; kills itself where it is told to.
-
-    python -m tests.delivery.chaos_worker FOLDER PORT MESSAGES [MOMENT NTH]
-
 A moment is a boundary of the work, such as `before send`; at its nth passing the process gets SIGKILL, with no chance to tidy up.
 It ends by itself when all messages have ended and all reports are taken.
 """
@@ -10,7 +7,6 @@ import asyncio
 import os
 import random
 import signal
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -143,6 +139,6 @@ async def work(folder: Path, port: int, messages: int, fuse: Fuse) -> None:
     outbox.close()
 
 
-if __name__ == "__main__":
-    at, nth = (sys.argv[4], int(sys.argv[5])) if len(sys.argv) > 4 else ("", 0)
-    asyncio.run(work(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Fuse(at, nth)))
+def run(folder: Path, port: int, messages: int, moment: str = "", nth: int = 0) -> None:
+    """What the process of a worker runs."""
+    asyncio.run(work(folder, port, messages, Fuse(moment, nth)))

@@ -2,26 +2,40 @@
 sent twice without a reason on record.
 """
 
+import multiprocessing
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter, defaultdict
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
 
 from opportune.store import Outbox, OutboxState
-from tests.delivery.chaos_worker import ENDS, MOMENTS, is_service, kind_of
+from tests.delivery.chaos_worker import ENDS, MOMENTS, is_service, kind_of, run
 from tests.delivery.web_server import Hook, web_server
 
-ROOT = Path(__file__).parents[2]
+# A server process imports the worker once and forks: starting one then costs what a worker costs, not what Python does.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tests.delivery.chaos_worker"])
 
 
-def start(folder: Path, hook: Hook, messages: int, *fuse: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.delivery.chaos_worker", str(folder), str(hook.port), str(messages), *fuse]
-    return subprocess.Popen(command, cwd=ROOT)
+def start(folder: Path, hook: Hook, messages: int, moment: str = "", nth: int = 0) -> ForkServerProcess:
+    worker = FORKS.Process(target=run, args=(folder, hook.port, messages, moment, nth))
+    worker.start()
+    return worker
+
+
+def ended(worker: ForkServerProcess, seconds: float) -> int | None:
+    """How the worker ended: 0, or minus a signal."""
+    worker.join(seconds)
+    return worker.exitcode
+
+
+def kill(worker: ForkServerProcess) -> None:
+    worker.kill()
+    worker.join(30)
 
 
 def audit(folder: Path, hook: Hook, messages: int) -> Counter[str]:
@@ -57,14 +71,13 @@ def audit(folder: Path, hook: Hook, messages: int) -> Counter[str]:
 
 
 def finish(folder: Path, hook: Hook, messages: int) -> None:
-    assert start(folder, hook, messages).wait(120) == 0
+    assert ended(start(folder, hook, messages), 120) == 0
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_kill_at_every_boundary(moment: str, tmp_path: Path) -> None:
     with web_server() as hook:
-        killed = start(tmp_path, hook, 16, moment, "2")
-        assert killed.wait(60) == -signal.SIGKILL
+        assert ended(start(tmp_path, hook, 16, moment, 2), 60) == -signal.SIGKILL
         finish(tmp_path, hook, 16)
         counts = audit(tmp_path, hook, 16)
     # What was written down before the kill is no doubt: only what was claimed can be.
@@ -80,13 +93,11 @@ def rounds(folder: Path, seed: int, messages: int, kills: int) -> Counter[str]:
         for _ in range(kills):
             time.sleep(chance.uniform(0.2, 1.8))
             victim = chance.randrange(2)
-            workers[victim].kill()
-            workers[victim].wait(30)
-            fuse = (chance.choice(MOMENTS), str(chance.randint(1, 6))) if chance.random() < 0.5 else ()
-            workers[victim] = start(folder, hook, messages, *fuse)
+            kill(workers[victim])
+            moment = chance.choice(MOMENTS) if chance.random() < 0.5 else ""
+            workers[victim] = start(folder, hook, messages, moment, chance.randint(1, 6))
         for worker in workers:
-            worker.kill()
-            worker.wait(30)
+            kill(worker)
         finish(folder, hook, messages)
         return audit(folder, hook, messages)
 
@@ -107,6 +118,6 @@ def test_two_workers_killed_at_many_seeded_moments(seed: int, tmp_path: Path) ->
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_kill_at_every_boundary_at_many_passings(moment: str, nth: int, tmp_path: Path) -> None:
     with web_server() as hook:
-        start(tmp_path, hook, 40, moment, str(nth)).wait(60)
+        ended(start(tmp_path, hook, 40, moment, nth), 60)
         finish(tmp_path, hook, 40)
         audit(tmp_path, hook, 40)
