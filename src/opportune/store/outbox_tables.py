@@ -64,6 +64,7 @@ WORK_ITEM = sa.Table(
     _number("customer"), _text("body"), _text("state"), _text("assignee"), _number("claimed_until_ms"),
     _number("placed_ms"), _number("due_ms"), _number("outcome"), _text("note"), _number("changed_ms"),
 )  # fmt: skip
+LINK = sa.Table("link", TABLES, sa.Column("number", sa.Integer, primary_key=True), _text("url", unique=True))
 COUPON = sa.Table(
     "coupon", TABLES, sa.Column("number", sa.Integer, primary_key=True), _text("pool"), _text("code"),
     sa.Column("decision", sa.Text), sa.Column("taken_ms", sa.BigInteger),

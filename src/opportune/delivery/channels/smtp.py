@@ -1,6 +1,7 @@
 """E-mail by SMTP: one message per transaction over a few kept connections."""
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from email.errors import MessageError
 from email.message import EmailMessage
@@ -19,6 +20,7 @@ from opportune.delivery.pace import Clock, SystemClock
 CONNECTIONS_MAX = 32
 MESSAGES_PER_CONNECTION_MAX = 100
 HEADER_CHARACTERS_MAX = 900
+_MAILBOX = re.compile(r"[^\s<>\x00-\x1f]+@[^\s<>@]+")
 
 
 class SmtpAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -134,7 +136,8 @@ def compose_mail(account: SmtpAccount, message: Message, now_ms: int) -> EmailMe
             if len(value) > HEADER_CHARACTERS_MAX:
                 raise ValueError(f"{name} has {len(value)} characters, more than {HEADER_CHARACTERS_MAX}; shorten it")
             mail[name] = value
-    if not message.address or len(mail["To"].addresses) != 1:
+    mailboxes = mail["To"].addresses
+    if len(mailboxes) != 1 or not mailboxes[0].domain or not _MAILBOX.fullmatch(mailboxes[0].addr_spec):
         raise ValueError("the address is not one mailbox")
     if not message.text and not message.html:
         raise ValueError("there is neither text nor HTML")

@@ -115,6 +115,11 @@ def _fetched() -> None:
     op.create_index("work_item_desk", "work_item", ["touchpoint", "state", "due_ms"])
     op.create_index("work_item_customer", "work_item", ["customer"])
     op.create_table(
+        "link",
+        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("url", sa.Text, nullable=False, unique=True),
+    )
+    op.create_table(
         "coupon",
         sa.Column("number", sa.Integer, primary_key=True),
         sa.Column("pool", sa.Text, nullable=False),
