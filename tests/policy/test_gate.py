@@ -42,7 +42,7 @@ class Book:
     def __init__(self, policy: PolicyDefinition) -> None:
         holidays = [int(day) for day in policy.holidays]
         self.plan, self.layout = plan_policy(policy, Numbering(NUMBERS), holidays, 1)
-        self.ledger = np.zeros((2, self.layout.words), np.int64)
+        self.ledger = np.zeros((2, self.layout.words), np.uint16)
         self._bundle = np.zeros(1, POLICY).view(np.recarray)
         self.policy = self._bundle[0]
         point_policy(self.policy, self.plan)

@@ -48,10 +48,12 @@ class Table:
         self.counter = counter
         self.plan, self.layout = plan_records([tag], [counter], 10, 1)
         self.buffer = np.zeros(2 * self.layout.record_bytes, np.uint8)
-        self._bundles = np.zeros(1, PROFILES).view(np.recarray), np.zeros(1, RECORDS).view(np.recarray)
-        self.profiles, self.records = self._bundles[0][0], self._bundles[1][0]
+        self.wide_buffer = np.zeros(3 * self.layout.wide_bytes, np.uint8)
+        self._bundles = np.zeros(1, PROFILES).view(np.recarray), np.zeros(2, RECORDS).view(np.recarray)
+        self.profiles, self.records, self.wide = self._bundles[0][0], self._bundles[1][0], self._bundles[1][1]
         point(self.profiles, self.plan._asdict())
         point_records(self.records, self.buffer)
+        point_records(self.wide, self.wide_buffer)
         for row in (0, 1):
             create_record(self.profiles, self.records, row)
         self.base = self.layout.record_bytes
@@ -60,9 +62,9 @@ class Table:
     def meet(self, now_hour: int, hour: int, at: int, value: int) -> int:
         """Roll to now and count one event."""
         day = now_hour // HOURS_PER_DAY
-        roll_windows(self.profiles, self.records, self.base, now_hour, day)
+        roll_windows(self.profiles, self.records, self.wide, self.base, now_hour, day)
         ages = now_hour - hour, day - hour // HOURS_PER_DAY
-        return int(count_event(self.profiles, self.records, self.base, 0, value, at, *ages))
+        return int(count_event(self.profiles, self.records, self.wide, self.base, 0, value, at, *ages))
 
     def figure(self) -> int:
         """The counter's figure, as a column is read."""

@@ -11,14 +11,14 @@ from opportune.campaigns.goals import (
 )  # fmt: skip
 from opportune.campaigns.memory import (
     CAMPAIGN_MEMORY, HEAD_INSTANCES, INSTANCE, MASK_BITS, MASK_WANTED, PAIR_HEADER_WORDS, WANTED_NOTHING,
-    WHEEL_SLOTS, heads_of, instances_of, may_hold, note_held,
+    WHEEL_SLOTS, fetch_lists, heads_of, instances_of, may_hold, note_held,
 )  # fmt: skip
 from opportune.campaigns.pairs import (
     find_pair, open_pair, pair_contact, pair_decided, pair_reason, pair_refused, take_contacts,
 )  # fmt: skip
 from opportune.campaigns.plan import (
     CAMPAIGN, CAMPAIGNS, CAMPAIGN_CAP, GOAL_COUNT, GOAL_EVENT, GOAL_PLAN, GOAL_SUM, LIMIT_PLAN, OFFER_CHOICE,
-    PRIORITY_VALUE_MAX, STEP, WEIGHT_PPM_MAX, CampaignPlan, campaigns_of, goals_of, limits_of, offers_of,
+    PRIORITY_VALUE_MAX, STEP, WEIGHT_PPM_MAX, CampaignPlan, campaigns_of, fetch_plan, goals_of, limits_of, offers_of,
     point_campaigns, steps_of, touchpoints_of,
 )  # fmt: skip
 
@@ -29,7 +29,7 @@ __all__ = [
     "WEIGHT_PPM_MAX", "WHEEL_SLOTS", "Budget", "CampaignCap", "CampaignDefinition", "CampaignPlan",
     "CampaignPolicy", "Capacity", "Goal", "OfferChoice", "OfferDefinition", "QuietHours", "Regret", "Step",
     "TouchpointDefinition", "Trigger", "Validity", "bucket", "campaigns_of", "choose_weighted", "due_instance",
-    "find_pair", "free_instance", "goals_of", "heads_of", "instances_of", "limits_of", "may_hold", "note_held",
+    "fetch_lists", "fetch_plan", "find_pair", "free_instance", "goals_of", "heads_of", "instances_of", "limits_of", "may_hold", "note_held",
     "offers_of", "open_instance", "open_pair", "pair_contact", "pair_decided", "pair_reason", "pair_refused",
     "point_campaigns", "priority_of", "progress", "reach", "seed_of", "steps_of", "take_contacts",
     "touchpoints_of", "unlink", "weighted_bucket",

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from opportune.facts import bundle, compiled_leaf, table
+from opportune.facts import bundle, compiled_leaf, prefetch, table
 
 INSTANCE = np.dtype(
     [
@@ -43,6 +43,13 @@ pairs_used, instances_used: pool places ever used; free_head: list of freed inst
 """
 heads_of, pairs_of = table("heads", "i4", 2), table("pairs", "i8", 2)
 instances_of, wheel_of = table("instances", INSTANCE), table("wheel", "i4")
+
+
+@compiled_leaf
+def fetch_lists(memory: Any, row: int) -> None:
+    """Ask memory for a customer's first pair and first goal instance, some facts after its heads were asked for."""
+    prefetch(pairs_of(memory), heads_of(memory)[row, HEAD_PAIRS] * memory.pairs_words)
+    prefetch(instances_of(memory), int(heads_of(memory)[row, HEAD_INSTANCES]))
 
 
 @compiled_leaf

@@ -3,10 +3,11 @@
 from opportune.engine.definitions import CompileProblem, DefinitionSet, PlaybookBody, PlaybookError, decode_body
 from opportune.engine.engine import CapacityError, Engine, History
 from opportune.engine.playbook import Playbook, fingerprint_of
-from opportune.engine.state import CUSTOMERS_MAX
+from opportune.engine.state import CUSTOMERS_MAX, STATE_LAYOUT, StateLayoutError
 
 __all__ = [
     "CUSTOMERS_MAX",
+    "STATE_LAYOUT",
     "CapacityError",
     "CompileProblem",
     "DefinitionSet",
@@ -15,6 +16,7 @@ __all__ = [
     "Playbook",
     "PlaybookBody",
     "PlaybookError",
+    "StateLayoutError",
     "decode_body",
     "fingerprint_of",
 ]

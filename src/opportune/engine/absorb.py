@@ -74,7 +74,7 @@ def absorb_event(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: 
     profiles = plan.profiles
     now_local = home_time(plan, room, now_ms)
     hour, day = now_local // MS_PER_HOUR, now_local // MS_PER_DAY
-    roll_windows(profiles, state.records, base, hour, day)
+    roll_windows(profiles, state.records, state.wide, base, hour, day)
     first, last = event_counters_of(profiles)[event], event_counters_of(profiles)[event + 1]
     if first < last:
         at = min(at_ms, now_ms)
@@ -90,7 +90,7 @@ def absorb_event(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: 
                 value = regs_of(room)[counter.slot]
             elif counter.slot == SLOT_AT:
                 value = at_ms
-            folded = count_event(profiles, state.records, base, i, value, at_ms, age_hours, age_days)
+            folded = count_event(profiles, state.records, state.wide, base, i, value, at_ms, age_hours, age_days)
             if folded == FOLDED_LATE:
                 state.clock.late += 1
             elif folded == FOLDED_OVERFLOW:

@@ -7,6 +7,7 @@ from opportune.engine.conditions import first_failing
 from opportune.engine.tables import (
     LIMIT_CLOSED,
     best_of,
+    candidates_of,
     keys_of,
     ledger_of,
     limit_state_of,
@@ -74,9 +75,10 @@ def audience_reason(plan: Any, room: Any, campaign: int) -> int:
 
 
 @compiled_leaf
-def gate_reason(plan: Any, state: Any, room: Any, row: int, campaign: int, now_ms: int) -> int:
-    """May a campaign that fits contact the customer now, and with what? OK fills best[0]; else the reason."""
-    c = campaigns_of(plan.campaigns)[campaign]
+def gate_reason(plan: Any, state: Any, room: Any, row: int, index: int, now_ms: int) -> int:
+    """May a candidate that fits contact the customer now? OK and the step in best[0], or why not."""
+    c = candidates_of(plan)[index]
+    campaign = int(c.campaign)
     pair = find_pair(state.campaigns, row, campaign)
     if pair:
         reason, until = pair_reason(plan.campaigns, state.campaigns, pair, campaign, now_ms)
@@ -95,9 +97,7 @@ def gate_reason(plan: Any, state: Any, room: Any, row: int, campaign: int, now_m
         if reason == OK:
             best_of(room)[0, BEST_STEP] = i
             break
-    if reason != OK:
-        return reason
-    return _offer_reason(plan, state, room, row, campaign)
+    return reason
 
 
 @compiled_leaf
@@ -131,8 +131,9 @@ def _step_reason(plan: Any, state: Any, room: Any, row: int, i: int, purpose: in
 
 
 @compiled_leaf
-def _offer_reason(plan: Any, state: Any, room: Any, row: int, campaign: int) -> int:
-    c = campaigns_of(plan.campaigns)[campaign]
+def offer_reason(plan: Any, state: Any, room: Any, row: int, index: int) -> int:
+    """With what offer, once the gates are passed? OK fills best[0]; else the reason."""
+    c = candidates_of(plan)[index]
     choice = -1
     value = 1
     if c.offer_count:
@@ -153,12 +154,12 @@ def _offer_reason(plan: Any, state: Any, room: Any, row: int, campaign: int) -> 
             plan.campaigns, eligible, int(c.offer_first), int(c.offer_count), c.seed, keys_of(state)[row]
         )
         value = offers_of(plan.campaigns)[choice].value
-    propensity = c.propensity_ppm
+    propensity = int(c.propensity_ppm)
     if c.propensity_ref >= 0:
         propensity = min(max(regs_of(room)[c.propensity_ref], 0), PPM)
     weight = steps_of(plan.campaigns)[best_of(room)[0, BEST_STEP]].weight_ppm
-    best_of(room)[0, BEST_CAMPAIGN] = campaign
+    best_of(room)[0, BEST_CAMPAIGN] = c.campaign
     best_of(room)[0, BEST_CHOICE] = choice
     best_of(room)[0, BEST_PROPENSITY] = propensity
-    best_of(room)[0, BEST_PRIORITY] = priority_of(propensity, weight, value, c.lever_ppm)
+    best_of(room)[0, BEST_PRIORITY] = priority_of(propensity, weight, value, int(c.lever_ppm))
     return OK

@@ -27,7 +27,7 @@ from opportune.campaigns import (
 )
 from opportune.engine.compile_profiles import Registers
 from opportune.engine.vocabulary import Vocabulary, channel_of
-from opportune.facts import NULL, PPM, VALUE_MAX, Kind, Numbering, parse_rate, parse_scaled
+from opportune.facts import NULL, PPM, VALUE_MAX, Kind, Numbering, in_lines, parse_rate, parse_scaled
 from opportune.policy import CLASS_INBOUND, CLASS_PUSH, CLASS_SERVICE
 from opportune.rules import Rule, RuleError, RulePlanBuilder, check_reach
 
@@ -51,6 +51,7 @@ class CampaignCompiler:
         self.v, self.registers, self.builder = vocabulary, registers, builder
         self.zone = ZoneInfo(vocabulary.definitions.deployment.zone)
         self.steps: list[tuple[int, ...]] = []
+        self.known_steps: dict[tuple[tuple[int, ...], ...], int] = {}
         self.offers: list[tuple[int, ...]] = []
         self.caps: list[tuple[int, int]] = []
         self.goals: list[tuple[int, ...]] = []
@@ -104,13 +105,14 @@ class CampaignCompiler:
         self.registers.for_event(v.events.get(event or "", ()))
         where = self._clauses(rules.where)
         audience = self._clauses(rules.audience)
-        step_first, classes = len(self.steps), self._add_steps(name, campaign)
+        steps = self._steps(name, campaign)
+        step_first, classes = self._add_steps(steps), int(np.bitwise_or.reduce([1 << step[4] for step in steps] or [0]))
         offer_first = len(self.offers)
         self._add_offers(name, campaign, rules, classes == 1 << CLASS_SERVICE)
         cap_first = len(self.caps)
         self.caps += [(cap.window, cap.max) for cap in campaign.policy.caps]
         goal = self._add_goal(name, campaign.goal, rules) if campaign.goal else -1
-        contacts, money = self._add_budget(name, campaign, step_first, offer_first)
+        contacts, money = self._add_budget(name, campaign, steps, offer_first)
         propensity_ppm, propensity_ref = self._propensity(name, campaign)
         window = campaign.goal.within if campaign.goal else 0
         trigger = campaign.trigger
@@ -125,7 +127,7 @@ class CampaignCompiler:
             propensity_ppm, propensity_ref, campaign.control,
             v.numbering.number("category", campaign.policy.category),
             v.numbering.number("purpose", campaign.policy.purpose),
-            *where, *audience, step_first, len(self.steps) - step_first, offer_first, len(self.offers) - offer_first,
+            *where, *audience, step_first, len(steps), offer_first, len(self.offers) - offer_first,
             cap_first, len(self.caps) - cap_first, goal, contacts, money, classes,
         )  # fmt: skip
 
@@ -147,8 +149,8 @@ class CampaignCompiler:
         touchpoints = np.array(rows, np.int32).reshape(-1, 2)
         most = max((cap[1] for cap in self.caps), default=0)
         return CampaignPlan(
-            table, _table(self.steps, STEP), _table(self.offers, OFFER_CHOICE), _table(self.caps, CAMPAIGN_CAP),
-            _table(self.goals, GOAL_PLAN), limits, touchpoints, PAIR_HEADER_WORDS + most,
+            in_lines(table).view(np.recarray), _table(self.steps, STEP), _table(self.offers, OFFER_CHOICE),
+            _table(self.caps, CAMPAIGN_CAP), in_lines(_table(self.goals, GOAL_PLAN)).view(np.recarray), limits, touchpoints, PAIR_HEADER_WORDS + most,
         )  # fmt: skip
 
     def _clauses(self, rule: Rule | None) -> tuple[int, int]:
@@ -195,8 +197,17 @@ class CampaignCompiler:
             return 0, self.registers.tags[text]
         return 0, -1
 
-    def _add_steps(self, name: str, campaign: CampaignDefinition) -> int:
-        """Add the touchpoints that can be used when the trigger happens; returns the bits of their classes."""
+    def _add_steps(self, steps: list[tuple[int, ...]]) -> int:
+        """The place of these steps, one after the other. Campaigns with the same ones share them: few rows are soon at hand."""
+        key = tuple(steps)
+        if key not in self.known_steps:
+            self.known_steps[key] = len(self.steps)
+            self.steps += steps
+        return self.known_steps[key]
+
+    def _steps(self, name: str, campaign: CampaignDefinition) -> list[tuple[int, ...]]:
+        """The touchpoints that can be used when the trigger happens, as rows of STEP."""
+        steps: list[tuple[int, ...]] = []
         classes = 0
         here = self.v.definitions.events[campaign.trigger.event].at if campaign.trigger else None
         for i, step in enumerate(campaign.touchpoints):
@@ -210,7 +221,7 @@ class CampaignCompiler:
                     continue
                 classes |= 1 << contact_class
                 quiet = touchpoint.quiet_hours
-                self.steps.append((
+                steps.append((
                     self._ppm(name, f"touchpoints[{i}].weight", step.weight),
                     self._money("touchpoint", touchpoint_name, "cost", touchpoint.cost, PRIORITY_VALUE_MAX),
                     self.v.numbering.number("touchpoint", touchpoint_name),
@@ -231,7 +242,7 @@ class CampaignCompiler:
                 "campaign", name, "touchpoints",
                 f"none can be used when `{campaign.trigger.event}` happens: inbound ones need the event to happen `at` them, outbound ones `push: now`",
             )  # fmt: skip
-        return classes
+        return steps
 
     def _add_offers(self, name: str, campaign: CampaignDefinition, rules: CampaignRules, service: bool) -> None:
         if len(campaign.offers) > OFFERS_PER_CAMPAIGN_MAX:
@@ -268,13 +279,11 @@ class CampaignCompiler:
         return number
 
     def _add_budget(
-        self, name: str, campaign: CampaignDefinition, step_first: int, offer_first: int
+        self, name: str, campaign: CampaignDefinition, steps: list[tuple[int, ...]], offer_first: int
     ) -> tuple[int, int]:
         budget = campaign.policy.budget
         per_day = int(budget.per == "day")
-        dearest = max((s[1] for s in self.steps[step_first:]), default=0) + max(
-            (o[1] for o in self.offers[offer_first:]), default=0
-        )
+        dearest = max((s[1] for s in steps), default=0) + max((o[1] for o in self.offers[offer_first:]), default=0)
         money = (
             None if budget.money is None else self._money("campaign", name, "policy.budget.money", budget.money, 2**52)
         )

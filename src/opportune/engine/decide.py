@@ -5,6 +5,7 @@ from typing import Any
 from opportune.campaigns import (
     bucket,
     campaigns_of,
+    fetch_plan,
     offers_of,
     open_instance,
     open_pair,
@@ -23,29 +24,39 @@ from opportune.engine.candidates import (
     audience_reason,
     gate_reason,
     match_reason,
+    offer_reason,
 )
+from opportune.engine.conditions import first_failing
 from opportune.engine.limits import spend
+from opportune.engine.matching import fitting
 from opportune.engine.outputs import count_withheld, write_fate
 from opportune.engine.tables import (
+    CANDIDATE_WORDS,
+    REASONS,
+    SET_BITS,
     best_of,
+    blocks_of,
+    candidate_words_of,
+    candidates_of,
     decisions_of,
     events_of,
     fates_of,
-    filters_of,
     keys_of,
     ledger_of,
     loads_of,
     regs_of,
     rules_of,
     stack_of,
+    withheld_of,
     zones_of,
 )
-from opportune.facts import NO_OFFER, Arm, Reason, compiled_leaf, zone_offset
+from opportune.facts import NO_OFFER, Arm, Reason, compiled_leaf, lowest_bit, prefetch, zone_offset
 from opportune.policy import CLASS_INBOUND, CLASS_PUSH, CLASS_SERVICE, block_reason, blocked_until, record_contact
 from opportune.profiles import load
 from opportune.rules import run_program
 
 OK = int(Reason.PROPOSED)
+CAP_CHANNEL = int(Reason.CAP_CHANNEL)
 CONTROL = int(Reason.CONTROL)
 UNIVERSAL_CONTROL = int(Reason.UNIVERSAL_CONTROL)
 OUTRANKED = int(Reason.OUTRANKED)
@@ -72,29 +83,86 @@ def decide(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int) -
             return
     load_registers(plan, state, room, event, row)
     room.local_ms = now_ms + zone_offset(zones_of(plan), regs_of(room)[plan.ref_zone], now_ms)
-    best_of(room)[MARKETING, BEST_CAMPAIGN] = -1
-    best_of(room)[SERVICE, BEST_CAMPAIGN] = -1
+    for group in (MARKETING, SERVICE):
+        best_of(room)[group, BEST_CAMPAIGN] = -1
+        best_of(room)[group, BEST_PRIORITY] = -1
     fates_from = room.used.fates
-    for i in range(e.trigger_first, e.trigger_first + e.trigger_count):
-        row_filter = filters_of(plan)[i]
-        # A candidate that falls at its narrowest intervals, or may not be contacted, is looked at no further. Asked without
-        # branches: which one falls is random, and a mispredicted branch costs more than all the comparisons.
-        a, b, c = regs_of(room)[row_filter.ref_a], regs_of(room)[row_filter.ref_b], regs_of(room)[row_filter.ref_c]
-        fits = (a >= row_filter.lo_a) & (a <= row_filter.hi_a) & (b >= row_filter.lo_b) & (b <= row_filter.hi_b)
-        fits &= (c >= row_filter.lo_c) & (c <= row_filter.hi_c) & (row_filter.classes & ~blocked != 0)
-        if not (fits | trace):
-            continue
-        _examine(plan, state, room, row, int(row_filter.campaign), blocked, at_ms)
+    if trace:
+        for i in range(e.trigger_first, e.trigger_first + e.trigger_count):
+            _examine(plan, state, room, row, i, blocked, at_ms)
+    else:
+        for index in range(e.block_first, e.block_end):
+            first = int(blocks_of(plan)[index].first)
+            low, high = fitting(plan, room, index, blocked)
+            _propose(plan, state, room, row, low, first, at_ms)
+            _propose(plan, state, room, row, high, first + SET_BITS, at_ms)
     for group in (MARKETING, SERVICE):
         if best_of(room)[group, BEST_CAMPAIGN] >= 0:
             _settle(plan, state, room, group, row, fates_from)
 
 
 @compiled_leaf
-def _examine(plan: Any, state: Any, room: Any, row: int, campaign: int, blocked: int, at_ms: int) -> None:
-    """One candidate: match, gate, challenge the best; with a trace its fate is written."""
+def _propose(plan: Any, state: Any, room: Any, row: int, fit: int, first: int, at_ms: int) -> None:
+    """The candidates of a set, of which the lowest bit is candidate `first`: what no bit set knows, the gates, the challenge."""
     now_ms = state.clock.now_ms
-    classes = campaigns_of(plan.campaigns)[campaign].classes
+    fit = _matching(plan, state, room, fit, first, now_ms - at_ms)
+    while fit:
+        index = first + lowest_bit(fit)
+        fit &= fit - 1
+        c = candidates_of(plan)[index]
+        reason = gate_reason(plan, state, room, row, index, now_ms)
+        if reason == OK and c.bound <= best_of(room)[_group_of(c.classes), BEST_PRIORITY]:
+            reason = OUTRANKED  # whatever offer she would get
+        if reason == OK:
+            reason = offer_reason(plan, state, room, row, index)
+        if reason == OK:
+            _challenge(plan, state, room, int(c.campaign))
+            fetch_plan(plan.campaigns, int(c.campaign), int(c.goal))
+        else:
+            count_withheld(plan, state, int(c.campaign), reason)
+
+
+@compiled_leaf
+def _matching(plan: Any, state: Any, room: Any, fit: int, first: int, age_ms: int) -> int:
+    """Those of a set that match in what no bit set knows too. Memory is asked ahead for all that their gates will read."""
+    candidates = candidates_of(plan)
+    ahead = fit
+    while ahead:
+        word = (first + lowest_bit(ahead)) * CANDIDATE_WORDS
+        prefetch(candidate_words_of(plan), word)
+        prefetch(candidate_words_of(plan), word + CANDIDATE_WORDS // 2)
+        ahead &= ahead - 1
+    regs = regs_of(room)
+    matching = 0
+    while fit:
+        index = lowest_bit(fit)
+        fit &= fit - 1
+        c = candidates[first + index]
+        a, b = regs[c.ref_a], regs[c.ref_b]
+        # Without branches, like the sets: half of these clauses hold.
+        either = ((c.lo_a <= a) & (a <= c.hi_a)) | ((c.lo_b <= b) & (b <= c.hi_b))
+        matching |= int(either & (age_ms <= c.max_age)) << index
+    ahead = matching
+    while ahead:
+        lowest = ahead & -ahead
+        ahead ^= lowest
+        c = candidates[first + lowest_bit(lowest)]
+        if c.rest_count and first_failing(plan, room, c.rest_first, c.rest_count) >= 0:
+            matching ^= lowest
+            continue
+        prefetch(offers_of(plan.campaigns), int(c.offer_first))
+        prefetch(offers_of(plan.campaigns), int(c.offer_first + c.offer_count - 1))
+        prefetch(withheld_of(state), int(c.campaign) * REASONS + CAP_CHANNEL)
+        prefetch(withheld_of(state), int(c.campaign) * REASONS + OUTRANKED)
+    return matching
+
+
+@compiled_leaf
+def _examine(plan: Any, state: Any, room: Any, row: int, index: int, blocked: int, at_ms: int) -> None:
+    """One candidate with a trace: match, gate, challenge the best; its fate is written."""
+    now_ms = state.clock.now_ms
+    campaign = int(candidates_of(plan)[index].campaign)
+    classes = candidates_of(plan)[index].classes
     reason = match_reason(plan, room, campaign, at_ms, now_ms)
     if reason == OK and classes and classes & ~blocked == 0:
         contact_class = CLASS_PUSH if classes & (1 << CLASS_PUSH) else CLASS_INBOUND
@@ -103,13 +171,14 @@ def _examine(plan: Any, state: Any, room: Any, row: int, campaign: int, blocked:
     if reason == OK:
         reason = audience_reason(plan, room, campaign)
         if reason == OK:
-            reason = gate_reason(plan, state, room, row, campaign, now_ms)
+            reason = gate_reason(plan, state, room, row, index, now_ms)
+            if reason == OK:
+                reason = offer_reason(plan, state, room, row, index)
             if reason == OK:
                 _challenge(plan, state, room, campaign)
             else:
                 count_withheld(plan, state, campaign, reason)
-    if len(fates_of(room)) > 0:
-        _trace(plan, state, room, campaign, reason)
+    _trace(plan, state, room, campaign, reason)
 
 
 @compiled_leaf
@@ -144,9 +213,8 @@ def load_registers(plan: Any, state: Any, room: Any, event: int, row: int) -> No
 def _challenge(plan: Any, state: Any, room: Any, campaign: int) -> None:
     """A candidate that passed every gate against the best so far; equal priority: the campaign defined first stays."""
     best = best_of(room)
-    service = steps_of(plan.campaigns)[best[0, BEST_STEP]].contact_class == CLASS_SERVICE
-    group = SERVICE if service else MARKETING
-    if best[group, BEST_CAMPAIGN] < 0 or best[0, BEST_PRIORITY] > best[group, BEST_PRIORITY]:
+    group = _group_of(1 << steps_of(plan.campaigns)[best[0, BEST_STEP]].contact_class)
+    if best[0, BEST_PRIORITY] > best[group, BEST_PRIORITY]:
         if best[group, BEST_CAMPAIGN] >= 0:
             count_withheld(plan, state, best[group, BEST_CAMPAIGN], OUTRANKED)
         for word in range(BEST_WORDS):
@@ -188,7 +256,7 @@ def _settle(plan: Any, state: Any, room: Any, group: int, row: int, fates_from: 
         if fate.campaign == campaign and fate.reason == OK:
             fate.reason = arm_reason
             fate.arg = place if arm_reason != OK else fate.priority
-        elif fate.reason == OK and _group_of(plan, int(fate.campaign)) == group:
+        elif fate.reason == OK and _group_of(campaigns_of(plan.campaigns)[fate.campaign].classes) == group:
             fate.reason = OUTRANKED
             fate.arg = best[group, BEST_PRIORITY]
     pair = open_pair(state.campaigns, row, campaign, now_ms)
@@ -204,8 +272,8 @@ def _settle(plan: Any, state: Any, room: Any, group: int, row: int, fates_from: 
 
 
 @compiled_leaf
-def _group_of(plan: Any, campaign: int) -> int:
-    return SERVICE if campaigns_of(plan.campaigns)[campaign].classes & (1 << CLASS_SERVICE) else MARKETING
+def _group_of(classes: int) -> int:
+    return SERVICE if classes & (1 << CLASS_SERVICE) else MARKETING
 
 
 @compiled_leaf

@@ -96,7 +96,7 @@ class Engine:
         return self.memory.to_arrays()
 
     def load_arrays(self, body: bytes, arrays: Arrays) -> None:
-        """Start from a snapshot: the body of the playbook in force, and what `to_arrays` gave under it."""
+        """Start from a snapshot: the body of the playbook in force, and what `to_arrays` gave under it. Raises StateLayoutError."""
         decoded = decode_body(body)
         self.playbook = Playbook(
             decoded.definitions, numbers=decoded.numbers, dictionary=self.dictionary, version=decoded.version

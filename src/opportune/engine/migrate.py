@@ -11,7 +11,8 @@ from opportune.engine.playbook import Playbook
 from opportune.engine.state import Memory
 from opportune.engine.tables import LIMIT_CLOSED, LIMIT_LEFT, REASONS, ledger_of, plan_at, state_at
 from opportune.facts import LIMIT, NULL, Arm, Arrays, FactBatch, FactKind, Outputs, compiled_leaf
-from opportune.policy import refresh_every_block
+from opportune.policy import TIME_WORDS, refresh_every_block
+from opportune.profiles import RECORD_HEADER_BYTES, WIDE_HEADER_BYTES, WIDE_PLACE
 
 
 def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Memory]) -> Memory:
@@ -24,10 +25,12 @@ def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Me
     memory = Memory(new, old.customers_max, kept)
     source, target = old.to_arrays(), memory.arrays
     if aside is not None and missing:
-        size = customers * memory.record_bytes
-        target["records"][:size] = aside.arrays["records"][:size]
+        for name, built in aside.to_arrays().items():
+            if name in ("records", "wide"):
+                target[name][: len(built)] = built
     elif customers and "records" not in kept:
         _copy_records(source["records"], was, target["records"], new, customers)
+        _copy_wide(source["wide"], was, target["wide"], new)
     if "ledger" not in kept:
         _copy_ledger(source["ledger"], was, target["ledger"][:customers], new, aside)
     if "pairs" not in kept:
@@ -36,6 +39,10 @@ def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Me
         target["pairs"][: len(source["pairs"]), :width] = source["pairs"][:, :width]
     _want_again(new, target["instances"][: len(source["instances"])], target["heads"])
     memory.set_figures(source["figures"].tolist())
+    if aside is not None and missing:
+        memory.wide.used, memory.wide.free = aside.wide.used, aside.wide.free
+    elif memory.wide_bytes == 0:
+        memory.wide.used = memory.wide.free = 0
     if aside is not None and capped:
         memory.ensure_pools(int(aside.campaigns.pairs_used))
         take_contacts_at(new.address, memory.address, aside.address, customers)
@@ -52,7 +59,7 @@ def _kept(old: Memory, was: Playbook, new: Playbook, missing: bool) -> Arrays:
     """What both playbooks lay out alike goes on as it is: most changes of a playbook copy nothing."""
     names = ["keys", "heads", "instances", "wheel"]
     if was.layout == new.layout and not missing:
-        names.append("records")
+        names += ["records", "wide"]
     if was.ledger == new.ledger:
         names.append("ledger")
     if was.plan.campaigns.pair_words == new.plan.campaigns.pair_words:
@@ -127,7 +134,8 @@ def _copy_records(
     source = before.reshape(customers, was.layout.record_bytes)
     target = after[: customers * new.layout.record_bytes].reshape(customers, new.layout.record_bytes)
     target[:] = new.plan.profiles.template.view(np.uint8)
-    target[:, :8] = source[:, :8]
+    header = RECORD_HEADER_BYTES if new.layout.wide_bytes else WIDE_PLACE
+    target[:, :header] = source[:, :header]
     for number, (offset, width) in new.layout.columns.items():
         there = was.layout.columns[number][0]
         target[:, offset : offset + width] = source[:, there : there + width]
@@ -139,17 +147,30 @@ def _copy_records(
             target[:, stamp : stamp + 8] = source[:, known[3] : known[3] + 8]
 
 
+def _copy_wide(before: NDArray[np.uint8], was: Playbook, after: NDArray[np.uint8], new: Playbook) -> None:
+    """Each place stays the same customer's; a counter that is asked for no more leaves it."""
+    if new.layout.wide_bytes == 0:
+        return
+    source = before.reshape(-1, was.layout.wide_bytes)
+    target = after[: len(source) * new.layout.wide_bytes].reshape(-1, new.layout.wide_bytes)
+    target[:, :WIDE_HEADER_BYTES] = source[:, :WIDE_HEADER_BYTES]
+    for number, (ring, size) in new.layout.wide_rings.items():
+        there = was.layout.wide_rings[number][0]
+        target[:, ring : ring + size] = source[:, there : there + size]
+
+
 def _copy_ledger(
-    source: NDArray[np.int64], was: Playbook, target: NDArray[np.int64], new: Playbook, aside: Memory | None
+    source: NDArray[np.uint16], was: Playbook, target: NDArray[np.uint16], new: Playbook, aside: Memory | None
 ) -> None:
-    header = min((word for word, _ in new.ledger.rings.values()), default=new.ledger.words)
+    header = min(was.ledger.header, new.ledger.header)
     target[:, :header] = source[:, :header]
     for key, (word, size) in new.ledger.rings.items():
         there, known = was.ledger.rings.get(key, (0, 0))
         if size > known and aside is not None:
-            target[:, word : word + size] = aside.arrays["ledger"][: len(target), word : word + size]
+            end = word + size * TIME_WORDS
+            target[:, word:end] = aside.arrays["ledger"][: len(target), word:end]
         else:
-            kept = min(size, known)
+            kept = min(size, known) * TIME_WORDS
             target[:, word : word + kept] = source[:, there : there + kept]
 
 

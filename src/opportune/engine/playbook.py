@@ -14,8 +14,8 @@ from opportune.campaigns import point_campaigns, seed_of
 from opportune.engine.compile_campaigns import CampaignCompiler, touchpoint_row
 from opportune.engine.compile_profiles import Registers, hot_columns, hot_tags
 from opportune.engine.definitions import CompileProblem, DefinitionSet, PlaybookBody, PlaybookError
-from opportune.engine.tables import PLAN, Plan
-from opportune.engine.triggers import event_tables, rules_of_campaign
+from opportune.engine.tables import PLAN, PLAN_TABLES, Plan
+from opportune.engine.triggers import EventTables, rules_of_campaign
 from opportune.engine.vocabulary import Vocabulary
 from opportune.facts import Catalogue, Kind, Numbering, TextDictionary, encode_scalar, point, zone_table
 from opportune.policy import plan_policy, point_policy
@@ -99,7 +99,7 @@ class Playbook:
         self._bundle = np.zeros(1, PLAN).view(np.recarray)
         self.address = int(self._bundle.ctypes.data)
         into, plan = self._bundle[0], self.plan
-        point(into, {name: getattr(plan, name) for name in ("zone_of_code", "events", "filters", "loads")})
+        point(into, {name: getattr(plan, name) for name in PLAN_TABLES})
         point(into.rules, plan.rules._asdict())
         point(into.profiles, plan.profiles._asdict())
         point_policy(into.policy, plan.policy)
@@ -148,9 +148,10 @@ class Playbook:
                 [CompileProblem("policy", d.policy.policy if d.policy else "", "", str(error))]
             ) from error
         rules = builder.build()
-        events, filters, loads = event_tables(
-            v, self.campaign_rules, self.layout, rules, campaigns.campaigns, from_tags, programs
+        triggers = EventTables(
+            v, self.campaign_rules, self.layout, rules, campaigns, from_tags, registers.now, programs
         )
+        triggers.build()
         offset, width = -1, 0
         if zone_tag:
             offset, width = self.layout.columns[self.numbering.number("tag", zone_tag[0])]
@@ -165,8 +166,8 @@ class Playbook:
         }
         zone_of_code = self._zone_codes() if zone_tag else np.zeros(1, np.int32)
         self.plan = Plan(
-            rules, profiles, policy, campaigns, zone_table(self.zones), zone_of_code,
-            events, filters, loads, figures,
+            rules._replace(clauses=triggers.clauses), profiles, policy, campaigns, zone_table(self.zones), zone_of_code,
+            triggers.events, triggers.candidates, triggers.blocks, triggers.columns, triggers.cells, triggers.loads, figures,
         )  # fmt: skip
         self.registers_size = registers.size
         self._point()

@@ -13,12 +13,21 @@ from opportune.engine.tables import CLOCK, LIMIT_CLOSED, LIMIT_LEFT, REASONS, ST
 from opportune.facts import Arrays, point
 from opportune.profiles import point_records
 
+STATE_LAYOUT = 2
+"""What the arrays of a state mean; a state of another layout cannot be loaded, only folded again from the journal.
+
+1: contact times as 64-bit words. 2: contact times of 48 bits, narrow buckets.
+"""
 CUSTOMERS_MAX = 16_000_000
 POOL_START = 4_096
 RESERVED_BYTES_MIN = 1 << 22
 MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
 POOL_PER_CUSTOMER, POOL_RESERVED_MAX = 2, 2**25
 """Places of the pools whose address space is reserved: a pool that outgrows them is copied to a larger one, which takes time."""
+
+
+class StateLayoutError(ValueError):
+    """A saved state was laid out by another version of this program."""
 
 
 class Memory:
@@ -28,13 +37,14 @@ class Memory:
         """Reserve state for up to `customers_max` customers under this playbook; arrays `kept` from another are used as they are."""
         plan = playbook.plan
         self.customers_max = customers_max
-        self.record_bytes = playbook.layout.record_bytes
+        self.record_bytes, self.wide_bytes = playbook.layout.record_bytes, playbook.layout.wide_bytes
         campaigns, limits = len(plan.campaigns.campaigns), plan.campaigns.limits
         places = min(max(POOL_START, POOL_PER_CUSTOMER * customers_max), POOL_RESERVED_MAX)
         shapes: dict[str, tuple[int | tuple[int, ...], DTypeLike]] = {
             "keys": (customers_max, np.uint64),
             "records": (customers_max * self.record_bytes, np.uint8),
-            "ledger": ((customers_max, playbook.ledger.words), np.int64),
+            "wide": ((customers_max + 1) * self.wide_bytes, np.uint8),
+            "ledger": ((customers_max, playbook.ledger.words), np.uint16),
             "heads": ((customers_max, 4), np.int32),
             "pairs": ((places, plan.campaigns.pair_words), np.int64),
             "instances": (places, INSTANCE),
@@ -66,6 +76,16 @@ class Memory:
         """The record CAMPAIGN_MEMORY: how much of the pools is used."""
         return self._bundle[0].campaigns
 
+    @property
+    def records(self) -> Any:
+        """The bundle RECORDS of the customers' records."""
+        return self._bundle[0].records
+
+    @property
+    def wide(self) -> Any:
+        """The bundle RECORDS of the places of wide buckets: how many are used, and the first free one."""
+        return self._bundle[0].wide
+
     def ensure_pools(self, facts: int) -> None:
         """Make sure that `facts` more facts find room in the pools."""
         pairs, instances = (int(used.item()) + 2 * facts + 2 for used in self._pools_used)
@@ -81,6 +101,7 @@ class Memory:
         lengths = {
             "keys": customers,
             "records": customers * self.record_bytes,
+            "wide": (int(self.wide.used) + 1) * self.wide_bytes,
             "ledger": customers,
             "heads": customers,
             "pairs": int(used.pairs_used) + 1,
@@ -88,16 +109,26 @@ class Memory:
         }
         arrays: Arrays = {name: array[: lengths.get(name, len(array))] for name, array in self.arrays.items()}
         arrays["figures"] = np.array(
-            [*self.clock.tolist(), used.pairs_used, used.instances_used, used.free_head, used.refused], np.int64
-        )
+            [
+                *self.clock.tolist(), used.pairs_used, used.instances_used, used.free_head, used.refused,
+                self.wide.used, self.wide.free,
+            ],
+            np.int64,
+        )  # fmt: skip
+        arrays["layout"] = np.array([STATE_LAYOUT], np.int64)
         return arrays
 
     def load_arrays(self, arrays: Arrays) -> None:
-        """Take over the state that `to_arrays` gave, under the same playbook."""
+        """Take over the state that `to_arrays` gave, under the same playbook. Raises StateLayoutError."""
+        layout = int(arrays["layout"][0]) if "layout" in arrays else 1
+        if layout != STATE_LAYOUT:
+            raise StateLayoutError(
+                f"the state has layout {layout}, this program reads layout {STATE_LAYOUT}; fold it again from the journal"
+            )
         for pool in ("pairs", "instances"):
             self.arrays[pool] = _at_least(self.arrays[pool], len(arrays[pool]) + 1)
         for name, array in arrays.items():
-            if name != "figures":
+            if name not in ("figures", "layout"):
                 self.arrays[name][: len(array)] = array
         self.set_figures(arrays["figures"].tolist())
 
@@ -107,13 +138,15 @@ class Memory:
         for name, value in zip(names, figures, strict=False):
             self.clock[name] = value
         used = self.campaigns
-        used.pairs_used, used.instances_used, used.free_head, used.refused = figures[len(names) :]
+        used.pairs_used, used.instances_used, used.free_head, used.refused, *places = figures[len(names) :]
+        self.wide.used, self.wide.free = places
         self._point()
 
     def _point(self) -> None:
         into = self._bundle[0]
         point(into, {name: self.arrays[name] for name in ("keys", "ledger", "limits", "withheld", "touched")})
         point_records(into.records, self.arrays["records"])
+        point_records(into.wide, self.arrays["wide"])
         point(into.campaigns, {name: self.arrays[name] for name in ("heads", "pairs", "instances", "wheel")})
 
 

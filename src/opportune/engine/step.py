@@ -7,7 +7,7 @@ The loop's order is the meaning: however inputs are batched, the outputs are the
 
 from typing import Any
 
-from opportune.campaigns import HEAD_INSTANCES, INSTANCES_PER_CUSTOMER_MAX, heads_of
+from opportune.campaigns import HEAD_INSTANCES, INSTANCES_PER_CUSTOMER_MAX, fetch_lists, heads_of
 from opportune.engine.absorb import (
     absorb_consent,
     absorb_contact,
@@ -55,8 +55,9 @@ CUSTOMER = int(FactKind.CUSTOMER)
 LIMIT = int(FactKind.LIMIT)
 
 DECISIONS_PER_EVENT_MAX = 2
-AHEAD = 6
+AHEAD, AHEAD_LISTS = 6, 3
 FETCHED_WORDS_MAX = 64
+LINE_BYTES = 64
 
 
 @compiled_leaf
@@ -76,6 +77,8 @@ def step(plan_address: int, state_address: int, batch_address: int, room_address
     for i in range(start, end):
         if i + AHEAD < end:
             fetch_ahead(plan, state, int(customer_of(batch)[i + AHEAD]))
+        if i + AHEAD_LISTS < end and customer_of(batch)[i + AHEAD_LISTS] < state.clock.customers:
+            fetch_lists(state.campaigns, int(customer_of(batch)[i + AHEAD_LISTS]))
         if not _has_room(plan, batch, room, i):
             return i
         if not advance(plan, state, room, now_ms_of(batch)[i]):
@@ -96,10 +99,12 @@ def fetch_ahead(plan: Any, state: Any, row: int) -> None:
         return
     prefetch(heads_of(state.campaigns), row * 4)
     words = plan.record_bytes // 8
-    for line in range(0, min(words, FETCHED_WORDS_MAX), 8):
+    for line in range(0, min(words, FETCHED_WORDS_MAX), LINE_BYTES // 8):
         prefetch(i8_of(state.records), row * words + line)
-    for line in range(0, state.ledger_words, 8):
+    prefetch(i8_of(state.records), row * words + words - 1)
+    for line in range(0, state.ledger_words, LINE_BYTES // 2):
         prefetch(ledger_of(state), row * state.ledger_words + line)
+    prefetch(ledger_of(state), row * state.ledger_words + state.ledger_words - 1)
 
 
 @compiled_leaf

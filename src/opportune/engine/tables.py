@@ -30,6 +30,8 @@ EVENT_PLAN = record(
         ("watched", "i4"),  # 1: some goal or regret waits for it
         ("trigger_first", "i4"),
         ("trigger_count", "i4"),
+        ("block_first", "i4"),
+        ("block_end", "i4"),
         ("load_first", "i4"),
         ("load_8", "i4"),  # end of the loads of 8 bytes, then of 4, 2 and 1, then of rule tags
         ("load_4", "i4"),
@@ -43,23 +45,54 @@ EVENT_PLAN = record(
 LOAD = record([("ref", "i4"), ("offset", "i4"), ("width", "i4"), ("program", "i4")])
 """Fill a register: from a column (program -1) or by a rule tag's program."""
 
-FILTER = record(
+CANDIDATE = record(
     [
-        ("lo_a", "i8"),
+        ("bound", "i8"),  # no priority of the campaign can be higher
+        ("max_age", "i8"),
+        ("campaign", "i4"),
+        ("rest_first", "i4"),  # the clauses that no bit set knows
+        ("rest_count", "i4"),
+        ("step_first", "i4"),
+        ("step_count", "i4"),
+        ("purpose", "i4"),
+        ("category", "i4"),
+        ("limit_contacts", "i4"),
+        ("limit_money", "i4"),
+        ("classes", "i4"),
+        ("offer_first", "i4"),
+        ("offer_count", "i4"),
+        # up to here in one line of memory, asked of every candidate that fits
+        ("lo_a", "i8"),  # one clause of two intervals over different registers: either holds
         ("hi_a", "i8"),
         ("lo_b", "i8"),
         ("hi_b", "i8"),
-        ("lo_c", "i8"),
-        ("hi_c", "i8"),
         ("ref_a", "i4"),
         ("ref_b", "i4"),
-        ("ref_c", "i4"),
-        ("campaign", "i4"),
-        ("classes", "i4"),
-        ("_", "i4"),
+        ("goal", "i4"),  # to ask memory for it ahead
+        ("propensity_ref", "i4"),
+        ("propensity_ppm", "i4"),
+        ("lever_ppm", "i4"),
+        ("seed", "u8"),
     ]
 )
-"""One triggered campaign: three of its clauses that are single intervals, the narrowest ones. Most candidates fall at them."""
+"""One triggered campaign: what is asked of it until it has won, in two lines of memory."""
+
+CANDIDATE_WORDS = CANDIDATE.itemsize // 8
+
+SET_BITS, SET_WORDS = 63, 2
+BLOCK_CANDIDATES_MAX = SET_BITS * SET_WORDS
+BLOCK = record([("first", "i4"), ("open", "i4"), ("column_first", "i4"), ("column_end", "i4")])
+"""Up to BLOCK_CANDIDATES_MAX candidates of a trigger, from candidate `first` on, and the columns that tell which of them fit.
+
+A set of candidates is SET_WORDS words of SET_BITS bits. cells[open + SET_WORDS * blocked] is the set of those that may be
+contacted when the classes of the bits `blocked` are not.
+"""
+COLUMN = record([("ref", "i4"), ("steps", "i4"), ("at", "i4"), ("sets", "i4")])
+"""One register's part in a block: cells[at :] holds 2**steps - 1 bounds, ascending, then one more set than bounds.
+
+The k-th set is that of the candidates whose clauses over this register hold for values with k bounds at or below them; it
+stands at sets + SET_WORDS * (at + k).
+"""
 
 
 class Plan(NamedTuple):
@@ -75,15 +108,20 @@ class Plan(NamedTuple):
     zones: ZoneTable
     zone_of_code: NDArray[np.int32]
     events: np.recarray
-    filters: np.recarray
+    candidates: np.recarray
+    blocks: np.recarray
+    columns: np.recarray
+    cells: NDArray[np.int64]
     loads: np.recarray
     figures: dict[str, int]
 
 
+PLAN_TABLES = ("zone_of_code", "events", "candidates", "blocks", "columns", "cells", "loads")
+"""The tables of a Plan that stand in its bundle itself."""
 RULES = bundle({"terms": 1, "clauses": 1, "programs": 1, "code": 1, "luts": 2})
 ZONES = bundle({"first": 1, "at": 1, "offset": 1})
 PLAN = bundle(
-    {"zone_of_code": 1, "events": 1, "filters": 1, "loads": 1},
+    dict.fromkeys(PLAN_TABLES, 1),
     [
         ("rules", RULES),
         ("profiles", PROFILES),
@@ -100,7 +138,9 @@ PLAN = bundle(
     ],
 )
 zone_of_code_of, events_of = table("zone_of_code", "i4"), table("events", EVENT_PLAN)
-filters_of, loads_of = table("filters", FILTER), table("loads", LOAD)
+candidate_words_of = table("candidates", "i8")
+candidates_of, loads_of = table("candidates", CANDIDATE), table("loads", LOAD)
+blocks_of, columns_of, cells_of = table("blocks", BLOCK), table("columns", COLUMN), table("cells", "i8")
 terms_of, clauses_of, _programs_of = (
     table("terms", TERM),
     table("clauses", SPAN),
@@ -144,15 +184,15 @@ CLOCK = record(
 REASONS = 128
 STATE = bundle(
     {"keys": 1, "ledger": 2, "limits": 2, "withheld": 2, "touched": 1},
-    [("records", RECORDS), ("campaigns", CAMPAIGN_MEMORY), ("clock", CLOCK)],
+    [("records", RECORDS), ("wide", RECORDS), ("campaigns", CAMPAIGN_MEMORY), ("clock", CLOCK)],
 )
 """All that is remembered; a snapshot is a copy of its arrays and of the clock.
 
-keys u8[customers]; ledger i8[customers, words]; limits i8[limits, 2]: units left, 1 = closed; withheld i4[campaigns + 1, REASONS]
+keys u8[customers]; ledger u2[customers, words]; limits i8[limits, 2]: units left, 1 = closed; withheld i4[campaigns + 1, REASONS]
 since the last flush, the last row for what was withheld before matching; touched i4[]: its cells in use, in order of first use.
 """
 LIMIT_LEFT, LIMIT_CLOSED = 0, 1
-keys_of, ledger_of, limit_state_of = table("keys", "u8"), table("ledger", "i8", 2), table("limits", "i8", 2)
+keys_of, ledger_of, limit_state_of = table("keys", "u8"), table("ledger", "u2", 2), table("limits", "i8", 2)
 withheld_of, touched_of = table("withheld", "i4", 2), table("touched", "i4")
 
 BATCH = bundle({"kind": 1, "code": 1, "customer": 1, "at_ms": 1, "now_ms": 1, "first": 1, "values": 1})

@@ -2,6 +2,7 @@
 
 import typer
 
+from opportune.entrypoints.backup_commands import backup, restore
 from opportune.entrypoints.definition_commands import apply, check, init, schema
 from opportune.entrypoints.demo_commands import bench, demo
 from opportune.entrypoints.failures import Commands
@@ -29,6 +30,8 @@ app.command(short_help="All that is known of one customer.")(customer)
 app.command(short_help="Why, or why not: every campaign's fate at one event.")(explain)
 app.command(short_help="Decisions, contacts, goals, withheld by reason.")(report)
 app.command(short_help="Verify the journal by deciding all again.")(replay)
+app.command(short_help="Copy the data folder, in use or not.")(backup)
+app.command(short_help="Copy a backup into a new data folder.")(restore)
 app.command(short_help="Serve a data folder over HTTP.")(serve)
 app.add_typer(keys, name="keys", short_help="API keys: create, list, revoke.")
 app.add_typer(demo, name="demo", short_help="Demonstrations: events in, decisions out.")

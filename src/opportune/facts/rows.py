@@ -1,4 +1,4 @@
-"""Tables in kernel code: an extension of Numba by a type of three words, without reference counting, and two memory instructions.
+"""Tables in kernel code: an extension of Numba by a type of three words, without reference counting, and three machine instructions.
 
 Everything that knows Numba's insides is in this file; `bundles` says what it is for.
 """
@@ -134,6 +134,28 @@ def rows_maker(kind: np.dtype[Any]) -> Any:
     return make
 
 
+def rows_reader(name: str, kind: np.dtype[Any], dimensions: int) -> Any:
+    """The intrinsic bundle -> Rows of its table `name`: three loads where it stands, instead of a function to compile and call."""
+    result = Rows(numba.from_dtype(kind))
+
+    @intrinsic
+    def read(_context: Any, bundle: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
+            def word(field: str) -> Any:
+                place = cgutils.get_record_member(builder, arguments[0], bundle.offset(field), ir.IntType(64))
+                return builder.load(place, align=1)
+
+            table = cgutils.create_struct_proxy(result)(context, builder)
+            table.start = builder.inttoptr(word(name), cgutils.voidptr_t)
+            table.rows = word(f"{name}_rows")
+            table.words = word(f"{name}_words") if dimensions == 2 else ir.IntType(64)(1)
+            return table._getvalue()
+
+        return (result(bundle), generate) if isinstance(bundle, types.Record) else None
+
+    return read
+
+
 def _prefetch_type(_context: Any, rows: Any, _index: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
         place = builder.bitcast(_place(context, builder, sig.args, arguments), cgutils.voidptr_t)
@@ -154,18 +176,35 @@ prefetch: Any = intrinsic(_prefetch_type) if COMPILED else _prefetch_plain
 """prefetch(table, i): ask for the cache line of element `i` ahead of its use; changes nothing."""
 
 
+def _lowest_bit_type(_context: Any, word: Any) -> Any:
+    def generate(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], cgutils.true_bit)
+
+    return (types.int64(types.int64), generate) if word == types.int64 else None
+
+
+def _lowest_bit_plain(word: int) -> int:
+    return (int(word) & -int(word)).bit_length() - 1
+
+
+lowest_bit: Any = intrinsic(_lowest_bit_type) if COMPILED else _lowest_bit_plain
+"""lowest_bit(word): the number of the lowest bit set in an i8 that is not 0."""
+
+
 def _load_type(context: Any, data: Any, at: Any) -> Any:
     """Typing and code of `load8` for Numba: one unaligned load."""
 
     def codegen(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = target.make_array(signature.args[0])(target, builder, arguments[0])
-        place = builder.ptrtoint(array.data, ir.IntType(64))
-        pointer = builder.inttoptr(builder.add(place, arguments[1]), ir.IntType(64).as_pointer())
-        word = builder.load(pointer)
+        if isinstance(signature.args[0], Rows):
+            start = cgutils.create_struct_proxy(signature.args[0])(target, builder, value=arguments[0]).start
+        else:
+            start = target.make_array(signature.args[0])(target, builder, arguments[0]).data
+        byte = builder.gep(builder.bitcast(start, cgutils.voidptr_t), [arguments[1]])
+        word = builder.load(builder.bitcast(byte, ir.IntType(64).as_pointer()))
         word.align = 1
         return word
 
-    if isinstance(data, types.Array) and data.dtype == types.uint8 and isinstance(at, types.Integer):
+    if isinstance(data, (types.Array, Rows)) and data.dtype == types.uint8 and isinstance(at, types.Integer):
         return types.uint64(data, types.int64), codegen
     return None
 
@@ -175,4 +214,20 @@ def _load_plain(data: NDArray[np.uint8], at: int) -> np.uint64:
 
 
 load8: Any = intrinsic(_load_type) if COMPILED else _load_plain
-"""load8(data, at): the 8 bytes of a u1 array from `at` on as a little-endian word. Not checked: the caller keeps 8 bytes readable behind."""
+"""load8(data, at): the 8 bytes of a u1 array or table from `at` on as a little-endian word. Not checked: 8 bytes must be readable."""
+
+
+def _first_byte_type(_context: Any, word: Any) -> Any:
+    def codegen(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        zeros = builder.cttz(arguments[0], ir.IntType(1)(1))
+        return builder.lshr(zeros, ir.IntType(64)(3))
+
+    return types.int64(types.uint64), codegen
+
+
+def _first_byte_plain(word: Any) -> int:
+    return ((int(word) & -int(word)).bit_length() - 1) // 8
+
+
+first_byte: Any = intrinsic(_first_byte_type) if COMPILED else _first_byte_plain
+"""first_byte(word): the index (0..7) of the lowest byte of a u8 that is not zero; the word must not be 0."""

@@ -77,7 +77,7 @@ class SnapshotStore:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.skipped: dict[int, str] = {}
-        """Why a snapshot was passed over by `latest`, by its seq."""
+        """Why a snapshot was passed over, by its seq."""
         self._kept = snapshots_kept
         self._pace = bytes_per_second_max
         self._on_fault = on_fault
@@ -133,6 +133,10 @@ class SnapshotStore:
             except (OSError, ValueError, TypeError, msgspec.MsgspecError) as error:
                 self.skipped[seq] = f"{self._path(seq)}: {error}"
         return None
+
+    def skip(self, seq: int, reason: str) -> None:
+        """Pass over a whole snapshot that its reader cannot use: the next one is written beside it, and it is dropped in time."""
+        self.skipped[seq] = f"{self._path(seq)}: {reason}"
 
     def drop_after(self, seq: int) -> list[int]:
         """Delete the snapshots of facts from `seq` on, and say which; for a start, with the journal's `next_seq`.

@@ -15,12 +15,20 @@ from opportune.operations.names import Language, Names, mask, span
 from opportune.operations.one_customer import CustomerFact, OneCustomer, Trail, read_trail
 from opportune.operations.tag_values import hot_values, roll_to, row_of
 from opportune.operations.who import open_people
-from opportune.policy import COMPLAINED_UNTIL, CONSENTS, DO_NOT_DISTURB_BIT, REFUSED_UNTIL, Cap
+from opportune.policy import (
+    COMPLAINED_UNTIL,
+    DO_NOT_DISTURB_BIT,
+    REFUSED_UNTIL,
+    TIME_WORDS,
+    Cap,
+    bit_in,
+    moment_in,
+    said_in,
+)  # fmt: skip
 from opportune.profiles import TagDefinition
 from opportune.rules import Ref
 
 LAST_SHOWN = 10
-WITHDRAWN_SHIFT = 32
 GOAL_STATES = {1: "open", 2: "reached, regret watched"}
 
 Value = str | int | bool | list[str] | None
@@ -107,15 +115,15 @@ def view_customer(
     engine = alone.engine
     roll_to(engine, trail.now_ms)
     names = Names(trail.body, language)
-    ledger: NDArray[np.int64] = engine.memory.arrays["ledger"][0]
+    ledger: NDArray[np.uint16] = engine.memory.arrays["ledger"][0]
     known, personal = _people(folder, customer, reveal)
     last = max(last, 0)
     newest = trail.decisions[max(0, len(trail.decisions) - last) :]
     return CustomerView(
         customer, known, personal, names.moment(trail.facts[0].at_ms), names.moment(trail.now_ms), len(trail.facts),
         tuple(_tags(engine, trail, names)), tuple(_consents(ledger, names)),
-        bool(int(ledger[CONSENTS]) >> DO_NOT_DISTURB_BIT & 1),
-        _until(int(ledger[REFUSED_UNTIL]), trail, names), _until(int(ledger[COMPLAINED_UNTIL]), trail, names),
+        bit_in(ledger, DO_NOT_DISTURB_BIT),
+        _until(moment_in(ledger, REFUSED_UNTIL), trail, names), _until(moment_in(ledger, COMPLAINED_UNTIL), trail, names),
         tuple(_caps(engine, ledger, trail, names)), tuple(_goals(engine, names)),
         tuple(decision_line(row, names) for row in newest), tuple(_events(engine, trail, names, last)),
     )  # fmt: skip
@@ -161,23 +169,22 @@ def _origin(tag: TagDefinition) -> str:
     return "score" if tag.score is not None else "declared"
 
 
-def _consents(ledger: NDArray[np.int64], names: Names) -> Iterator[ConsentLine]:
-    word = int(ledger[CONSENTS])
-    for bit, name in enumerate(names.of("consent")):
+def _consents(ledger: NDArray[np.uint16], names: Names) -> Iterator[ConsentLine]:
+    for pair, name in enumerate(names.of("consent")):
         purpose, _, channel = name.partition("/")
-        if word >> bit & 1:
-            yield ConsentLine(purpose, channel, True)
-        elif word >> (bit + WITHDRAWN_SHIFT) & 1:
-            yield ConsentLine(purpose, channel, False)
+        given = said_in(ledger, pair)
+        if given is not None:
+            yield ConsentLine(purpose, channel, given)
 
 
-def _caps(engine: Engine, ledger: NDArray[np.int64], trail: Trail, names: Names) -> Iterator[CapLine]:
+def _caps(engine: Engine, ledger: NDArray[np.uint16], trail: Trail, names: Names) -> Iterator[CapLine]:
     """The policy's caps; those per channel or category only where a contact was counted or the cap names one."""
     policy = engine.playbook.definitions.policy
     for cap in policy.caps if policy is not None else ():
         for of, key in _keys(cap, names):
             word, size = engine.playbook.ledger.rings.get(key, (0, 0))
-            times = [int(t) for t in ledger[word : word + min(size, cap.max)] if t > 0]
+            places = range(word, word + min(size, cap.max) * TIME_WORDS, TIME_WORDS)
+            times = [t for place in places if (t := moment_in(ledger, place)) > 0]
             used = sum(t + cap.window > trail.now_ms for t in times)
             until = times[cap.max - 1] + cap.window if used >= cap.max else 0
             if used or cap.of is not None or cap.per == "customer":

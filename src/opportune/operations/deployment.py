@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.engine import CUSTOMERS_MAX, Engine, Playbook, decode_body
+from opportune.engine import CUSTOMERS_MAX, Engine, Playbook, StateLayoutError, decode_body
 from opportune.facts import NOBODY, Arrays, BatchBuilder, Catalogue, FactBatch, FactKind, Outputs, TextDictionary
 from opportune.intake import (
     KEY_BYTES,
@@ -48,6 +48,8 @@ OnProgress = Callable[[str, int, int], None]
 
 KEY_FILE = "key"
 LINKS_UNSETTLED_MAX = 10_000
+DESCRIPTORS_KEPT, DESCRIPTORS_MAX = 3, 65_536
+ASIDE_NICENESS = 10
 FOLDING_MAX = 2
 """Batches that may wait for the engine while the next one is decoded."""
 
@@ -270,6 +272,29 @@ class Deployment:
         """Write a snapshot of the state as it is, once all of it is durable. Raises JournalFailed, DeploymentError, OSError."""
         with self.changing():
             self.flush()
+        self._write_snapshot(self.snapshots)
+
+    def snapshot_aside(self) -> int:
+        """Write a snapshot in a process of its own, which is forked with the memory as it is now; its number, to be waited for.
+
+        The pause is that of the fork: the pages are shared until one side changes them (as much again in memory, at worst).
+        Raises JournalFailed, DeploymentError, OSError where no process can be made.
+        """
+        with self.changing():
+            self.flush()
+        child = os.fork()
+        if child:
+            return child
+        status = 1
+        try:  # other threads are gone here, and whatever they held: only new things may be used
+            os.closerange(DESCRIPTORS_KEPT, DESCRIPTORS_MAX)
+            os.nice(ASIDE_NICENESS)
+            self._write_snapshot(SnapshotStore(self.folder / "snapshots"))
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _write_snapshot(self, snapshots: SnapshotStore) -> None:
         arrays: Arrays = {}
         for room, found in (
             ("engine", self.engine.to_arrays()),
@@ -281,7 +306,7 @@ class Deployment:
         texts = msgspec.msgpack.encode(self.dictionary.since(0)[: self._journaled_texts])
         arrays["texts"] = np.frombuffer(texts, np.uint8)
         arrays["playbook"] = np.frombuffer(self.playbook.body().encode(), np.uint8)
-        self.snapshots.write(self.engine.next_seq, arrays, self.accounting.encode())
+        snapshots.write(self.engine.next_seq, arrays, self.accounting.encode())
 
     def close(self, *, snapshot: bool = True) -> None:
         """Commit what is queued, write a snapshot if facts came since the last, and let go of the folder."""
@@ -306,11 +331,7 @@ class Deployment:
 
     def _start(self, on_progress: OnProgress | None) -> None:
         self.snapshots.drop_after(self.journal.next_seq)
-        snapshot = self.snapshots.latest(self.journal.next_seq)
-        start = 0
-        if snapshot is not None:
-            self._restore(snapshot.arrays, snapshot.meta)
-            start = snapshot.seq
+        start = self._restore_latest()
         total = self.journal.next_seq - start
         for group in self.journal.read(start):
             self._replay(group, start)
@@ -322,6 +343,19 @@ class Deployment:
         self._settle_links()
         self.people.quarantine_back_to({name: account.received for name, account in self.accounting.sources.items()})
         self._note_playbook()
+
+    def _restore_latest(self) -> int:
+        """Load the newest snapshot that this program can read, and say after how many facts it was taken; 0 where there is none."""
+        before = self.journal.next_seq
+        while (snapshot := self.snapshots.latest(before)) is not None:
+            try:
+                self._restore(snapshot.arrays, snapshot.meta)
+            except StateLayoutError as error:
+                self.snapshots.skip(snapshot.seq, str(error))
+                before = snapshot.seq - 1
+            else:
+                return snapshot.seq
+        return 0
 
     def _settle_links(self) -> None:
         """Forget identifiers that a crash kept from the journal; to be called when memory is what the journal says."""
@@ -341,16 +375,17 @@ class Deployment:
             self.store.publish(number, seq, received_ms)
 
     def _restore(self, arrays: Arrays, meta: bytes) -> None:
-        self.accounting = Accounting.decode(meta)
-        self.dictionary = TextDictionary(msgspec.msgpack.decode(arrays["texts"].tobytes(), type=list[str]))
+        dictionary = TextDictionary(msgspec.msgpack.decode(arrays["texts"].tobytes(), type=list[str]))
 
         def room(name: str) -> Arrays:
             return {key.removeprefix(f"{name}/"): array for key, array in arrays.items() if key.startswith(f"{name}/")}
 
+        engine = Engine(dictionary, customers_max=self._customers_max, history=self.history)
+        engine.load_arrays(arrays["playbook"].tobytes(), room("engine"))
         self.identity = IdentityIndex.from_arrays(room("identity"), self._customers_max)
         self.repeats = RepeatFilter.from_arrays(room("repeats"))
-        self.engine = Engine(self.dictionary, customers_max=self._customers_max, history=self.history)
-        self.engine.load_arrays(arrays["playbook"].tobytes(), room("engine"))
+        self.accounting = Accounting.decode(meta)
+        self.dictionary, self.engine = dictionary, engine
 
     def _replay(self, group: Group, start: int) -> None:
         batch, _ = read_group(group)

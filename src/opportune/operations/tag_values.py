@@ -1,11 +1,9 @@
 """The values of one customer's tags in an engine of her own: columns out of the record, rule tags by the reference."""
 
-import numpy as np
-
 from opportune.engine import Engine
 from opportune.facts import MS_PER_DAY, MS_PER_HOUR, NULL, zone_offset
 from opportune.operations.one_customer import CustomerFact
-from opportune.profiles import RECORDS, point_records, read_column, roll_windows
+from opportune.profiles import read_column, roll_windows
 from opportune.rules import EVENT_AT, NOW, ZONE, Ref, evaluate
 
 
@@ -23,9 +21,8 @@ def roll_to(engine: Engine, now_ms: int) -> None:
     """Bring her rolling counters to the buckets of a moment, as her next event would."""
     plan = engine.playbook
     local = now_ms + int(zone_offset(plan.plan.zones, 0, now_ms))
-    records = np.zeros(1, RECORDS).view(np.recarray)
-    point_records(records[0], engine.memory.arrays["records"])
-    roll_windows(plan.bundle[0].profiles, records[0], 0, local // MS_PER_HOUR, local // MS_PER_DAY)
+    memory = engine.memory
+    roll_windows(plan.bundle[0].profiles, memory.records, memory.wide, 0, local // MS_PER_HOUR, local // MS_PER_DAY)
 
 
 def row_of(engine: Engine, event: CustomerFact | None = None) -> dict[Ref, int | None]:

@@ -6,14 +6,14 @@ from opportune.policy.gate import (
     record_contact, record_do_not_disturb, record_refusal, refresh_blocks, refresh_every_block,
 )  # fmt: skip
 from opportune.policy.ledger import (
-    CLASS_INBOUND, CLASS_PUSH, CLASS_SERVICE, COMPLAINED_UNTIL, CONSENTS, DO_NOT_DISTURB_BIT, POLICY, REFUSED_UNTIL,
-    LedgerLayout, PolicyPlan, category_caps_of, channel_caps_of, plan_policy, point_policy,
+    CLASS_INBOUND, CLASS_PUSH, CLASS_SERVICE, COMPLAINED_UNTIL, DO_NOT_DISTURB_BIT, POLICY, REFUSED_UNTIL, TIME_WORDS,
+    LedgerLayout, PolicyPlan, bit_in, category_caps_of, channel_caps_of, moment_in, plan_policy, point_policy, said_in,
 )  # fmt: skip
 
 __all__ = [
-    "CLASS_INBOUND", "CLASS_PUSH", "CLASS_SERVICE", "COMPLAINED_UNTIL", "CONSENTS", "DO_NOT_DISTURB_BIT", "POLICY",
-    "REFUSED_UNTIL", "Cap", "CoolDown", "LedgerLayout", "PolicyDefinition", "PolicyPlan", "PolicyQuietHours", "block_reason", "blocked_until", "capped_until",
-    "category_caps_of", "channel_caps_of", "consent_reason", "plan_policy", "point_policy", "quiet_reason",
-    "record_complaint", "record_consent", "record_contact", "record_do_not_disturb", "record_refusal",
-    "refresh_blocks", "refresh_every_block",
+    "CLASS_INBOUND", "CLASS_PUSH", "CLASS_SERVICE", "COMPLAINED_UNTIL", "DO_NOT_DISTURB_BIT", "POLICY", "REFUSED_UNTIL",
+    "TIME_WORDS", "Cap", "CoolDown", "LedgerLayout", "PolicyDefinition", "PolicyPlan", "PolicyQuietHours", "bit_in",
+    "block_reason", "blocked_until", "capped_until", "category_caps_of", "channel_caps_of", "consent_reason", "moment_in",
+    "plan_policy", "point_policy", "quiet_reason", "record_complaint", "record_consent", "record_contact",
+    "record_do_not_disturb", "record_refusal", "refresh_blocks", "refresh_every_block", "said_in",
 ]  # fmt: skip

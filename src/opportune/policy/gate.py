@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from opportune.facts import Reason, compiled_leaf
 from opportune.policy.ledger import (
     CLASS_INBOUND,
@@ -14,6 +16,9 @@ from opportune.policy.ledger import (
     INBOUND_UNTIL,
     PUSH_UNTIL,
     REFUSED_UNTIL,
+    TIME_MAX,
+    TIME_WORDS,
+    WORD_BITS,
     caps_of,
     category_rings_of,
     channel_rings_of,
@@ -36,6 +41,34 @@ HOLIDAY = int(Reason.HOLIDAY)
 
 
 @compiled_leaf
+def time_at(ledger: Any, row: int, word: int) -> int:
+    """The time (ms) that begins at a word of a customer's ledger; 0 where there is none."""
+    at_ms: Any = np.int64(ledger[row, word])
+    at_ms |= np.int64(ledger[row, word + 1]) << WORD_BITS
+    return at_ms | np.int64(ledger[row, word + 2]) << 2 * WORD_BITS
+
+
+@compiled_leaf
+def put_time(ledger: Any, row: int, word: int, at_ms: int) -> None:
+    """Write a time of 0 .. TIME_MAX."""
+    ledger[row, word] = at_ms & 0xFFFF
+    ledger[row, word + 1] = at_ms >> WORD_BITS & 0xFFFF
+    ledger[row, word + 2] = at_ms >> 2 * WORD_BITS & 0xFFFF
+
+
+@compiled_leaf
+def _bit_at(ledger: Any, row: int, bit: int) -> bool:
+    return ledger[row, CONSENTS + bit // WORD_BITS] >> bit % WORD_BITS & 1 != 0
+
+
+@compiled_leaf
+def _put_bit(ledger: Any, row: int, bit: int, on: bool) -> None:
+    mask = 1 << bit % WORD_BITS
+    word = np.int64(ledger[row, CONSENTS + bit // WORD_BITS])
+    ledger[row, CONSENTS + bit // WORD_BITS] = word | mask if on else word & ~mask
+
+
+@compiled_leaf
 def capped_until(plan: Any, ledger: Any, row: int, first: int, last: int, inbound_only: bool) -> int:
     """Until when (ms, excluded) the caps first..last withhold this customer; 0 where none has been used up."""
     until = 0
@@ -43,7 +76,7 @@ def capped_until(plan: Any, ledger: Any, row: int, first: int, last: int, inboun
         cap = caps_of(plan)[i]
         if inbound_only and cap.inbound == 0:
             continue
-        oldest = ledger[row, cap.word + cap.most - 1]
+        oldest = time_at(ledger, row, cap.word)
         if oldest > 0:
             until = max(until, oldest + cap.window)
     return until
@@ -52,12 +85,13 @@ def capped_until(plan: Any, ledger: Any, row: int, first: int, last: int, inboun
 @compiled_leaf
 def refresh_blocks(plan: Any, ledger: Any, row: int) -> None:
     """Recompute until when each class of contact is blocked, after anything it depends on has changed."""
-    cool = max(ledger[row, REFUSED_UNTIL], ledger[row, COMPLAINED_UNTIL])
+    cool = max(time_at(ledger, row, REFUSED_UNTIL), time_at(ledger, row, COMPLAINED_UNTIL))
     push = max(cool, capped_until(plan, ledger, row, 0, plan.customer_caps, False))
-    if (ledger[row, CONSENTS] >> DO_NOT_DISTURB_BIT) & 1:
-        push = FOREVER
-    ledger[row, PUSH_UNTIL] = push
-    ledger[row, INBOUND_UNTIL] = max(cool, capped_until(plan, ledger, row, 0, plan.customer_caps, True))
+    if _bit_at(ledger, row, DO_NOT_DISTURB_BIT):
+        push = TIME_MAX
+    inbound = max(cool, capped_until(plan, ledger, row, 0, plan.customer_caps, True))
+    put_time(ledger, row, PUSH_UNTIL, min(push, TIME_MAX))
+    put_time(ledger, row, INBOUND_UNTIL, min(inbound, TIME_MAX))
 
 
 @compiled_leaf
@@ -69,22 +103,23 @@ def refresh_every_block(plan: Any, ledger: Any, customers: int) -> None:
 
 @compiled_leaf
 def blocked_until(ledger: Any, row: int, contact_class: int) -> int:
-    """Until when (ms, excluded) the class is blocked for this customer; service never is."""
+    """Until when (ms, excluded; FOREVER) the class is blocked for this customer; service never is."""
     if contact_class == CLASS_PUSH:
-        return ledger[row, PUSH_UNTIL]
+        until = time_at(ledger, row, PUSH_UNTIL)
+        return FOREVER if until == TIME_MAX else until
     if contact_class == CLASS_INBOUND:
-        return ledger[row, INBOUND_UNTIL]
+        return time_at(ledger, row, INBOUND_UNTIL)
     return 0
 
 
 @compiled_leaf
 def block_reason(ledger: Any, row: int, contact_class: int, now_ms: int) -> int:
     """Why a class is blocked now (asked only when it is)."""
-    if contact_class == CLASS_PUSH and (ledger[row, CONSENTS] >> DO_NOT_DISTURB_BIT) & 1:
+    if contact_class == CLASS_PUSH and _bit_at(ledger, row, DO_NOT_DISTURB_BIT):
         return DO_NOT_DISTURB
-    if ledger[row, REFUSED_UNTIL] > now_ms:
+    if time_at(ledger, row, REFUSED_UNTIL) > now_ms:
         return COOL_DOWN_REFUSED
-    if ledger[row, COMPLAINED_UNTIL] > now_ms:
+    if time_at(ledger, row, COMPLAINED_UNTIL) > now_ms:
         return COOL_DOWN_COMPLAINT
     return CAP_CUSTOMER
 
@@ -92,20 +127,20 @@ def block_reason(ledger: Any, row: int, contact_class: int, now_ms: int) -> int:
 @compiled_leaf
 def consent_reason(plan: Any, ledger: Any, row: int, purpose: int, channel: int) -> int:
     """OK, NO_CONSENT or CONSENT_WITHDRAWN. What is said of one channel goes before what is said of all."""
-    said = _said(plan, ledger[row, CONSENTS], purpose, channel)
+    said = _said(plan, ledger, row, purpose, channel)
     if said == UNSAID:
-        said = _said(plan, ledger[row, CONSENTS], purpose, plan.consent_bits_words - 1)
+        said = _said(plan, ledger, row, purpose, plan.consent_bits_words - 1)
     if said == UNSAID:
         return NO_CONSENT if plan.consent_required else OK
     return said
 
 
 @compiled_leaf
-def _said(plan: Any, consents: int, purpose: int, column: int) -> int:
+def _said(plan: Any, ledger: Any, row: int, purpose: int, column: int) -> int:
     bit = int(consent_bits_of(plan)[purpose, column])
-    if (consents >> (bit + 32)) & 1:
+    if _bit_at(ledger, row, bit + 1):
         return CONSENT_WITHDRAWN
-    return OK if (consents >> bit) & 1 else UNSAID
+    return OK if _bit_at(ledger, row, bit) else UNSAID
 
 
 @compiled_leaf
@@ -131,15 +166,19 @@ def quiet_reason(plan: Any, since: int, to: int, local_ms: int) -> int:
 
 
 @compiled_leaf
-def push_time(ledger: Any, row: int, word: int, size: int, at_ms: int) -> None:
-    """Keep the `size` latest times of a ring, newest first, with one more."""
-    if size == 0 or at_ms <= ledger[row, word + size - 1]:
+def push_time(ledger: Any, row: int, ring: int, contacts: int, at_ms: int) -> None:
+    """Keep the `contacts` latest times of the ring that begins at a word, newest first, with one more."""
+    at_ms = min(at_ms, TIME_MAX)
+    word = ring + (contacts - 1) * TIME_WORDS
+    if contacts == 0 or at_ms <= time_at(ledger, row, word):
         return
-    i = size - 1
-    while i > 0 and ledger[row, word + i - 1] < at_ms:
-        ledger[row, word + i] = ledger[row, word + i - 1]
-        i -= 1
-    ledger[row, word + i] = at_ms
+    while word > ring:
+        earlier = time_at(ledger, row, word - TIME_WORDS)
+        if earlier >= at_ms:
+            break
+        put_time(ledger, row, word, earlier)
+        word -= TIME_WORDS
+    put_time(ledger, row, word, at_ms)
 
 
 @compiled_leaf
@@ -162,25 +201,24 @@ def record_contact(
 @compiled_leaf
 def record_consent(plan: Any, ledger: Any, row: int, purpose: int, channel: int, given: bool) -> None:
     """Consent given or withdrawn for one channel; channel < 0: for every channel, which replaces what was said of each."""
-    word = ledger[row, CONSENTS]
     every = plan.consent_bits_words - 1
     if purpose >= plan.consent_bits_rows or channel >= every:
         return
     if channel < 0:
-        for column in range(every + 1):
+        for column in range(every):
             bit = int(consent_bits_of(plan)[purpose, column])
-            word &= ~((1 << bit) | (1 << (bit + 32)))
+            _put_bit(ledger, row, bit, False)
+            _put_bit(ledger, row, bit + 1, False)
         channel = every
     bit = int(consent_bits_of(plan)[purpose, channel])
-    word &= ~((1 << bit) | (1 << (bit + 32)))
-    ledger[row, CONSENTS] = word | ((1 << bit) if given else (1 << (bit + 32)))
+    _put_bit(ledger, row, bit, given)
+    _put_bit(ledger, row, bit + 1, not given)
 
 
 @compiled_leaf
 def record_do_not_disturb(plan: Any, ledger: Any, row: int, on: bool) -> None:
     """The customer joins or leaves the do-not-disturb list."""
-    word = ledger[row, CONSENTS] & ~(1 << DO_NOT_DISTURB_BIT)
-    ledger[row, CONSENTS] = word | (1 << DO_NOT_DISTURB_BIT) if on else word
+    _put_bit(ledger, row, DO_NOT_DISTURB_BIT, on)
     refresh_blocks(plan, ledger, row)
 
 
@@ -189,7 +227,8 @@ def record_refusal(plan: Any, ledger: Any, row: int, at_ms: int) -> None:
     """Start the cool-down after a refusal, where the policy has one."""
     if plan.after_refused <= 0:
         return
-    ledger[row, REFUSED_UNTIL] = max(ledger[row, REFUSED_UNTIL], at_ms + plan.after_refused)
+    until = max(time_at(ledger, row, REFUSED_UNTIL), at_ms + plan.after_refused)
+    put_time(ledger, row, REFUSED_UNTIL, min(until, TIME_MAX))
     refresh_blocks(plan, ledger, row)
 
 
@@ -198,5 +237,6 @@ def record_complaint(plan: Any, ledger: Any, row: int, at_ms: int) -> None:
     """Start the cool-down after a complaint, where the policy has one."""
     if plan.after_complaint <= 0:
         return
-    ledger[row, COMPLAINED_UNTIL] = max(ledger[row, COMPLAINED_UNTIL], at_ms + plan.after_complaint)
+    until = max(time_at(ledger, row, COMPLAINED_UNTIL), at_ms + plan.after_complaint)
+    put_time(ledger, row, COMPLAINED_UNTIL, min(until, TIME_MAX))
     refresh_blocks(plan, ledger, row)

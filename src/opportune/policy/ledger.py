@@ -1,7 +1,10 @@
-"""The contact ledger: per customer, the exact times of the last contacts per cap key, cool-downs and consents, as int64 words.
+"""The contact ledger: per customer, the exact times of the last contacts per cap key, cool-downs and consents, as 16-bit words.
 
 A cap of k contacts in a window w needs only the k latest times of its key: the customer is capped exactly while the k-th latest
 contact t has t + w > now. So a ring holds the k largest times, newest first, and nothing that a cap could ask for is ever evicted.
+
+A time is TIME_WORDS words, lowest first: milliseconds since 1970 in 48 bits, 0 for none. Consents are bits, two per pair of purpose
+and channel (given, withdrawn), behind the bit of do-not-disturb.
 """
 
 from typing import Any, NamedTuple
@@ -13,10 +16,13 @@ from numpy.typing import NDArray
 from opportune.facts import Numbering, bundle, point, table
 from opportune.policy.definitions import PolicyDefinition
 
-PUSH_UNTIL, INBOUND_UNTIL, CONSENTS, REFUSED_UNTIL, COMPLAINED_UNTIL, LEDGER_HEADER_WORDS = range(6)
-CONSENT_BITS_MAX = 30
-DO_NOT_DISTURB_BIT = 62
+TIME_WORDS, WORD_BITS = 3, 16
+PUSH_UNTIL, INBOUND_UNTIL, REFUSED_UNTIL, COMPLAINED_UNTIL, CONSENTS = range(0, 5 * TIME_WORDS, TIME_WORDS)
+DO_NOT_DISTURB_BIT, CONSENT_BITS_FROM = 0, 1
+CONSENT_PAIRS_MAX = 30
 CAP_CONTACTS_MAX = 64
+TIME_MAX = 2 ** (TIME_WORDS * WORD_BITS) - 1
+"""The latest time that is kept (in the year 10889): a later one is kept as this, which means FOREVER."""
 FOREVER = 2**62
 
 CLASS_PUSH, CLASS_INBOUND, CLASS_SERVICE = range(3)
@@ -30,11 +36,11 @@ class PolicyPlan(NamedTuple):
     """The contact policy for the kernel.
 
     words           ledger words per customer
-    caps            recarray CAP: customer's first, then by channel, then by category
+    caps            recarray CAP: customer's first, then by channel, then by category; `word` is the place of the time that decides
     customer_caps   number of caps per customer
     channel_caps    i4[channels+1], category_caps i4[categories+1]: ranges of `caps`
     customer_ring   recarray RING of one; channel_rings, category_rings: RING per number, size 0 where no cap asks
-    consent_bits    i4[purposes, channels+1]: bit of (purpose, channel), the last column that of every channel
+    consent_bits    i4[purposes, channels+1]: bit "given" of (purpose, channel), "withdrawn" is the next; the last column for every channel
     holidays        i8[]: sorted local day numbers
     figures         the plain fields of POLICY: quiet minutes (-1: none), consent required 0/1, cool-downs in ms, universal control
     """
@@ -99,9 +105,10 @@ POLICY_TABLES = (
 
 
 class LedgerLayout(msgspec.Struct, frozen=True):
-    """Where each ring is: key "customer", "channel/<number>" or "category/<number>" -> (word, size)."""
+    """Where each ring is: key "customer", "channel/<number>" or "category/<number>" -> (word, contacts). `header` words come before."""
 
     words: int
+    header: int
     rings: dict[str, tuple[int, int]]
 
 
@@ -118,15 +125,17 @@ def plan_policy(
         for key in _keys_of(cap.per, cap.of, numbering):
             keys.setdefault(key, []).append((cap.window, cap.max, int(cap.inbound)))
     rings: dict[str, tuple[int, int]] = {}
-    word = LEDGER_HEADER_WORDS
+    consent_bits = _consent_bits(numbering)
+    header = word = CONSENTS + -(-(CONSENT_BITS_FROM + 2 * len(numbering.names["consent"])) // WORD_BITS)
     for key, asked in keys.items():
         size = max(most for _, most, _ in asked)
         rings[key] = (word, size)
-        word += size
+        word += size * TIME_WORDS
     rows: list[tuple[int, int, int, int, int]] = []
 
     def add(key: str) -> int:
-        rows.extend((window, rings[key][0], most, inbound, 0) for window, most, inbound in keys.get(key, ()))
+        for window, most, inbound in keys.get(key, ()):
+            rows.append((window, rings[key][0] + (most - 1) * TIME_WORDS, most, inbound, 0))
         return len(rows)
 
     customer_caps = add("customer")
@@ -142,7 +151,7 @@ def plan_policy(
         _rings([rings.get("customer", (0, 0))]),
         _rings([rings.get(f"channel/{c}", (0, 0)) for c in range(channels)]),
         _rings([rings.get(f"category/{c}", (0, 0)) for c in range(categories)]),
-        _consent_bits(numbering),
+        consent_bits,
         np.array(sorted(holidays), np.int64),
         {
             "quiet_from": -1 if quiet is None else quiet.since,
@@ -154,7 +163,7 @@ def plan_policy(
             "universal_seed": universal_seed,
         },
     )
-    return plan, LedgerLayout(word, rings)
+    return plan, LedgerLayout(word, header, rings)
 
 
 def _keys_of(per: str, of: str | None, numbering: Numbering) -> list[str]:
@@ -174,9 +183,27 @@ def _consent_bits(numbering: Numbering) -> NDArray[np.int32]:
     bits = np.zeros((len(purposes), len(channels) + 1), np.int32)
     for p, purpose in enumerate(purposes):
         for c, channel in enumerate([*channels, "*"]):
-            bits[p, c] = numbering.number("consent", f"{purpose}/{channel}")
-    if len(numbering.names["consent"]) > CONSENT_BITS_MAX:
+            bits[p, c] = CONSENT_BITS_FROM + 2 * numbering.number("consent", f"{purpose}/{channel}")
+    if len(numbering.names["consent"]) > CONSENT_PAIRS_MAX:
         raise ValueError(
-            f"more than {CONSENT_BITS_MAX} pairs of consent purpose and channel; let touchpoints share a channel"
+            f"more than {CONSENT_PAIRS_MAX} pairs of consent purpose and channel; let touchpoints share a channel"
         )
     return bits
+
+
+def moment_in(ledger: NDArray[np.uint16], word: int) -> int:
+    """The time at `word` of one customer's ledger in ms, 0 where there is none. For readers outside the kernel."""
+    return int.from_bytes(ledger[word : word + TIME_WORDS].astype("<u2").tobytes(), "little")
+
+
+def bit_in(ledger: NDArray[np.uint16], bit: int) -> bool:
+    """A consent bit of one customer's ledger. For readers outside the kernel."""
+    return bool(int(ledger[CONSENTS + bit // WORD_BITS]) >> bit % WORD_BITS & 1)
+
+
+def said_in(ledger: NDArray[np.uint16], pair: int) -> bool | None:
+    """What one customer's ledger says of a pair of purpose and channel, by its number: given, withdrawn, or nothing."""
+    given = CONSENT_BITS_FROM + 2 * pair
+    if bit_in(ledger, given):
+        return True
+    return False if bit_in(ledger, given + 1) else None

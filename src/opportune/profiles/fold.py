@@ -1,8 +1,13 @@
-"""Folding facts into a customer's record: tags set, counters counted, windows rolled. Kernel functions over bundles."""
+"""Folding facts into a customer's record: tags set, counters counted, windows rolled. Kernel functions over bundles.
+
+`records` is the bundle of all customers' records, `wide` that of the places of wide buckets, `base` where the customer's record begins.
+"""
 
 from typing import Any
 
 from opportune.facts import NULL, compiled_leaf
+from opportune.profiles.buckets import narrow_again, ring_place, widen
+from opportune.profiles.cells import fits, load, store
 from opportune.profiles.columns import (
     COUNT,
     DAY_CLOCK,
@@ -14,12 +19,11 @@ from opportune.profiles.columns import (
     SUM,
     UNIT_DAY,
     UNIT_LIFE,
+    WIDE_PLACE,
     columns_of,
     counters_of,
     daily_of,
     hourly_of,
-    i1_of,
-    i2_of,
     i4_of,
     i8_of,
     tag_columns_of,
@@ -27,34 +31,6 @@ from opportune.profiles.columns import (
 )
 
 FOLDED, FOLDED_LATE, FOLDED_OVERFLOW = 0, 1, 2
-
-
-@compiled_leaf
-def load(records: Any, at: int, width: int) -> int:
-    """The value of `width` bytes at byte `at`, as int64 with NULL."""
-    if width == 4:
-        v4 = i4_of(records)[at >> 2]
-        return NULL if v4 == -2147483648 else int(v4)
-    if width == 2:
-        v2 = i2_of(records)[at >> 1]
-        return NULL if v2 == -32768 else int(v2)
-    if width == 1:
-        v1 = i1_of(records)[at]
-        return NULL if v1 == -128 else int(v1)
-    return int(i8_of(records)[at >> 3])
-
-
-@compiled_leaf
-def store(records: Any, at: int, width: int, value: int) -> None:
-    """Write `value` (NULL or within the width's range) as `width` bytes at byte `at`."""
-    if width == 4:
-        i4_of(records)[at >> 2] = -2147483648 if value == NULL else value
-    elif width == 2:
-        i2_of(records)[at >> 1] = -32768 if value == NULL else value
-    elif width == 1:
-        i1_of(records)[at] = -128 if value == NULL else value
-    else:
-        i8_of(records)[at >> 3] = value
 
 
 @compiled_leaf
@@ -75,26 +51,35 @@ def set_tag(plan: Any, records: Any, base: int, tag: int, value: int) -> None:
 
 
 @compiled_leaf
-def roll_windows(plan: Any, records: Any, base: int, hour: int, day: int) -> None:
+def roll_windows(plan: Any, records: Any, wide: Any, base: int, hour: int, day: int) -> None:
     """Bring the customer's rolling counters to the bucket of now: expired buckets leave their figures."""
+    rolled = False
     if plan.hourly_rows:
         clock = (base + HOUR_CLOCK) >> 2
         if hour > i4_of(records)[clock]:
             for at in range(plan.hourly_rows):
-                _roll(plan, records, base, int(hourly_of(plan)[at]), int(i4_of(records)[clock]), hour)
+                _roll(plan, records, wide, base, int(hourly_of(plan)[at]), int(i4_of(records)[clock]), hour)
             i4_of(records)[clock] = hour
+            rolled = True
     if plan.daily_rows:
         clock = (base + DAY_CLOCK) >> 2
         if day > i4_of(records)[clock]:
             for at in range(plan.daily_rows):
-                _roll(plan, records, base, int(daily_of(plan)[at]), int(i4_of(records)[clock]), day)
+                _roll(plan, records, wide, base, int(daily_of(plan)[at]), int(i4_of(records)[clock]), day)
             i4_of(records)[clock] = day
+            rolled = True
+    if rolled and i4_of(records)[(base + WIDE_PLACE) >> 2]:
+        narrow_again(plan, records, wide, base)
 
 
 @compiled_leaf
-def _roll(plan: Any, records: Any, base: int, i: int, old: int, new: int) -> None:
+def _roll(plan: Any, records: Any, wide: Any, base: int, i: int, old: int, new: int) -> None:
     counter = counters_of(plan)[i]
-    ring, width, n = base + counter.ring, counter.width, counter.buckets
+    width, n = int(counter.width), int(counter.buckets)
+    cells, ring, bucket_width = records, base + counter.ring, int(counter.narrow)
+    place = ring_place(plan, records, base, i)
+    if place:
+        cells, ring, bucket_width = wide, place, width
     additive = counter.measure in (COUNT, SUM)
     empty = 0 if additive else NULL
     figure = load(records, base + counter.offset, width)
@@ -102,38 +87,38 @@ def _roll(plan: Any, records: Any, base: int, i: int, old: int, new: int) -> Non
     steps = min(new - old, n)
     gone = False
     for bucket in range(new - steps + 1, new + 1):
-        at = ring + bucket % n * width
-        value = load(records, at, width)
+        at = ring + bucket % n * bucket_width
+        value = load(cells, at, bucket_width)
         if value != empty:
-            store(records, at, width, empty)
+            store(cells, at, bucket_width, empty)
             gone = True
             if additive:
                 figure -= value
     if gone:
         if not additive:
-            figure = _figure(records, ring, width, n, counter.measure, new)
+            figure = _figure(cells, ring, bucket_width, n, counter.measure, new)
         elif not counter.low < figure_then < counter.high:
-            figure = _clamped_sum(records, ring, width, n, counter.low, counter.high)
+            figure = _clamped_sum(cells, ring, bucket_width, n, counter.low, counter.high)
         else:  # with negative values in the buckets, what is left may be more than there was
             figure = min(max(figure, counter.low), counter.high)
         store(records, base + counter.offset, width, figure)
 
 
 @compiled_leaf
-def _clamped_sum(records: Any, ring: int, width: int, n: int, low: int, high: int) -> int:
+def _clamped_sum(cells: Any, ring: int, width: int, n: int, low: int, high: int) -> int:
     """The sum over the buckets, kept within the range: a figure that stood at its end cannot be updated by differences."""
     total = 0
     for bucket in range(n):
-        total += load(records, ring + bucket * width, width)
+        total += load(cells, ring + bucket * width, width)
     return min(max(total, low), high)
 
 
 @compiled_leaf
-def _figure(records: Any, ring: int, width: int, n: int, measure: int, newest: int) -> int:
+def _figure(cells: Any, ring: int, width: int, n: int, measure: int, newest: int) -> int:
     """min, max, first or last over the buckets, oldest to newest."""
     figure = NULL
     for bucket in range(newest - n + 1, newest + 1):
-        value = load(records, ring + bucket % n * width, width)
+        value = load(cells, ring + bucket % n * width, width)
         if value == NULL:
             continue
         if (
@@ -160,14 +145,14 @@ def combine(measure: int, figure: int, value: int) -> int:
 
 @compiled_leaf
 def count_event(
-    plan: Any, records: Any, base: int, i: int, value: int, at_ms: int, age_hours: int, age_days: int
+    plan: Any, records: Any, wide: Any, base: int, i: int, value: int, at_ms: int, age_hours: int, age_days: int
 ) -> int:
     """Count one event into counter `i`; the ages are in buckets before now's. Returns FOLDED, FOLDED_LATE or FOLDED_OVERFLOW.
 
     Within a bucket `first` and `last` go by arrival, between buckets by when it happened. A figure beyond its declared range stays at the range's end.
     """
     counter = counters_of(plan)[i]
-    width, measure = counter.width, counter.measure
+    width, measure = int(counter.width), int(counter.measure)
     if value == NULL and measure != COUNT:
         return FOLDED
     if measure == SUM:
@@ -184,32 +169,41 @@ def count_event(
             figure = NULL
         return _put(records, figure_at, width, combine(measure, figure, value), counter.low, counter.high)
     age = age_days if counter.unit == UNIT_DAY else age_hours
-    n = counter.buckets
+    n = int(counter.buckets)
     if age >= n:
         return FOLDED_LATE
     newest = int(i4_of(records)[(base + (DAY_CLOCK if counter.unit == UNIT_DAY else HOUR_CLOCK)) >> 2])
-    at = base + counter.ring + (newest - age) % n * width
-    old = load(records, at, width)
-    result = _put(records, at, width, combine(measure, old, value), counter.low, counter.high)
+    cells, ring, bucket_width = records, base + counter.ring, int(counter.narrow)
+    place = ring_place(plan, records, base, i)
+    if place:
+        cells, ring, bucket_width = wide, place, width
+    bucket = (newest - age) % n
+    old = load(cells, ring + bucket * bucket_width, bucket_width)
+    value_now = combine(measure, old, value)
+    if bucket_width < width and not fits(min(max(value_now, counter.low), counter.high), bucket_width):
+        widen(plan, records, wide, base)
+        cells, ring, bucket_width = wide, ring_place(plan, records, base, i), width
+    at = ring + bucket * bucket_width
+    result = _put(cells, at, bucket_width, value_now, counter.low, counter.high)
     if measure in (COUNT, SUM):
         if counter.low < figure < counter.high:
-            figure += load(records, at, width) - old
+            figure += load(cells, at, bucket_width) - old
         else:
-            figure = _clamped_sum(records, base + counter.ring, width, n, counter.low, counter.high)
+            figure = _clamped_sum(cells, ring, bucket_width, n, counter.low, counter.high)
     elif age == 0 and measure != FIRST:
         figure = combine(measure, figure, value)
     else:
-        figure = _figure(records, base + counter.ring, width, n, measure, newest)
+        figure = _figure(cells, ring, bucket_width, n, measure, newest)
     return max(result, _put(records, figure_at, width, figure, counter.low, counter.high))
 
 
 @compiled_leaf
-def _put(records: Any, at: int, width: int, value: int, low: int, high: int) -> int:
+def _put(cells: Any, at: int, width: int, value: int, low: int, high: int) -> int:
     if value > high:
-        store(records, at, width, high)
+        store(cells, at, width, high)
         return FOLDED_OVERFLOW
     if value < low:
-        store(records, at, width, low)
+        store(cells, at, width, low)
         return FOLDED_OVERFLOW
-    store(records, at, width, value)
+    store(cells, at, width, value)
     return FOLDED

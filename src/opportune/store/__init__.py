@@ -1,6 +1,8 @@
-"""What is kept beside the journal: definitions (read from YAML, versioned) and people (the only place with personal data)."""
+"""What is kept beside the journal: definitions (read from YAML, versioned), people (the only
+place with addresses), and the outbox with what lies ready to be fetched."""
 
-from opportune.store.database import StoreFailedError, open_database
+from opportune.store.coupons import Coupons, PoolLeft
+from opportune.store.database import StoreFailedError, copy_database, open_database
 from opportune.store.definition_store import (
     DefinitionStore,
     DefinitionVersion,
@@ -10,45 +12,26 @@ from opportune.store.definition_store import (
 from opportune.store.definitions import FAMILIES, Definitions, Place, Places
 from opportune.store.difference import Change, FieldChange, difference
 from opportune.store.fingerprint import WORDS, Fingerprint, fingerprint_of, playbook_fingerprint
+from opportune.store.inbox import Inbox, InboxItem, InboxState
+from opportune.store.outbox import Depth, Outbox
+from opportune.store.outbox_tables import (
+    EVERYWHERE, NewMessage, OutboxRow, OutboxState, Report, Settled, Stage,
+)  # fmt: skip
 from opportune.store.keys import ApiKey, Keys
 from opportune.store.people import People, Quarantined
 from opportune.store.problems import DefinitionProblem, ProblemCode, did_you_mean
 from opportune.store.references import check_references
 from opportune.store.schemas import schema_of, schema_of_any, write_schemas
 from opportune.store.soundness import check_soundness
+from opportune.store.work_items import WorkItem, WorkItems, WorkState
 from opportune.store.yaml_folder import check_definitions, load_files, load_folder
 
 __all__ = [
-    "FAMILIES",
-    "WORDS",
-    "ApiKey",
-    "Change",
-    "DefinitionProblem",
-    "DefinitionStore",
-    "DefinitionVersion",
-    "Definitions",
-    "FieldChange",
-    "Fingerprint",
-    "Keys",
-    "People",
-    "Place",
-    "Places",
-    "PlaybookDraft",
-    "PlaybookRow",
-    "ProblemCode",
-    "Quarantined",
-    "StoreFailedError",
-    "check_definitions",
-    "check_references",
-    "check_soundness",
-    "did_you_mean",
-    "difference",
-    "fingerprint_of",
-    "load_files",
-    "load_folder",
-    "open_database",
-    "playbook_fingerprint",
-    "schema_of",
-    "schema_of_any",
-    "write_schemas",
-]
+    "EVERYWHERE", "FAMILIES", "WORDS", "ApiKey", "Change", "Coupons", "DefinitionProblem", "DefinitionStore",
+    "DefinitionVersion", "Definitions", "Depth", "FieldChange", "Fingerprint", "Inbox", "InboxItem", "InboxState",
+    "Keys", "NewMessage", "Outbox", "OutboxRow", "OutboxState", "People", "Place", "Places", "PlaybookDraft",
+    "PlaybookRow", "PoolLeft", "ProblemCode", "Quarantined", "Report", "Settled", "Stage", "StoreFailedError",
+    "WorkItem", "WorkItems", "WorkState", "check_definitions", "check_references", "check_soundness", "copy_database",
+    "did_you_mean", "difference", "fingerprint_of", "load_files", "load_folder", "open_database",
+    "playbook_fingerprint", "schema_of", "schema_of_any", "write_schemas",
+]  # fmt: skip
