@@ -192,7 +192,7 @@ def test_the_other_protocols(server: Server) -> None:
             server.post("/events", cloud, **{"Content-Type": "application/cloudevents+json"}),
             server.post(
                 "/events",
-                [{**cloud, "id": f"2{cloud['id']}"}],
+                [{**cloud, "id": str(uuid4())}],
                 **{"Content-Type": "application/cloudevents-batch+json"},
             ),
             server.ask("POST", "/events", b'{"used_pct":1,"used_mb":1}', binary),
