@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
 
 from opportune.delivery import Rendered, render_content
 from opportune.engine import Playbook
-from opportune.facts import NO_OFFER, NULL, FactBatch, FactKind, ValueType
+from opportune.facts import NO_OFFER, FactBatch, FactKind, ValueType
 from opportune.operations.deployment import Deployment, journal_of, read_group
 from opportune.operations.names import Language, Names
 from opportune.profiles import read_column
@@ -87,6 +88,16 @@ class Saying:
                 found[name] = self._plain(self._column(customer, offset, width), types[name])
         return found
 
+    def zone_of(self, customer: int) -> ZoneInfo:
+        """The customer's time zone; the deployment's where hers is unknown."""
+        policy, catalogue = self.playbook.definitions.policy, self._deployment.catalogue
+        tag = policy.time_zone if policy is not None else None
+        name = self.tag_variables(customer, frozenset((tag,))).get(tag) if tag is not None else None
+        try:
+            return ZoneInfo(str(name or catalogue.zone))
+        except (ValueError, OSError):
+            return ZoneInfo(catalogue.zone)
+
     def language_of(self, customer: int) -> str:
         """The customer's language as her tag says it, empty where it does not."""
         value = self.tag_variables(customer, frozenset((LANGUAGE_TAG,))).get(LANGUAGE_TAG)
@@ -137,7 +148,7 @@ class Saying:
         return int(read_column(np.ascontiguousarray(record), 1, size, offset, width)[0])
 
     def _plain(self, value: int, kind: ValueType) -> Value:
-        found = self.names("en").value(NULL if value is None else value, kind, self._deployment.dictionary)
+        found = self.names("en").value(value, kind, self._deployment.dictionary)
         return ", ".join(found) if isinstance(found, list) else found
 
     def _titles(self, event: str) -> Mapping[str, tuple[str, str]]:
