@@ -72,6 +72,8 @@ def table(name: str, dtype: DTypeLike, dimensions: int = 1) -> Callable[[Any], A
     rows, words = f"{name}_rows", f"{name}_words"
     kind = np.dtype(dtype)
     if not COMPILED:
+        if kind.names:
+            kind = np.dtype((_Record, kind))
         if dimensions == 2:
             return lambda bundle: _array(int(bundle[name]), (int(bundle[rows]), int(bundle[words])), kind)
         return lambda bundle: _array(int(bundle[name]), (int(bundle[rows]),), kind)
