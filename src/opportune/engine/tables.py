@@ -85,14 +85,14 @@ BLOCK_CANDIDATES_MAX = SET_BITS * SET_WORDS
 BLOCK = record([("first", "i4"), ("open", "i4"), ("column_first", "i4"), ("column_end", "i4")])
 """Up to BLOCK_CANDIDATES_MAX candidates of a trigger, from candidate `first` on, and the columns that tell which of them fit.
 
-A set of candidates is SET_WORDS words of SET_BITS bits. cells[open + SET_WORDS * blocked] is the set of those that may be
+A set of candidates is SET_WORDS words of SET_BITS bits. sets[open + SET_WORDS * blocked] is the set of those that may be
 contacted when the classes of the bits `blocked` are not.
 """
 COLUMN = record([("ref", "i4"), ("steps", "i4"), ("at", "i4"), ("sets", "i4")])
-"""One register's part in a block: cells[at :] holds 2**steps - 1 bounds, ascending, then one more set than bounds.
+"""One register's part in a block: 2**steps - 1 bounds from `at` on, ascending.
 
-The k-th set is that of the candidates whose clauses over this register hold for values with k bounds at or below them; it
-stands at sets + SET_WORDS * (at + k).
+The set of the candidates whose clauses over this register hold for values with k bounds at or below them stands in `sets` at
+sets + SET_WORDS * (at + k).
 """
 
 
@@ -113,12 +113,13 @@ class Plan(NamedTuple):
     candidates: np.recarray
     blocks: np.recarray
     columns: np.recarray
-    cells: NDArray[np.int64]
+    sets: NDArray[np.int64]
+    bounds: NDArray[np.int64]
     loads: np.recarray
     figures: dict[str, int]
 
 
-PLAN_TABLES = ("zone_of_code", "events", "admissions", "candidates", "blocks", "columns", "cells", "loads")
+PLAN_TABLES = ("zone_of_code", "events", "admissions", "candidates", "blocks", "columns", "sets", "bounds", "loads")
 """The tables of a Plan that stand in its bundle itself; `admissions` is one row of EVENT_PLAN: what to load where a decision waits."""
 RULES = bundle({"terms": 1, "clauses": 1, "programs": 1, "code": 1, "luts": 2})
 ZONES = bundle({"first": 1, "at": 1, "offset": 1})
@@ -143,7 +144,8 @@ zone_of_code_of, events_of = table("zone_of_code", "i4"), table("events", EVENT_
 admissions_of = table("admissions", EVENT_PLAN)
 candidate_words_of = table("candidates", "i8")
 candidates_of, loads_of = table("candidates", CANDIDATE), table("loads", LOAD)
-blocks_of, columns_of, cells_of = table("blocks", BLOCK), table("columns", COLUMN), table("cells", "i8")
+blocks_of, columns_of, sets_of = table("blocks", BLOCK), table("columns", COLUMN), table("sets", "i8")
+bounds_of = table("bounds", "i8")
 terms_of, clauses_of, _programs_of = (
     table("terms", TERM),
     table("clauses", SPAN),

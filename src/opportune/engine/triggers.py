@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from opportune.campaigns import CampaignPlan, priority_of
 from opportune.engine.compile_campaigns import CampaignRules
 from opportune.engine.compile_profiles import hot_tags
 from opportune.engine.compile_showings import may_wait
-from opportune.engine.segments import Asked, Interval, Segments
+from opportune.engine.segments import Asked, Interval, Segments, SegmentTables
 from opportune.engine.tables import CANDIDATE, EVENT_PLAN, LOAD
 from opportune.engine.vocabulary import Vocabulary
 from opportune.facts import NULL, PPM, VALUE_MAX, in_lines
@@ -23,7 +22,7 @@ ALWAYS = (NULL, VALUE_MAX, NULL, VALUE_MAX, 0, 0)
 
 
 class EventTables:
-    """The tables of what events trigger: `build` them, then read `events`, `admissions`, `candidates`, `blocks`, `columns`, `cells`, `loads`.
+    """The tables of what events trigger: `build` them, then read `events`, `admissions`, `candidates`, `segments`, `loads`, `clauses`.
 
     `clauses` is the rule plan's table with what candidates are asked besides the bit sets appended, each in one span.
     """
@@ -31,9 +30,7 @@ class EventTables:
     events: np.recarray
     admissions: np.recarray
     candidates: np.recarray
-    blocks: np.recarray
-    columns: np.recarray
-    cells: NDArray[np.int64]
+    segments: SegmentTables
     loads: np.recarray
     clauses: np.recarray
 
@@ -76,7 +73,7 @@ class EventTables:
         asked = [rule for name in waiting if (rule := self._rules[name].audience)]
         self._load(self.admissions[0], asked, [])
         self.candidates = in_lines(np.array(self._candidates, CANDIDATE)).view(np.recarray)
-        self.blocks, self.columns, self.cells = self._segments.build()
+        self.segments = self._segments.build()
         self.loads = np.array(self._loads, LOAD).view(np.recarray)
         self.clauses = np.array(self._clauses, SPAN).view(np.recarray)
 
