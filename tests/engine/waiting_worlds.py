@@ -68,7 +68,7 @@ class WaitingWorld(World):
         """Mostly of the touchpoint that has a decision; now and then of another one, of another customer's, or of none."""
         r, names = self.r, playbook.numbering.names
         held: list[Open] = [one for one in self.oracle.open if one.touchpoint]
-        places = [name for name in playbook.definitions.touchpoints]
+        places = list(playbook.definitions.touchpoints)
         customer, number, campaign = r.randrange(self.customers), r.choice([0, 1, ODD_DECISION]), 0
         touchpoint = r.choice(places)
         if self.oracle.open and r.random() < 0.9:
@@ -141,4 +141,3 @@ class WaitingWorld(World):
         if self.r.random() < 0.5:
             fields["in_quiet_hours"] = "defer"
         return fields
-

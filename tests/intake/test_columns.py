@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from opportune.facts import NULL, FactBatch, FactKind
 from opportune.intake import Clock, ColumnDecoder, Decoder, Intake, QuarantineReason, hash_identifier
-from opportune.intake.blocks import BLOCK_LINES
-from tests.intake.test_ndjson import BAD
+from opportune.intake.passes import BLOCK_LINES
+from tests.intake.test_ndjson import BAD, CLIENT_CLOCKS
 from tests.intake.world import CATALOGUE, NOW, decoder, lines, track
 
 COUNTS = ("received", "applied", "duplicates", "clashes", "rounded", "conflicts", "identifiers", "personal")
@@ -95,6 +95,12 @@ EVENTS = mostly(
 GOOD_MOMENTS = st.one_of(
     st.integers(NOW - 10**6, NOW + 10**6), st.sampled_from(["2026-12-01T08:00:00Z", "2026-12-01T08:00:00.125+00:00"])
 )
+CLIENT_TIMES = mostly(
+    st.just([]),
+    st.tuples(
+        mostly(GOOD_MOMENTS | st.none(), MOMENTS), mostly(GOOD_MOMENTS | st.none(), MOMENTS | st.just({}))
+    ).flatmap(lambda t: st.sampled_from([[("sentAt", t[0]), ("originalTimestamp", t[1])], [("sentAt", t[0])]])),
+) | st.tuples(GOOD_MOMENTS, GOOD_MOMENTS).map(lambda t: [("originalTimestamp", t[0]), ("sentAt", t[1])])
 FITTING: dict[str, st.SearchStrategy[Any]] = {
     "amount": st.sampled_from([1, 2.5, "3.25", 10000, 0.25, None]),
     "method": st.sampled_from(["card", "cash", "现金", ""]),
@@ -188,6 +194,7 @@ def stated(draw: st.DrawFn) -> bytes:
         pairs.append(("timestamp", draw(mostly(GOOD_MOMENTS, MOMENTS))))
     if draw(st.booleans()):
         pairs.append(("messageId", draw(mostly(st.integers(0, 99).map(str), NAMES))))
+    pairs += draw(CLIENT_TIMES)
     if draw(st.integers(0, 9)) == 0:
         other = BODIES[draw(st.sampled_from(sorted(BODIES)))] | {"event": EVENTS, "properties": VALUES, "x": VALUES}
         name = draw(st.sampled_from(sorted(other)))
@@ -215,7 +222,7 @@ def message(draw: st.DrawFn) -> bytes:
         ("anonymousId", draw(st.one_of(st.none(), NAMES))),
         ("event" if draw(st.integers(0, 30)) == 0 else "integrations", {"All": True}),
     ]
-    kept = pairs[: draw(st.sampled_from([9, 7, 7, 7, 6, 5, 4]))]
+    kept = pairs[: draw(st.sampled_from([9, 7, 7, 7, 6, 5, 4]))] + draw(CLIENT_TIMES)
     return written(draw, draw(st.permutations(kept)) if draw(st.booleans()) else kept)
 
 
@@ -444,6 +451,17 @@ def test_a_trait_that_stands_twice_is_refused(last: bytes) -> None:
     agree([lines(track(), line, track())])
     intake = decoder(kind=ColumnDecoder).decode(line, NOW)
     assert [kept.reason for kept in intake.quarantined] == [QuarantineReason.DUPLICATE_FIELD]
+
+
+@pytest.mark.parametrize("clock", ["live", "import"])
+def test_times_of_a_client_are_read_without_the_reference(clock: Clock) -> None:
+    door = decoder(clock, kind=Counting)
+    assert isinstance(door, Counting)
+    messages = [track() | {name: NOW + at for name, at in times.items()} for times, _, _ in CLIENT_CLOCKS]
+    messages.append(track(sentAt="2026-12-01T08:00:01Z", originalTimestamp="2026-12-01T07:59:01.500Z"))
+    found = door.decode(lines(*messages), NOW).batch.at_ms[2:] - NOW
+    expected = [(live if clock == "live" else imported) for _, live, imported in CLIENT_CLOCKS]
+    assert (found.tolist(), door.left) == ([*expected, -59_500 if clock == "live" else -58_500], 0)
 
 
 def test_a_new_catalogue_is_read_from_then_on() -> None:

@@ -13,6 +13,7 @@ from opportune.intake.hashing import (
     hash_message,
     key_words,
     padded,
+    prefix_of,
     siphash,
     siphash_after,
 )
@@ -39,7 +40,7 @@ def test_a_slice_hashes_like_its_bytes(data: bytes, before: int) -> None:
     buffer = np.frombuffer(b"\xff" * before + data + b"\xee" * 8, np.uint8)
     low, high = siphash(WORDS, buffer, before, before + len(data))
     assert (int(low), int(high)) == hash_bytes(WORDS, data)
-    assert int(content_hash(WORDS, buffer, before, before + len(data))) == hash_content(WORDS, data)
+    assert int(content_hash(WORDS[0], WORDS[1], buffer, before, before + len(data))) == hash_content(WORDS, data)
 
 
 @settings(deadline=None)
@@ -51,7 +52,7 @@ def test_siphash_agrees_with_plain_integers(data: bytes) -> None:
 @settings(deadline=None)
 @given(st.binary(max_size=30), st.binary(max_size=30))
 def test_a_prefix_need_not_be_joined(prefix: bytes, data: bytes) -> None:
-    low, high = siphash_after(WORDS, padded(prefix), len(prefix), padded(data), 0, len(data))
+    low, high = siphash_after(prefix_of(WORDS, prefix), padded(data), 0, len(data))
     assert (int(low), int(high)) == hash_bytes(WORDS, prefix + data)
 
 

@@ -59,6 +59,7 @@ def test_the_other_messages_become_their_facts() -> None:
         {"type": "consent", "purpose": "marketing", "channel": "sms", "given": True, **about},
         {"type": "consent", "purpose": "marketing", "given": False, **about},
         {"type": "do_not_disturb", "on": True, **about},
+        {"type": "touch", "touchpoint": "app", "slots": 3, **about},
     )
     contract = hash_key(key_words(KEY), "77")
     assert facts(intake)[2:] == [
@@ -70,6 +71,7 @@ def test_the_other_messages_become_their_facts() -> None:
         ("CONSENT", 0, 0, [0, 1]),
         ("CONSENT", 0, 0, [NULL, 0]),
         ("DO_NOT_DISTURB", 0, 0, [1]),
+        ("TOUCH", 1, 0, [3]),
     ]
     assert intake.personal == [(0, "name", "Bob")]
     assert set(intake.batch.at_ms.tolist()) == {NOW}
@@ -89,6 +91,10 @@ BAD: list[tuple[Any, QuarantineReason]] = [
     ({"type": "consent", "userId": "c1", "purpose": "x", "given": True}, QuarantineReason.UNKNOWN_PURPOSE),
     ({"type": "consent", "userId": "c1", "purpose": "marketing", "given": 1.5}, QuarantineReason.WRONG_TYPE),
     ({"type": "do_not_disturb", "userId": "c1", "on": []}, QuarantineReason.WRONG_TYPE),
+    ({"type": "touch", "userId": "c1", "touchpoint": "x", "slots": 1}, QuarantineReason.UNKNOWN_TOUCHPOINT),
+    ({"type": "touch", "userId": "c1", "touchpoint": "sms"}, QuarantineReason.OUT_OF_RANGE),
+    ({"type": "touch", "userId": "c1", "touchpoint": "sms", "slots": 51}, QuarantineReason.OUT_OF_RANGE),
+    ({"type": "touch", "userId": "c1", "touchpoint": "sms", "slots": 1.5}, QuarantineReason.OUT_OF_RANGE),
     ({"type": "response", "userId": "c1", "campaign": "upsell", "answer": "maybe"}, QuarantineReason.UNKNOWN_MEMBER),
     (track(properties={"amount": "twelve"}), QuarantineReason.WRONG_TYPE),
     (track(properties={"amount": True}), QuarantineReason.WRONG_TYPE),
@@ -117,6 +123,13 @@ BAD: list[tuple[Any, QuarantineReason]] = [
     (track(timestamp="2026-13-01T00:00:00Z"), QuarantineReason.INVALID_TIME),
     (track(timestamp="0001-01-01T00:00:00"), QuarantineReason.FAR_PAST),
     (track(timestamp=1.5), QuarantineReason.INVALID_TIME),
+    (track(originalTimestamp="yesterday"), QuarantineReason.INVALID_TIME),
+    (track(originalTimestamp=NOW, timestamp="yesterday"), QuarantineReason.INVALID_TIME),
+    (track(originalTimestamp=NOW - 400 * MS_PER_DAY - 1), QuarantineReason.FAR_PAST),
+    (
+        b'{"type":"track","event":"recharge","userId":"c","originalTimestamp":1,"originalTimestamp":1}',
+        QuarantineReason.DUPLICATE_FIELD,
+    ),
     (track(properties={"tel": "call +86 138-0013-8000"}), QuarantineReason.UNCLASSIFIED_PERSONAL),
     (track(properties={"tel": 13800138000}), QuarantineReason.UNCLASSIFIED_PERSONAL),
     (track(properties={"a": [{"b": "bob@example.org"}]}), QuarantineReason.UNCLASSIFIED_PERSONAL),
@@ -258,3 +271,40 @@ def test_arbitrary_bytes_never_stop_intake(parts: list[bytes]) -> None:
     intake = whole(decoder().decode(data, NOW))
     assert intake.received == sum(bool(line.strip(b" \t\r")) for line in data.split(b"\n"))
     assert intake.applied >= 2
+
+
+CLIENT_CLOCKS: list[tuple[dict[str, int], int, int]] = [
+    ({"timestamp": -5_000}, -5_000, -5_000),
+    ({"timestamp": -5_000, "originalTimestamp": -9_000}, -9_000, -9_000),
+    ({"timestamp": -5_000, "sentAt": 0}, -5_000, -5_000),
+    ({"timestamp": MS_PER_DAY - 5_000, "sentAt": MS_PER_DAY}, -5_000, MS_PER_DAY - 5_000),
+    ({"timestamp": 7, "originalTimestamp": -MS_PER_DAY - 9_000, "sentAt": -MS_PER_DAY}, -9_000, -MS_PER_DAY - 9_000),
+    ({"originalTimestamp": 900 * MS_PER_DAY, "sentAt": 900 * MS_PER_DAY + 1}, -1, 900 * MS_PER_DAY),
+]
+"""Times of a message relative to NOW, when it arrives; and when it happened, live and in an import."""
+
+
+@pytest.mark.parametrize(("times", "live", "imported"), CLIENT_CLOCKS)
+def test_the_clock_of_a_client_is_set_right_live(times: dict[str, int], live: int, imported: int) -> None:
+    message = track() | {name: NOW + at for name, at in times.items()}
+    assert read(message).batch.at_ms[2] == NOW + live
+    assert read(message, clock="import").batch.at_ms[2] == NOW + imported
+
+
+def test_without_a_time_a_message_happened_when_it_arrived() -> None:
+    timeless = track(timestamp=None, originalTimestamp=None, sentAt=NOW - MS_PER_HOUR)
+    assert read(timeless).batch.at_ms[2] == NOW
+    assert read(track(timestamp=NOW - 1, originalTimestamp=None, sentAt=None)).batch.at_ms[2] == NOW - 1
+
+
+def test_the_bounds_hold_for_the_time_set_right() -> None:
+    late = track(timestamp=NOW, sentAt=NOW + 400 * MS_PER_DAY + 1)
+    early = track(originalTimestamp=NOW, sentAt=NOW - MS_PER_HOUR - 1)
+    reasons = [kept.reason for kept in read(late, early).quarantined]
+    assert reasons == [QuarantineReason.FAR_PAST, QuarantineReason.FAR_FUTURE]
+
+
+def test_an_unreadable_time_of_sending_is_refused_live_and_ignored_in_an_import() -> None:
+    unreadable = track(sentAt="now")
+    assert [kept.reason for kept in read(unreadable).quarantined] == [QuarantineReason.INVALID_TIME]
+    assert read(unreadable, clock="import").applied == 1

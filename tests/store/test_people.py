@@ -146,3 +146,25 @@ def test_a_huge_body_is_cut_and_says_so(people: People) -> None:
     people.quarantine([message(body=b"x" * 1_000_001, detail="too large")])
     (kept,) = people.quarantined()
     assert (len(kept.body), kept.detail) == (1_000_000, "too large (cut: 1,000,001 bytes)")
+
+
+def test_a_quarantined_message_is_mended_and_goes_once(people: People, tmp_path: Path) -> None:
+    people.quarantine([message(body=b"old"), message("bad_value")])
+    second, first = people.quarantined()
+    assert people.mend(first.id, PHONE.encode())
+    assert people.quarantined_one(first.id) == Quarantined("app", 1_000, "unknown_event", "", b"old", 3, first.id, PHONE.encode())
+    assert people.note_redriven(first.id, 2_000)
+    assert not people.note_redriven(first.id, 3_000)
+    assert not people.mend(first.id, b"later")
+    found = people.quarantined_one(first.id)
+    assert found is not None
+    assert (found.mended, found.redriven_ms) == (PHONE.encode(), 2_000)
+    assert people.quarantined_one(99) is None
+    assert not people.mend(99, b"")
+    assert people.quarantined(source="app") == [second, found]
+    assert people.quarantined(source="other") == []
+    people.remember([(7, "phone", PHONE)])
+    people.forget(7)
+    assert not _held(tmp_path, PHONE)
+    with pytest.raises(ValueError, match="body_bytes_max"):
+        people.mend(second.id, bytes(1_000_001))

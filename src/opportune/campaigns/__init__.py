@@ -24,8 +24,8 @@ from opportune.campaigns.pairs import (
 from opportune.campaigns.plan import (
     CAMPAIGN, CAMPAIGNS, CAMPAIGN_CAP, GOAL_COUNT, GOAL_EVENT, GOAL_PLAN, GOAL_SUM, LIMIT_PLAN, OFFER_CHOICE,
     PRIORITY_VALUE_MAX, SHOWING, STEP, STEP_DEFERS, STEP_HOURS, STEP_LEASED, STEP_PUSHES, STEP_WAITS, TOUCHPOINT,
-    WEIGHT_PPM_MAX, CampaignPlan, campaigns_of, goals_of, limits_of, offers_of, point_campaigns, showings_of,
-    steps_of, touches_of, touchpoints_of,
+    WEIGHT_PPM_MAX, CampaignPlan, campaigns_of, fetch_plan, goals_of, limits_of, offers_of, point_campaigns,
+    showings_of, steps_of, touches_of, touchpoints_of,
 )  # fmt: skip
 
 __all__ = [
@@ -37,8 +37,8 @@ __all__ = [
     "WEIGHT_PPM_MAX", "WHEEL_SLOTS", "WITHDRAWN", "Budget", "CampaignCap", "CampaignDefinition", "CampaignPlan",
     "CampaignPolicy", "Capacity", "Delivery", "Goal", "OfferChoice", "OfferDefinition", "QuietHours", "Regret",
     "Step", "TouchpointDefinition", "Trigger", "Validity", "WorkingHours", "bucket", "campaigns_of",
-    "choose_weighted", "close_record", "due_in_slot", "due_instance", "due_of", "fetch_lists", "find_number",
-    "find_open", "find_pair", "first_open", "free_instance", "goals_of", "heads_of", "instances_of", "limits_of",
+    "choose_weighted", "close_record", "due_in_slot", "due_instance", "due_of", "fetch_lists", "fetch_plan",
+    "find_number", "find_open", "find_pair", "first_open", "free_instance", "goals_of", "heads_of", "instances_of", "limits_of",
     "may_hold", "next_in_order", "note_held", "offers_of", "open_heads_of", "open_instance", "open_of", "open_pair",
     "open_record", "pair_contact", "pair_decided", "pair_reason", "pair_refused", "pair_resting", "point_campaigns",
     "priority_of", "progress", "reach", "reserved_of", "room_for_open", "seed_of", "set_deadline", "showings_of",

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import bundle, point, table
+from opportune.facts import bundle, compiled_leaf, point, prefetch, table
 
 GOAL_EVENT, GOAL_SUM, GOAL_COUNT = range(3)
 PRIORITY_VALUE_MAX = 10**8
@@ -19,8 +19,8 @@ CAMPAIGN = np.dtype(
         ("again_after", "i8"),
         ("max_age", "i8"),
         ("refusal_cool", "i8"),
-        ("lever_ppm", "i8"),
-        ("propensity_ppm", "i8"),
+        ("lever_ppm", "i4"),
+        ("propensity_ppm", "i4"),
         ("propensity_ref", "i4"),  # register of the propensity tag, or -1
         ("control_ppm", "i4"),
         ("category", "i4"),
@@ -140,6 +140,15 @@ campaign_caps_of, goals_of, limits_of = (
 )
 touchpoints_of = table("touchpoints", "i4", 2)
 showings_of, touches_of = table("showings", SHOWING), table("touches", TOUCHPOINT)
+_campaign_words_of, CAMPAIGN_WORDS = table("campaigns", "i8"), CAMPAIGN.itemsize // 8
+
+
+@compiled_leaf
+def fetch_plan(plan: Any, campaign: int, goal: int) -> None:
+    """Ask memory for a campaign's row, which takes two lines, and its goal's, before it may win."""
+    prefetch(_campaign_words_of(plan), campaign * CAMPAIGN_WORDS)
+    prefetch(_campaign_words_of(plan), campaign * CAMPAIGN_WORDS + CAMPAIGN_WORDS // 2)
+    prefetch(goals_of(plan), goal)
 
 
 def point_campaigns(into: Any, plan: CampaignPlan) -> None:

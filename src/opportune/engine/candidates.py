@@ -242,12 +242,12 @@ def offer_reason(plan: Any, state: Any, room: Any, row: int, index: int) -> int:
             plan.campaigns, eligible, int(c.offer_first), int(c.offer_count), c.seed, keys_of(state)[row]
         )
         value = offers_of(plan.campaigns)[choice].value
-    propensity = c.propensity_ppm
+    propensity = int(c.propensity_ppm)
     if c.propensity_ref >= 0:
         propensity = min(max(regs_of(room)[c.propensity_ref], 0), PPM)
     weight = steps_of(plan.campaigns)[best_of(room)[0, BEST_STEP]].weight_ppm
     best_of(room)[0, BEST_CAMPAIGN] = c.campaign
     best_of(room)[0, BEST_CHOICE] = choice
     best_of(room)[0, BEST_PROPENSITY] = propensity
-    best_of(room)[0, BEST_PRIORITY] = priority_of(propensity, weight, value, c.lever_ppm)
+    best_of(room)[0, BEST_PRIORITY] = priority_of(propensity, weight, value, int(c.lever_ppm))
     return OK

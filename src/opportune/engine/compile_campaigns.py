@@ -38,7 +38,7 @@ from opportune.engine.compile_showings import (
     touch_of,
 )
 from opportune.engine.vocabulary import Vocabulary, channel_of
-from opportune.facts import NULL, PPM, VALUE_MAX, Kind, Numbering, parse_rate, parse_scaled
+from opportune.facts import NULL, PPM, VALUE_MAX, Kind, Numbering, in_lines, parse_rate, parse_scaled
 from opportune.policy import CLASS_INBOUND, CLASS_PUSH, CLASS_SERVICE
 from opportune.rules import Rule, RuleError, RulePlanBuilder, check_reach
 
@@ -176,9 +176,9 @@ class CampaignCompiler:
         showings = _table([row[width:] for row in self.steps], SHOWING)
         touches = _table([touch_of(known.get(name)) for name in names["touchpoint"]], TOUCHPOINT)
         return CampaignPlan(
-            table, _table([row[:width] for row in self.steps], STEP), _table(self.offers, OFFER_CHOICE),
-            _table(self.caps, CAMPAIGN_CAP), _table(self.goals, GOAL_PLAN), limits, touchpoints, showings, touches,
-            PAIR_HEADER_WORDS + most,
+            in_lines(table).view(np.recarray), _table([row[:width] for row in self.steps], STEP),
+            _table(self.offers, OFFER_CHOICE), _table(self.caps, CAMPAIGN_CAP),
+            in_lines(_table(self.goals, GOAL_PLAN)).view(np.recarray), limits, touchpoints, showings, touches, PAIR_HEADER_WORDS + most,
         )  # fmt: skip
 
     def _clauses(self, rule: Rule | None) -> tuple[int, int]:

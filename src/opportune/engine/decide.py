@@ -8,6 +8,7 @@ from opportune.campaigns import (
     STEP_WAITS,
     bucket,
     campaigns_of,
+    fetch_plan,
     offers_of,
     open_instance,
     open_of,
@@ -51,6 +52,7 @@ from opportune.engine.tables import (
     fates_of,
     keys_of,
     ledger_of,
+    regs_of,
     withheld_of,
 )
 from opportune.facts import NO_OFFER, NO_TOUCHPOINT, Arm, Reason, compiled_leaf, lowest_bit, prefetch
@@ -117,6 +119,7 @@ def _propose(plan: Any, state: Any, room: Any, row: int, fit: int, first: int, a
             reason = offer_reason(plan, state, room, row, index)
         if reason == OK:
             _challenge(plan, state, room, int(c.campaign))
+            fetch_plan(plan.campaigns, int(c.campaign), int(c.goal))
         else:
             count_withheld(plan, state, int(c.campaign), reason)
 
@@ -127,20 +130,28 @@ def _matching(plan: Any, state: Any, room: Any, fit: int, first: int, age_ms: in
     candidates = candidates_of(plan)
     ahead = fit
     while ahead:
-        prefetch(candidates, first + lowest_bit(ahead))
+        word = (first + lowest_bit(ahead)) * CANDIDATE_WORDS
+        prefetch(candidate_words_of(plan), word)
+        prefetch(candidate_words_of(plan), word + CANDIDATE_WORDS // 2)
         ahead &= ahead - 1
-    asked, matching = fit, 0
-    while asked:
-        lowest = asked & -asked
-        asked ^= lowest
-        index = first + lowest_bit(lowest)
-        c = candidates[index]
-        if age_ms > c.max_age:
-            continue
+    regs = regs_of(room)
+    matching = 0
+    while fit:
+        index = lowest_bit(fit)
+        fit &= fit - 1
+        c = candidates[first + index]
+        a, b = regs[c.ref_a], regs[c.ref_b]
+        # Without branches, like the sets: half of these clauses hold.
+        either = ((c.lo_a <= a) & (a <= c.hi_a)) | ((c.lo_b <= b) & (b <= c.hi_b))
+        matching |= int(either & (age_ms <= c.max_age)) << index
+    ahead = matching
+    while ahead:
+        lowest = ahead & -ahead
+        ahead ^= lowest
+        c = candidates[first + lowest_bit(lowest)]
         if c.rest_count and first_failing(plan, room, c.rest_first, c.rest_count) >= 0:
+            matching ^= lowest
             continue
-        matching |= lowest
-        prefetch(candidate_words_of(plan), index * CANDIDATE_WORDS + CANDIDATE_WORDS // 2)
         prefetch(offers_of(plan.campaigns), int(c.offer_first))
         prefetch(offers_of(plan.campaigns), int(c.offer_first + c.offer_count - 1))
         prefetch(withheld_of(state), int(c.campaign) * REASONS + CAP_CHANNEL)
@@ -191,8 +202,6 @@ def _challenge(plan: Any, state: Any, room: Any, campaign: int) -> None:
             count_withheld(plan, state, best[group, BEST_CAMPAIGN], OUTRANKED)
         for word in range(BEST_WORDS):
             best[group, word] = best[0, word]
-        prefetch(campaigns_of(plan.campaigns), campaign)
-        prefetch(campaigns_of(plan.campaigns), campaign + 1)
     else:
         count_withheld(plan, state, campaign, OUTRANKED)
 

@@ -63,12 +63,17 @@ CANDIDATE = record(
         ("offer_first", "i4"),
         ("offer_count", "i4"),
         # up to here in one line of memory, asked of every candidate that fits
-        ("seed", "u8"),
-        ("lever_ppm", "i8"),
-        ("propensity_ppm", "i8"),
+        ("lo_a", "i8"),  # one clause of two intervals over different registers: either holds
+        ("hi_a", "i8"),
+        ("lo_b", "i8"),
+        ("hi_b", "i8"),
+        ("ref_a", "i4"),
+        ("ref_b", "i4"),
+        ("goal", "i4"),  # to ask memory for it ahead
         ("propensity_ref", "i4"),
-        ("_", "i4"),
-        ("__", ("i8", 4)),
+        ("propensity_ppm", "i4"),
+        ("lever_ppm", "i4"),
+        ("seed", "u8"),
     ]
 )
 """One triggered campaign: what is asked of it until it has won, in two lines of memory."""

@@ -13,13 +13,13 @@ from opportune.engine.compile_showings import may_wait
 from opportune.engine.segments import Asked, Interval, Segments
 from opportune.engine.tables import CANDIDATE, EVENT_PLAN, LOAD
 from opportune.engine.vocabulary import Vocabulary
-from opportune.facts import NULL, PPM, VALUE_MAX
+from opportune.facts import NULL, PPM, VALUE_MAX, in_lines
 from opportune.profiles import Layout
 from opportune.rules import INTERVAL, SPAN, Rule, RulePlan
 
 ALWAYS_VALID = (NULL + 1, VALUE_MAX - 1)
-LINE_BYTES = 64
-"""What memory hands over at a time."""
+ALWAYS = (NULL, VALUE_MAX, NULL, VALUE_MAX, 0, 0)
+"""The clause of two intervals that any values meet."""
 
 
 class EventTables:
@@ -75,7 +75,7 @@ class EventTables:
         waiting = [name for name, campaign in d.campaigns.items() if may_wait(campaign, d.touchpoints)]
         asked = [rule for name in waiting if (rule := self._rules[name].audience)]
         self._load(self.admissions[0], asked, [])
-        self.candidates = _in_lines(np.array(self._candidates, CANDIDATE))
+        self.candidates = in_lines(np.array(self._candidates, CANDIDATE)).view(np.recarray)
         self.blocks, self.columns, self.cells = self._segments.build()
         self.loads = np.array(self._loads, LOAD).view(np.recarray)
         self.clauses = np.array(self._clauses, SPAN).view(np.recarray)
@@ -102,7 +102,7 @@ class EventTables:
         """Add a candidate's row; what the bit sets are to know of it is returned."""
         c = self._campaigns[number]
         clauses: list[tuple[int, list[Interval]]] = []
-        rest: list[tuple[int, int]] = []
+        either, rest = ALWAYS, list[tuple[int, int]]()
         valid = (c["valid_from"], c["valid_to"] - 1)
         if valid != ALWAYS_VALID:
             clauses.append((self._ref_now, [valid] if valid[0] <= valid[1] else []))
@@ -112,12 +112,15 @@ class EventTables:
                 refs = {ref if kind == INTERVAL else -1 for kind, ref, _, _ in terms}
                 if len(refs) == 1 and -1 not in refs:
                     clauses.append((refs.pop(), [(low, high) for _, _, low, high in terms]))
+                elif len(terms) == len(refs) == 2 and -1 not in refs and either == ALWAYS:
+                    (_, ref_a, lo_a, hi_a), (_, ref_b, lo_b, hi_b) = terms
+                    either = (lo_a, hi_a, lo_b, hi_b, ref_a, ref_b)
                 else:
                     rest.append(span)
         self._candidates.append((
             self._bound(c), c["max_age"], number, len(self._clauses), len(rest), c["step_first"], c["step_count"],
             c["purpose"], c["category"], c["limit_contacts"], c["limit_money"], c["classes"], c["offer_first"], c["offer_count"],
-            c["seed"], c["lever_ppm"], c["propensity_ppm"], c["propensity_ref"], 0, (0, 0, 0, 0),
+            *either, c["goal"], c["propensity_ref"], c["propensity_ppm"], c["lever_ppm"], c["seed"],
         ))  # fmt: skip
         self._clauses += rest
         return Asked(c["classes"], clauses)
@@ -130,15 +133,6 @@ class EventTables:
         weight = max(self._weights[c["step_first"] : c["step_first"] + c["step_count"]], default=0)
         propensity = PPM if c["propensity_ref"] >= 0 else c["propensity_ppm"]
         return int(priority_of(propensity, weight, max((value for value, _ in offers), default=1), c["lever_ppm"]))
-
-
-def _in_lines(table: NDArray[np.void]) -> np.recarray:
-    """A copy that begins with a line of memory, so that its rows do."""
-    space = np.empty(table.nbytes + LINE_BYTES, np.uint8)
-    start = -space.ctypes.data % LINE_BYTES
-    placed = space[start : start + table.nbytes].view(table.dtype).view(np.recarray)
-    placed[:] = table
-    return placed
 
 
 def rules_of_campaign(rules: CampaignRules) -> list[Rule]:

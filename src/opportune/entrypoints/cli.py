@@ -2,11 +2,14 @@
 
 import typer
 
+from opportune.entrypoints.backup_commands import backup, restore
 from opportune.entrypoints.definition_commands import apply, check, init, schema
 from opportune.entrypoints.demo_commands import bench, demo
 from opportune.entrypoints.failures import Commands
 from opportune.entrypoints.import_commands import import_messages, quarantine
+from opportune.entrypoints.key_commands import keys
 from opportune.entrypoints.question_commands import customer, decisions, explain, replay, report
+from opportune.entrypoints.serve_commands import serve
 
 app = typer.Typer(
     cls=Commands,
@@ -27,6 +30,10 @@ app.command(short_help="All that is known of one customer.")(customer)
 app.command(short_help="Why, or why not: every campaign's fate at one event.")(explain)
 app.command(short_help="Decisions, contacts, goals, withheld by reason.")(report)
 app.command(short_help="Verify the journal by deciding all again.")(replay)
+app.command(short_help="Copy the data folder, in use or not.")(backup)
+app.command(short_help="Copy a backup into a new data folder.")(restore)
+app.command(short_help="Serve a data folder over HTTP.")(serve)
+app.add_typer(keys, name="keys", short_help="API keys: create, list, revoke.")
 app.add_typer(demo, name="demo", short_help="Demonstrations: events in, decisions out.")
 app.command(short_help="Run the benchmarks of a checkout.")(bench)
 

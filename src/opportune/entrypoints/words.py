@@ -34,6 +34,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "universal_control": ("universal control", "全局对照组"), "until": ("blocked until", "受限至"), "used": ("used", "已用"), "value": ("value", "值"),
     "where": ("where", "位置"), "whole": ("whole time", "全部"), "window": ("window", "周期"), "withdrawn": ("withdrawn", "已撤回"),
     "withheld": ("Withheld, by reason", "未接触原因"), "words only": ("words only", "仅文字"), "added": ("added", "新增"), "changed": ("changed", "修改"),
+    "copying": ("copying", "正在复制"), "files": ("files", "个文件"), "bytes": ("bytes", "字节"),
     "removed": ("removed", "删除"), "before": ("before", "修改前"), "after": ("after", "修改后"), "declared": ("declared", "声明"), "rule": ("rule", "规则"),
     "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """The vocabulary: facts, their values and types, definitions' scalars, reason codes. Pure; everything else speaks it."""
 
 from opportune.facts.batch import NOBODY, Arrays, BatchBuilder, FactBatch
-from opportune.facts.bundles import bundle, point, pointed, record, table
+from opportune.facts.bundles import bundle, in_lines, point, pointed, record, table
 from opportune.facts.catalogue import Catalogue, EventSchema, Numbering, PropertySchema, TagSchema
 from opportune.facts.compiled import COMPILED, compiled, compiled_leaf
 from opportune.facts.definitions import DeploymentDefinition, EventDefinition, PropertyDefinition, Title
@@ -11,7 +11,7 @@ from opportune.facts.outputs import (
     DECISION, FATE, GOAL, LIMIT, MOVE, NO_CAMPAIGN, NO_OFFER, NO_TOUCHPOINT, WITHHELD, Outputs,
 )  # fmt: skip
 from opportune.facts.reasons import REASON_TEXTS, Reason
-from opportune.facts.rows import load8, lowest_bit, prefetch
+from opportune.facts.rows import first_byte, load8, lowest_bit, prefetch
 from opportune.facts.scalars import (
     MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, PPM, Decimal, Duration, LocalTime, Rate, decode_scalar,
     encode_scalar, parse_duration, parse_rate, parse_scaled, schema_of_scalar,
@@ -26,7 +26,7 @@ __all__ = [
     "Catalogue", "Decimal", "DeploymentDefinition", "Duration", "EventDefinition", "EventSchema", "FactBatch",
     "FactKind", "GoalKind", "Kind", "LocalTime", "MoveKind", "Numbering", "Outcome", "Outputs", "PropertyDefinition", "PropertySchema",
     "Rate", "Reason", "TagSchema", "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle", "compiled",
-    "compiled_leaf", "decode_scalar", "encode_scalar", "load8", "lowest_bit", "parse_duration",
+    "compiled_leaf", "decode_scalar", "encode_scalar", "first_byte", "in_lines", "load8", "lowest_bit", "parse_duration",
     "parse_rate", "parse_scaled", "point", "pointed", "prefetch", "record", "schema_of_scalar", "table",
     "transitions", "value_type", "zone_change", "zone_offset", "zone_table",
 ]  # fmt: skip

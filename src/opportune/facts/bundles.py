@@ -6,6 +6,8 @@ makes the function that gives one of its arrays. Whoever fills a bundle keeps th
 """
 
 import ctypes
+import functools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,10 +17,27 @@ from numpy.typing import DTypeLike, NDArray
 from opportune.facts.compiled import COMPILED, compiled_leaf
 from opportune.facts.rows import rows_maker, rows_reader
 
+ARRAYS_KEPT_MAX = 1_024
+
+
+class _Record(np.record):  # type: ignore[misc]  # final in the stubs only
+    """A record whose attributes are its fields, three times as fast as np.record's: for the uncompiled run."""
+
+    __slots__ = ()
+    __getattribute__ = np.void.__getattribute__
+    __getattr__ = np.void.__getitem__
+    __setattr__ = np.void.__setitem__
+    __getitem__ = np.void.__getitem__  # type: ignore[assignment]  # the same for a record's fields
+    __setitem__ = np.void.__setitem__
+
+
+LINE_BYTES = 64
+"""What memory hands over at a time."""
+
 
 def record(fields: Iterable[tuple[str, DTypeLike]]) -> np.dtype[Any]:
     """A structured type whose fields are read as attributes, compiled or not."""
-    return np.dtype((np.record, [(name, kind) for name, kind in fields]))
+    return np.dtype((np.record if COMPILED else _Record, [(name, kind) for name, kind in fields]))
 
 
 def bundle(tables: Mapping[str, int], fields: Iterable[tuple[str, DTypeLike]] = ()) -> np.dtype[Any]:
@@ -42,14 +61,23 @@ def point(into: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
             into[f"{name}_words"] = array.shape[1]
 
 
+def in_lines(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy that begins where a line of memory does, so that rows of whole lines lie in no more lines than they must."""
+    space = np.empty(array.nbytes + LINE_BYTES, np.uint8)
+    start = -space.ctypes.data % LINE_BYTES
+    placed = space[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    placed[...] = array
+    return placed
+
+
+@functools.lru_cache(ARRAYS_KEPT_MAX)
 def _array(address: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The same table as an array, for the uncompiled run."""
-    size = int(np.prod(shape)) * dtype.itemsize
+    """The same table as an array, for the uncompiled run. It owns nothing: whatever lies there later is seen through it, too."""
+    size = math.prod(shape) * dtype.itemsize
     if size == 0:
-        return np.empty(shape, dtype).view(np.recarray if dtype.names else np.ndarray)
-    flat = np.frombuffer(memoryview((ctypes.c_char * size).from_address(int(address))), dtype)
-    array = flat.reshape([int(n) for n in shape])
-    return array.view(np.recarray) if dtype.names else array
+        return np.empty(shape, dtype)
+    flat = np.frombuffer(memoryview((ctypes.c_char * size).from_address(address)), dtype)
+    return flat.reshape(shape)
 
 
 def table(name: str, dtype: DTypeLike, dimensions: int = 1) -> Callable[[Any], Any]:
@@ -57,9 +85,10 @@ def table(name: str, dtype: DTypeLike, dimensions: int = 1) -> Callable[[Any], A
     rows, words = f"{name}_rows", f"{name}_words"
     kind = np.dtype(dtype)
     if not COMPILED:
+        kind = np.dtype((_Record, kind)) if kind.names else kind
         if dimensions == 2:
-            return lambda bundle: _array(bundle[name], (bundle[rows], bundle[words]), kind)
-        return lambda bundle: _array(bundle[name], (bundle[rows],), kind)
+            return lambda bundle: _array(int(bundle[name]), (int(bundle[rows]), int(bundle[words])), kind)
+        return lambda bundle: _array(int(bundle[name]), (int(bundle[rows]),), kind)
     reader: Callable[[Any], Any] = rows_reader(name, kind, dimensions)
     return reader
 
@@ -67,7 +96,7 @@ def table(name: str, dtype: DTypeLike, dimensions: int = 1) -> Callable[[Any], A
 def pointed(dtype: np.dtype[Any]) -> Callable[[int], Any]:
     """The kernel function address -> record, for the outermost bundles of a call."""
     if not COMPILED:
-        return lambda address: _array(address, (1,), dtype)[0]
+        return lambda address: _array(int(address), (1,), dtype)[0]
     make = rows_maker(dtype)
 
     def at(address: int) -> Any:

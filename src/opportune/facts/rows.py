@@ -195,14 +195,16 @@ def _load_type(context: Any, data: Any, at: Any) -> Any:
     """Typing and code of `load8` for Numba: one unaligned load."""
 
     def codegen(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = target.make_array(signature.args[0])(target, builder, arguments[0])
-        place = builder.ptrtoint(array.data, ir.IntType(64))
-        pointer = builder.inttoptr(builder.add(place, arguments[1]), ir.IntType(64).as_pointer())
-        word = builder.load(pointer)
+        if isinstance(signature.args[0], Rows):
+            start = cgutils.create_struct_proxy(signature.args[0])(target, builder, value=arguments[0]).start
+        else:
+            start = target.make_array(signature.args[0])(target, builder, arguments[0]).data
+        byte = builder.gep(builder.bitcast(start, cgutils.voidptr_t), [arguments[1]])
+        word = builder.load(builder.bitcast(byte, ir.IntType(64).as_pointer()))
         word.align = 1
         return word
 
-    if isinstance(data, types.Array) and data.dtype == types.uint8 and isinstance(at, types.Integer):
+    if isinstance(data, (types.Array, Rows)) and data.dtype == types.uint8 and isinstance(at, types.Integer):
         return types.uint64(data, types.int64), codegen
     return None
 
@@ -212,4 +214,20 @@ def _load_plain(data: NDArray[np.uint8], at: int) -> np.uint64:
 
 
 load8: Any = intrinsic(_load_type) if COMPILED else _load_plain
-"""load8(data, at): the 8 bytes of a u1 array from `at` on as a little-endian word. Not checked: the caller keeps 8 bytes readable behind."""
+"""load8(data, at): the 8 bytes of a u1 array or table from `at` on as a little-endian word. Not checked: 8 bytes must be readable."""
+
+
+def _first_byte_type(_context: Any, word: Any) -> Any:
+    def codegen(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        zeros = builder.cttz(arguments[0], ir.IntType(1)(1))
+        return builder.lshr(zeros, ir.IntType(64)(3))
+
+    return types.int64(types.uint64), codegen
+
+
+def _first_byte_plain(word: Any) -> int:
+    return ((int(word) & -int(word)).bit_length() - 1) // 8
+
+
+first_byte: Any = intrinsic(_first_byte_type) if COMPILED else _first_byte_plain
+"""first_byte(word): the index (0..7) of the lowest byte of a u8 that is not zero; the word must not be 0."""

@@ -1,273 +1,190 @@
 """The compiled pass over NDJSON: blocks of lines are scanned, then applied in order, until a line needs the reference decoder.
 
-A block is scanned whole before its first line is applied, so that the memory its customers and message ids lie in
-can be asked for at once, and waited for once, not line by line.
+A block is scanned whole before its first line is applied: what memory a line's customer and message id lie in is asked for
+when they are known, and has arrived by the time it is needed.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from opportune.facts import VALUE_MAX, FactKind, compiled_leaf
 from opportune.intake.envelopes import read_line
-from opportune.intake.fingerprints import UNKNOWN, Table, home, insert, lookup
+from opportune.intake.fingerprints import UNKNOWN, fetch, fingerprints_at, insert, lookup
 from opportune.intake.hashing import content_hash, siphash_after
 from opportune.intake.identity import note_kind
-from opportune.intake.repeats import CLASH, NEW, Recent, add, check
-from opportune.intake.rows import Rows
-from opportune.intake.scanner import FAILED, NEWLINE, NOUGHT, OPEN_OBJECT, find_newline, skip_blanks
-from opportune.intake.scratch import (
-    A_HIGH,
-    A_LOW,
-    L_ANONYMOUS,
-    L_ANONYMOUS_END,
-    L_AT,
-    L_CODE,
-    L_COUNT,
-    L_END,
-    L_FIRST,
-    L_KEY_COUNT,
-    L_KEY_FIRST,
-    L_KIND,
-    L_MESSAGE,
-    L_START,
-    L_STATUS,
-    L_USER,
-    L_USER_END,
-    M_CONTENT,
-    M_HIGH,
-    M_LOW,
-    U_HIGH,
-    U_LOW,
-    Scratch,
+from opportune.intake.passes import (
+    LINE_WORDS,
+    data_of,
+    drawn_of,
+    keyed_of,
+    keys_of,
+    kinds_of,
+    lines_of,
+    newcomers_of,
+    pass_at,
+    values_of,
+    words_of,
 )
-from opportune.intake.shapes import Hashing, Shapes
+from opportune.intake.repeats import CLASH, NEW, add, check, fetch_id, recent_at
+from opportune.intake.rows import end_row, put_message, put_row, row_values_of, rows_at
+from opportune.intake.scanner import FAILED, NEWLINE, NOUGHT, OPEN_OBJECT, find_newline, skip_blanks
 
-BLOCK_LINES = 512
 _READ, _BLANK, _LEFT = 0, 1, 2
 DONE, LEFT = 0, 1
-
-# The state of a pass: where it is, what it has counted.
-(
-    S_AT, S_SIZE, S_LINES, S_NEXT, S_LINE_NUMBER, S_ROWS, S_VALUES, S_CUSTOMERS, S_CUSTOMERS_MAX, S_RECEIVED_MS,
-    S_EARLIEST, S_LATEST, S_LIVE, S_APPLIED, S_DUPLICATES, S_CLASHES, S_NEW, S_KEYED, S_DRAWN, S_SEEDED, S_TOUCHED,
-) = range(21)  # fmt: skip
-STATE_COLUMNS = 21
 
 _CUSTOMER: Any = np.int64(FactKind.CUSTOMER)
 _IDENTIFIER: Any = np.int64(FactKind.IDENTIFIER)
 _MASK = np.uint64(VALUE_MAX)
 
 
-class Limits(NamedTuple):
-    """Bounds of a line: `line_bytes_max`; the slots of its event and the keys, at most."""
-
-    line_bytes_max: int
-    slots: int
-    keys: int
-
-
-class Found(NamedTuple):
-    """What a pass hands back beside rows: `identifiers` i8 (customer, start, end, is anonymous) of new customers, `keyed` i8 (row, places
-    of a key's name and text); `drawn` i8 random keys to give away; `seed` u8[2] the key that derives them instead."""
-
-    identifiers: NDArray[np.int64]
-    keyed: NDArray[np.int64]
-    drawn: NDArray[np.int64]
-    seed: NDArray[np.uint64]
-
-
-class Memory(NamedTuple):
-    """What intake has learnt: texts, identifiers with the kinds per customer, recent message ids."""
-
-    texts: Table
-    identifiers: Table
-    kinds: NDArray[np.uint16]
-    recent: Recent
-
-
 @compiled_leaf
-def _scan_line(
-    data: NDArray[np.uint8], start: int, line: int, limits: Limits, state: NDArray[np.int64],
-    shapes: Shapes, hashing: Hashing, memory: Memory, scratch: Scratch,
-) -> int:  # fmt: skip
-    """Scan one line from `start`; the position after its end."""
-    size = state[S_SIZE]
-    row = scratch.lines[line]
-    row[:] = 0
-    row[L_AT] = state[S_RECEIVED_MS]
-    if line > 0:  # close behind the values of the line before, which keeps the block's values in the cache
-        before = scratch.lines[line - 1]
-        row[L_FIRST] = before[L_FIRST] + before[L_COUNT]
-    row[L_KEY_FIRST] = line * limits.keys
+def _scan_line(p: Any, data: Any, start: int, number: int) -> int:
+    """Scan one line from `start` into the block's record of that number; the position after its end."""
+    line, size = lines_of(p)[number], p.state.data_bytes
+    words = words_of(p)
+    for word in range(LINE_WORDS):
+        words[number, word] = 0
+    if number > 0:  # close behind the values of the line before, which keeps the block's values in the cache
+        line.first = lines_of(p)[number - 1].first + lines_of(p)[number - 1].count
+    line.key_first = number * p.keys_per_line
+    line.start = start
     at = skip_blanks(data, start)
     if at >= size or data[at] == NEWLINE:
-        row[L_STATUS] = _BLANK
-        return min(at, size) + 1
-    if data[at] == OPEN_OBJECT:
-        end = read_line(data, at + 1, line, shapes, hashing, memory.texts, scratch)
-        if end != FAILED:
-            after = skip_blanks(data, end)
-            if (
-                (after >= size or data[after] == NEWLINE)
-                and end - at <= limits.line_bytes_max
-                and row[L_AT] >= state[S_EARLIEST]
-                and row[L_AT] <= state[S_LATEST]
-            ):
-                row[L_START], row[L_END] = start, min(after, size)
-                if row[L_MESSAGE]:
-                    scratch.prints[line, M_CONTENT] = content_hash(hashing.words, data, at, end)
-                return min(after, size) + 1
-    end = find_newline(data, start, size)
-    row[L_START], row[L_END], row[L_STATUS] = start, end, _LEFT
-    return end + 1
+        line.status = _BLANK
+        return int(min(at, size)) + 1
+    end = read_line(p, line, data, at + 1) if data[at] == OPEN_OBJECT else FAILED
+    if end != FAILED:
+        after = skip_blanks(data, end)
+        if (after >= size or data[after] == NEWLINE) and end - at <= p.line_bytes_max:
+            line.end = min(after, size)
+            if line.message != 0:
+                line.content = content_hash(p.hashing.key0, p.hashing.key1, data, at, end)
+            _fetch_ahead(p, line, number)
+            return int(line.end) + 1
+    line.end, line.status = find_newline(data, start, size), _LEFT
+    return int(line.end) + 1
 
 
 @compiled_leaf
-def _scan_block(
-    data: NDArray[np.uint8], limits: Limits, state: NDArray[np.int64], shapes: Shapes, hashing: Hashing,
-    memory: Memory, scratch: Scratch,
-) -> None:  # fmt: skip
-    lines, at = NOUGHT, state[S_AT]
-    while lines < len(scratch.lines) and at <= state[S_SIZE]:
-        at = _scan_line(data, at, lines, limits, state, shapes, hashing, memory, scratch)
+def _fetch_ahead(p: Any, line: Any, number: int) -> None:
+    fetch(fingerprints_at(p.identifiers), line.user_low if line.user != 0 else line.anonymous_low)
+    if line.message != 0:
+        fetch_id(recent_at(p.recent), line.message_low, number)
+
+
+@compiled_leaf
+def _scan_block(p: Any, data: Any) -> None:
+    lines, at = NOUGHT, p.state.at
+    while lines < p.lines_rows and at <= p.state.data_bytes:
+        at = _scan_line(p, data, at, lines)
         lines += 1
-    state[S_AT] = at
-    state[S_LINES], state[S_NEXT] = lines, 0
-    touched = np.uint64(0)
-    for line in range(lines):  # ask for all the memory the block needs, without waiting in between
-        low = scratch.prints[line, U_LOW if scratch.lines[line, L_USER] else A_LOW]
-        touched ^= memory.identifiers.slots[home(low, len(memory.identifiers.slots)), 0]
-        if scratch.lines[line, L_MESSAGE]:
-            low = scratch.prints[line, M_LOW]
-            touched ^= memory.recent.slots[home(low, len(memory.recent.slots)), 0]
-    state[S_TOUCHED] = np.int64(touched & _MASK)
+    p.state.at = at
+    p.state.lines, p.state.next = lines, 0
 
 
 @compiled_leaf
-def _customer_of(line: int, memory: Memory, scratch: Scratch, state: NDArray[np.int64], drawn: int) -> int:
+def _customer_of(p: Any, line: Any) -> int:
     """The customer of a scanned line; its number to be where there is none yet; FAILED where it takes more thought."""
-    row, prints = scratch.lines[line], scratch.prints[line]
-    user = row[L_USER] != 0
-    known = lookup(
-        memory.identifiers, prints[U_LOW] if user else prints[A_LOW], prints[U_HIGH] if user else prints[A_HIGH]
-    )
-    if user and row[L_ANONYMOUS] != 0:
-        other = lookup(memory.identifiers, prints[A_LOW], prints[A_HIGH])
-        return known if known == other and known != UNKNOWN else FAILED
+    identifiers, state = fingerprints_at(p.identifiers), p.state
+    if line.user == 0:
+        known = lookup(identifiers, line.anonymous_low, line.anonymous_high)
+    else:
+        known = lookup(identifiers, line.user_low, line.user_high)
+        if line.anonymous != 0:
+            other = lookup(identifiers, line.anonymous_low, line.anonymous_high)
+            return known if known == other and known != UNKNOWN else FAILED
     if known != UNKNOWN:
         return known
-    may_create = state[S_CUSTOMERS] < state[S_CUSTOMERS_MAX] and (state[S_SEEDED] or state[S_DRAWN] < drawn)
-    return state[S_CUSTOMERS] if may_create else FAILED
+    may_create = state.customers < state.customers_max and (state.seeded != 0 or state.drawn < p.drawn_rows)
+    return int(state.customers) if may_create else FAILED
 
 
 @compiled_leaf
-def _put(rows: Rows, state: NDArray[np.int64], kind: int, code: int, customer: int, at_ms: int) -> int:
-    """Begin a row, all but its values and message; its index."""
-    i = state[S_ROWS]
-    rows.kind[i], rows.code[i], rows.customer[i], rows.at_ms[i] = kind, code, customer, at_ms
-    rows.now_ms[i] = state[S_RECEIVED_MS] if state[S_LIVE] else at_ms
-    rows.message[i, 0] = rows.message[i, 1] = rows.content[i] = np.uint64(0)
-    state[S_ROWS] = i + 1
-    return i
+def _put(p: Any, kind: int, code: int, customer: int, at_ms: int) -> int:
+    return put_row(rows_at(p.rows), kind, code, customer, at_ms, p.state.received_ms if p.state.live else at_ms)
 
 
 @compiled_leaf
-def _end_row(rows: Rows, state: NDArray[np.int64], row: int, values: int) -> None:
-    state[S_VALUES] += values
-    rows.first[row + 1] = state[S_VALUES]
-
-
-@compiled_leaf
-def _create(
-    data: NDArray[np.uint8], line: int, customer: int, state: NDArray[np.int64], hashing: Hashing, memory: Memory,
-    scratch: Scratch, rows: Rows, found: Found,
-) -> None:  # fmt: skip
+def _create(p: Any, line: Any, data: Any, customer: int) -> None:
     """A customer met for the first time: the facts CUSTOMER and IDENTIFIER."""
-    line_row, prints = scratch.lines[line], scratch.prints[line]
-    user = line_row[L_USER] != 0
-    start, end = (
-        (line_row[L_USER], line_row[L_USER_END]) if user else (line_row[L_ANONYMOUS], line_row[L_ANONYMOUS_END])
-    )
-    low, high = (prints[U_LOW], prints[U_HIGH]) if user else (prints[A_LOW], prints[A_HIGH])
-    if state[S_SEEDED]:
-        prefix = hashing.user if user else hashing.anonymous
-        word, _ = siphash_after(found.seed, prefix, hashing.lengths[0 if user else 1], data, start, end)
+    hashing, state, rows = p.hashing, p.state, rows_at(p.rows)
+    user = line.user != 0
+    start, end = (line.user, line.user_end) if user else (line.anonymous, line.anonymous_end)
+    low, high = (line.user_low, line.user_high) if user else (line.anonymous_low, line.anonymous_high)
+    if state.seeded:
+        prefix = hashing.user_random if user else hashing.anonymous_random
+        word, _ = siphash_after(prefix, data, start, end)
         random = np.int64(word & _MASK)
     else:
-        random = found.drawn[state[S_DRAWN]]
-        state[S_DRAWN] += 1
-    row = _put(rows, state, _CUSTOMER, NOUGHT, customer, line_row[L_AT])
-    rows.values[state[S_VALUES]] = random
-    _end_row(rows, state, row, NOUGHT + 1)
-    kind = hashing.kinds[0 if user else 1]
-    row = _put(rows, state, _IDENTIFIER, kind, customer, line_row[L_AT])
-    rows.values[state[S_VALUES]] = np.int64(low)
-    rows.values[state[S_VALUES] + 1] = np.int64(high)
-    _end_row(rows, state, row, NOUGHT + 2)
-    insert(memory.identifiers, low, high, customer)
-    note_kind(memory.kinds, customer, kind)
-    new = found.identifiers[state[S_NEW]]
-    new[0], new[1], new[2], new[3] = customer, start, end, 0 if user else 1
-    state[S_NEW] += 1
-    state[S_CUSTOMERS] += 1
+        random = drawn_of(p)[state.drawn]
+        state.drawn += 1
+    _put(p, _CUSTOMER, NOUGHT, customer, line.at_ms)
+    row_values_of(rows)[rows.value_count] = random
+    end_row(rows, NOUGHT + 1)
+    kind = hashing.user_kind if user else hashing.anonymous_kind
+    _put(p, _IDENTIFIER, kind, customer, line.at_ms)
+    row_values_of(rows)[rows.value_count] = np.int64(low)
+    row_values_of(rows)[rows.value_count + 1] = np.int64(high)
+    end_row(rows, NOUGHT + 2)
+    insert(fingerprints_at(p.identifiers), low, high, customer)
+    note_kind(kinds_of(p), customer, kind)
+    found = newcomers_of(p)[state.newcomers]
+    found.customer, found.start, found.end, found.anonymous = customer, start, end, 0 if user else 1
+    state.newcomers += 1
+    state.customers += 1
 
 
 @compiled_leaf
-def _apply(
-    data: NDArray[np.uint8], line: int, state: NDArray[np.int64], hashing: Hashing, memory: Memory,
-    scratch: Scratch, rows: Rows, found: Found,
-) -> bool:  # fmt: skip
+def _apply(p: Any, line: Any, data: Any) -> bool:
     """Apply a scanned line; False where the reference decoder has to."""
-    line_row, prints = scratch.lines[line], scratch.prints[line]
-    customer = _customer_of(line, memory, scratch, state, len(found.drawn))
+    state, rows, recent = p.state, rows_at(p.rows), recent_at(p.recent)
+    customer = _customer_of(p, line)
     if customer == FAILED:
         return False
-    has_message = line_row[L_MESSAGE] != 0
-    if has_message:
-        outcome = check(memory.recent, prints[M_LOW], prints[M_HIGH], prints[M_CONTENT])
+    if line.message != 0:
+        outcome = check(recent, line.message_low, line.message_high, line.content)
         if outcome != NEW:
-            state[S_DUPLICATES] += 1
-            state[S_CLASHES] += 1 if outcome == CLASH else 0
+            state.duplicates += 1
+            state.clashes += 1 if outcome == CLASH else 0
             return True
-    if customer == state[S_CUSTOMERS]:
-        _create(data, line, customer, state, hashing, memory, scratch, rows, found)
-    row = _put(rows, state, line_row[L_KIND], line_row[L_CODE], customer, line_row[L_AT])
-    base = state[S_VALUES]
-    for i in range(line_row[L_COUNT]):
-        rows.values[base + i] = scratch.values[line_row[L_FIRST] + i]
-    _end_row(rows, state, row, line_row[L_COUNT])
-    if has_message:
-        rows.message[row, 0], rows.message[row, 1] = prints[M_LOW], prints[M_HIGH]
-        rows.content[row] = prints[M_CONTENT]
-        add(memory.recent, prints[M_LOW], prints[M_HIGH], prints[M_CONTENT], rows.now_ms[row])
-    for i in range(line_row[L_KEY_COUNT]):
-        place = found.keyed[state[S_KEYED]]
-        place[0] = row
-        for k in range(4):
-            place[1 + k] = scratch.keys[line_row[L_KEY_FIRST] + i, k]
-        state[S_KEYED] += 1
-    state[S_APPLIED] += 1
+    if customer == state.customers:
+        _create(p, line, data, customer)
+    row = _put(p, line.kind, line.code, customer, line.at_ms)
+    values, base, first = values_of(p), rows.value_count, line.first
+    for i in range(line.count):
+        row_values_of(rows)[base + i] = values[first + i]
+    end_row(rows, line.count)
+    if line.message != 0:
+        put_message(rows, row, line.message_low, line.message_high, line.content)
+        now_ms = state.received_ms if state.live else line.at_ms
+        add(recent, line.message_low, line.message_high, line.content, now_ms)
+    for i in range(line.key_count):
+        key, found = keys_of(p)[line.key_first + i], keyed_of(p)[state.keyed]
+        found.row, found.name, found.name_end, found.value, found.value_end = (
+            row,
+            key.name,
+            key.name_end,
+            key.value,
+            key.value_end,
+        )
+        state.keyed += 1
+    state.applied += 1
     return True
 
 
 @compiled_leaf
-def run(
-    data: NDArray[np.uint8], limits: Limits, state: NDArray[np.int64], shapes: Shapes, hashing: Hashing,
-    memory: Memory, scratch: Scratch, rows: Rows, found: Found,
-) -> int:  # fmt: skip
-    """Scan and apply until the data ends (DONE) or a line is LEFT: line S_NEXT - 1 of `scratch`, from L_START to L_END."""
+def run(address: int) -> int:
+    """Scan and apply by the PASS at `address` until its data ends (DONE) or a line is LEFT: the one before `next` of the block."""
+    p = pass_at(address)
+    data, state = data_of(p), p.state
     while True:
-        while state[S_NEXT] < state[S_LINES]:
-            line = state[S_NEXT]
-            state[S_NEXT] += 1
-            state[S_LINE_NUMBER] += 1
-            status = scratch.lines[line, L_STATUS]
-            if status == _LEFT or (
-                status == _READ and not _apply(data, line, state, hashing, memory, scratch, rows, found)
-            ):
+        while state.next < state.lines:
+            line = lines_of(p)[state.next]
+            state.next += 1
+            state.line_number += 1
+            if line.status == _LEFT or (line.status == _READ and not _apply(p, line, data)):
                 return LEFT
-        if state[S_AT] > state[S_SIZE]:
+        if state.at > state.data_bytes:
             return DONE
-        _scan_block(data, limits, state, shapes, hashing, memory, scratch)
+        _scan_block(p, data)

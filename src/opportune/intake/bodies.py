@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from opportune.facts import NULL, TEXT_BYTES_MAX, VALUE_MAX, FactKind, compiled_leaf
-from opportune.intake.fingerprints import UNKNOWN, Table, lookup
-from opportune.intake.hashing import siphash
+from opportune.intake.fingerprints import UNKNOWN, fingerprints_at, lookup
+from opportune.intake.hashing import siphash_after
+from opportune.intake.passes import keys_of, places_of, values_of
 from opportune.intake.readings import KEY_BYTES_MAX
 from opportune.intake.scanner import (
     CLOSE_LIST,
@@ -26,84 +26,57 @@ from opportune.intake.scanner import (
     scan_string,
     skip_blanks,
 )
-from opportune.intake.scratch import (
-    AT_ANSWER,
-    AT_CAMPAIGN,
-    AT_CHANNEL,
-    AT_GIVEN,
-    AT_OFFER,
-    AT_ON,
-    AT_PURPOSE,
-    AT_TOUCHPOINT,
-    K_NAME,
-    K_NAME_END,
-    K_VALUE,
-    K_VALUE_END,
-    L_CODE,
-    L_COUNT,
-    L_FIRST,
-    L_KEY_COUNT,
-    L_KEY_FIRST,
-    Scratch,
-)
 from opportune.intake.shapes import (
+    ANSWER,
     BOOL,
+    CAMPAIGN,
+    CHANNEL,
     DATE,
-    E_FIRST,
     F_ANSWER,
     F_CAMPAIGN,
     F_CHANNEL,
     F_OFFER,
     F_PURPOSE,
-    F_TAG,
     F_TOUCHPOINT,
+    GIVEN,
     KEY,
     LEFT,
     NUMBER,
-    P_FAMILY,
-    P_HIGH,
-    P_KIND,
-    P_LOW,
-    P_SCALE,
-    P_SLOT,
+    OF_TRAITS,
+    OFFER,
+    ON,
+    PURPOSE,
     SET,
     TEXT,
-    Hashing,
-    Shapes,
+    TOUCHPOINT,
+    events_of,
     find_name,
-    find_property,
+    properties_of,
+    read_member,
 )
 
 TRAITS_MAX = 64
 """A line with more traits is left to the reference decoder."""
 
-CONTACT: Any = np.int64(FactKind.CONTACT)
-RESPONSE: Any = np.int64(FactKind.RESPONSE)
-CONSENT: Any = np.int64(FactKind.CONSENT)
-DO_NOT_DISTURB: Any = np.int64(FactKind.DO_NOT_DISTURB)
+_CONTACT, _RESPONSE, _CONSENT = int(FactKind.CONTACT), int(FactKind.RESPONSE), int(FactKind.CONSENT)
 _U = np.uint64
 
 
 @compiled_leaf
-def _read_quoted(data: NDArray[np.uint8], at: int, kind: int, hashing: Hashing, texts: Table) -> tuple[int, int]:
+def _read_quoted(p: Any, data: Any, at: int, kind: int) -> tuple[int, int]:
     """(position after, value) of a text or key; `at` is behind the opening quote."""
     end = scan_string(data, at)
-    if end == FAILED:
+    if end == FAILED or end - at > (KEY_BYTES_MAX if kind == KEY else TEXT_BYTES_MAX):
         return FAILED, 0
+    low, high = siphash_after(p.hashing.plain, data, at, end)
     if kind == KEY:
-        if end == at or end - at > KEY_BYTES_MAX:
-            return FAILED, 0
-        low, _ = siphash(hashing.words, data, at, end)
-        return end + 1, int(np.int64(low & _U(VALUE_MAX)))
-    if end - at > TEXT_BYTES_MAX:
-        return FAILED, 0
-    low, high = siphash(hashing.words, data, at, end)
-    code = lookup(texts, low, high)
+        return (end + 1, int(np.int64(low & _U(VALUE_MAX)))) if end != at else (FAILED, 0)
+    code = lookup(fingerprints_at(p.texts), low, high)
     return (end + 1, code) if code != UNKNOWN else (FAILED, 0)
 
 
 @compiled_leaf
-def _read_set(data: NDArray[np.uint8], at: int, family: int, shapes: Shapes) -> tuple[int, int]:
+def _read_set(p: Any, data: Any, at: int, family: int) -> tuple[int, int]:
     """(position after, bit mask) of a list of members' names, at its opening bracket."""
     mask = np.int64(0)
     if data[at] != OPEN_LIST:
@@ -115,7 +88,7 @@ def _read_set(data: NDArray[np.uint8], at: int, family: int, shapes: Shapes) -> 
         end = scan_string(data, at + 1) if data[at] == QUOTE else FAILED
         if end == FAILED:
             return FAILED, 0
-        bit = find_name(shapes, family, data, at + 1, end)
+        bit = find_name(p.shapes, family, data, at + 1, end)
         if bit == UNKNOWN:
             return FAILED, 0
         mask |= np.int64(1) << bit
@@ -128,30 +101,28 @@ def _read_set(data: NDArray[np.uint8], at: int, family: int, shapes: Shapes) -> 
 
 
 @compiled_leaf
-def _read_value(
-    data: NDArray[np.uint8], at: int, shape: NDArray[np.int64], shapes: Shapes, hashing: Hashing, texts: Table
-) -> tuple[int, int]:
+def _read_value(p: Any, data: Any, at: int, shape: Any) -> tuple[int, int]:
     """(position after, encoded value) of a property or trait; FAILED for all that the reference decoder has to judge."""
-    kind = shape[P_KIND]
+    kind = int(shape.kind)
     if kind == LEFT:
         return FAILED, 0
     if is_null(data, at):
         return at + 4, NULL
     quoted = data[at] == QUOTE
     if kind in (TEXT, KEY):
-        return _read_quoted(data, at + 1, kind, hashing, texts) if quoted else (FAILED, 0)
+        return _read_quoted(p, data, at + 1, kind) if quoted else (FAILED, 0)
     start = at + 1 if quoted else at
     if kind == BOOL:
         end, value = scan_bool(data, start)
     elif kind == NUMBER:
-        end, value = scan_scaled(data, start, shape[P_SCALE])
+        end, value = scan_scaled(data, start, int(shape.scale))
     elif kind == DATE:
         end, value = scan_day(data, start) if quoted else (FAILED, 0)
     elif kind == SET:
-        end, value = _read_set(data, at, shape[P_FAMILY], shapes)
+        end, value = _read_set(p, data, at, int(shape.family))
     else:
         end, value = scan_moment(data, start) if quoted else scan_scaled(data, start, NOUGHT)
-    if end == FAILED or value < shape[P_LOW] or value > shape[P_HIGH]:
+    if end == FAILED or value < shape.low or value > shape.high:
         return FAILED, 0
     if quoted:
         return (end + 1, value) if data[end] == QUOTE else (FAILED, 0)
@@ -159,39 +130,48 @@ def _read_value(
 
 
 @compiled_leaf
-def _stands_before(scratch: Scratch, first: int, count: int, number: int) -> bool:
+def _stands_before(p: Any, line: Any, number: int) -> bool:
     """Whether one of a line's pairs sets that tag already."""
-    for i in range(first, first + count, 2):  # noqa: SIM110 - Numba compiles no generator
-        if scratch.values[i] == number:
+    values, first = values_of(p), line.first
+    for i in range(first, first + line.count, 2):  # noqa: SIM110 - Numba compiles no generator
+        if values[i] == number:
             return True
     return False
 
 
 @compiled_leaf
-def _keep_key(name: int, name_end: int, value: int, value_end: int, line: int, scratch: Scratch) -> None:
-    row = scratch.lines[line]
-    key = row[L_KEY_FIRST] + row[L_KEY_COUNT]
-    scratch.keys[key, K_NAME] = name
-    scratch.keys[key, K_NAME_END] = name_end
-    scratch.keys[key, K_VALUE] = value
-    scratch.keys[key, K_VALUE_END] = value_end
-    row[L_KEY_COUNT] += 1
+def _keep_key(p: Any, line: Any, name: int, name_end: int, value: int, value_end: int) -> None:
+    key = keys_of(p)[line.key_first + line.key_count]
+    key.name, key.name_end, key.value, key.value_end = name, name_end, value, value_end
+    line.key_count += 1
 
 
 @compiled_leaf
-def read_members(
-    data: NDArray[np.uint8], at: int, event: int, line: int, shapes: Shapes, hashing: Hashing, texts: Table,
-    scratch: Scratch,
-) -> int:  # fmt: skip
+def _place_of(p: Any, line: Any, event: int, row: int, seen: Any) -> int:
+    """Where the value of a property or trait goes; FAILED where it stood before, or is a trait too many.
+
+    An event has one value per slot; traits are pairs of tag number and value, in the order they stand.
+    """
+    shape = properties_of(p.shapes)[row]
+    if event != OF_TRAITS:
+        return FAILED if (seen >> (row - events_of(p.shapes)[event].first)) & 1 else int(line.first + shape.slot)
+    if line.count == 2 * TRAITS_MAX or _stands_before(p, line, int(shape.slot)):
+        return FAILED
+    line.count += 2
+    place = int(line.first + line.count - 1)
+    values_of(p)[place - 1] = shape.slot
+    return place
+
+
+@compiled_leaf
+def read_members(p: Any, line: Any, data: Any, at: int, event: int) -> int:
     """Read the object behind its opening brace into the line's values; the position after it.
 
-    They are an event's properties, one value per slot, or with UNKNOWN for the event a customer's traits: pairs of tag number
-    and value in the order they stand. Both in one loop, so that the reading of a value is compiled into it.
+    They are an event's properties, or with OF_TRAITS for the event a customer's traits.
     """
-    row, values = scratch.lines[line], scratch.values
-    is_event = event != UNKNOWN
-    first, place = shapes.events[event, E_FIRST] if is_event else NOUGHT, row[L_FIRST]
-    seen, guess = np.int64(0), NOUGHT
+    seen, row = np.int64(0), UNKNOWN
+    shapes, values = p.shapes, values_of(p)
+    first = int(events_of(shapes)[event].first)
     at = skip_blanks(data, at)
     if data[at] == CLOSE_OBJECT:
         return at + 1
@@ -199,39 +179,24 @@ def read_members(
         if data[at] != QUOTE:
             return FAILED
         name = at + 1
-        end = scan_string(data, name)
-        if end == FAILED:
+        end, row = read_member(shapes, event, row, data, name)
+        if row == UNKNOWN:
             return FAILED
-        found = (
-            find_property(shapes, event, guess, data, name, end) if is_event
-            else find_name(shapes, F_TAG, data, name, end)
-        )  # fmt: skip
-        if found == UNKNOWN:
+        place = _place_of(p, line, event, row, seen)
+        if place == FAILED:
             return FAILED
-        shape = shapes.properties[first + found]
-        if is_event:
-            if (seen >> found) & 1:
-                return FAILED
-            seen |= np.int64(1) << found
-            guess = found + 1
-            place = row[L_FIRST] + shape[P_SLOT]
-        else:
-            place = row[L_FIRST] + row[L_COUNT]
-            if row[L_COUNT] == 2 * TRAITS_MAX or _stands_before(scratch, row[L_FIRST], row[L_COUNT], shape[P_SLOT]):
-                return FAILED
-            values[place] = shape[P_SLOT]
-            place += 1
-            row[L_COUNT] += 2
+        seen |= np.int64(1) << ((row - first) & 63)
         at = skip_blanks(data, end + 1)
         if data[at] != COLON:
             return FAILED
         start = skip_blanks(data, at + 1)
-        at, value = _read_value(data, start, shape, shapes, hashing, texts)
+        shape = properties_of(shapes)[row]
+        at, value = _read_value(p, data, start, shape)
         if at == FAILED:
             return FAILED
         values[place] = value
-        if shape[P_KIND] == KEY and value != NULL:
-            _keep_key(name, end, start, at, line, scratch)
+        if shape.kind == KEY and value != NULL:
+            _keep_key(p, line, name, end, start, at)
         at = skip_blanks(data, at)
         if data[at] == CLOSE_OBJECT:
             return at + 1
@@ -241,17 +206,19 @@ def read_members(
 
 
 @compiled_leaf
-def _named(data: NDArray[np.uint8], at: int, family: int, shapes: Shapes) -> int:
-    """The number of the family's name whose opening quote is at `at`; UNKNOWN where there is none, or nothing (0)."""
-    if at == 0 or data[at] != QUOTE:
-        return UNKNOWN
-    end = scan_string(data, at + 1)
-    return find_name(shapes, family, data, at + 1, end) if end != FAILED else UNKNOWN
+def _named(p: Any, data: Any, field: int, family: int, absent: int) -> int:
+    """The number of the family's name that stands in a field; UNKNOWN where none of them does, `absent` where nothing."""
+    at = places_of(p)[field]
+    if at == 0:
+        return absent
+    end = scan_string(data, at + 1) if data[at] == QUOTE else FAILED
+    return find_name(p.shapes, family, data, at + 1, end) if end != FAILED else UNKNOWN
 
 
 @compiled_leaf
-def _flag(data: NDArray[np.uint8], at: int) -> int:
-    """1 or 0 for true or false at `at`; UNKNOWN for anything else, or nothing (0)."""
+def _flag(p: Any, data: Any, field: int) -> int:
+    """1 or 0 for true or false in a field; UNKNOWN for anything else, or nothing."""
+    at = places_of(p)[field]
     if at == 0:
         return UNKNOWN
     quoted = data[at] == QUOTE
@@ -260,25 +227,24 @@ def _flag(data: NDArray[np.uint8], at: int) -> int:
 
 
 @compiled_leaf
-def read_names(data: NDArray[np.uint8], kind: int, line: int, shapes: Shapes, scratch: Scratch) -> bool:
+def read_names(p: Any, line: Any, data: Any) -> bool:
     """Read the noted fields of a contact, response, consent or do_not_disturb into the line's code and values; False in doubt."""
-    row, noted, values = scratch.lines[line], scratch.noted, scratch.values
-    first, code, one, other, count = row[L_FIRST], NOUGHT, NOUGHT, NOUGHT, NOUGHT + 2
-    if kind == CONTACT:
-        code = _named(data, noted[AT_CAMPAIGN], F_CAMPAIGN, shapes)
-        one = _named(data, noted[AT_TOUCHPOINT], F_TOUCHPOINT, shapes)
-        other = _named(data, noted[AT_OFFER], F_OFFER, shapes) if noted[AT_OFFER] != 0 else NULL
-    elif kind == CONSENT:
-        code = _named(data, noted[AT_PURPOSE], F_PURPOSE, shapes)
-        one = _named(data, noted[AT_CHANNEL], F_CHANNEL, shapes) if noted[AT_CHANNEL] != 0 else NULL
-        other = _flag(data, noted[AT_GIVEN])
-    elif kind == RESPONSE:
-        code = _named(data, noted[AT_CAMPAIGN], F_CAMPAIGN, shapes)
-        one, count = _named(data, noted[AT_ANSWER], F_ANSWER, shapes), NOUGHT + 1
-    elif kind == DO_NOT_DISTURB:
-        one, count = _flag(data, noted[AT_ON]), NOUGHT + 1
+    code, one, other, count = NOUGHT, NOUGHT, NOUGHT, NOUGHT + 1
+    if line.kind == _CONTACT:
+        code = _named(p, data, CAMPAIGN, F_CAMPAIGN, UNKNOWN)
+        one = _named(p, data, TOUCHPOINT, F_TOUCHPOINT, UNKNOWN)
+        other, count = _named(p, data, OFFER, F_OFFER, NULL), NOUGHT + 2
+    elif line.kind == _CONSENT:
+        code = _named(p, data, PURPOSE, F_PURPOSE, UNKNOWN)
+        one = _named(p, data, CHANNEL, F_CHANNEL, NULL)
+        other, count = _flag(p, data, GIVEN), NOUGHT + 2
+    elif line.kind == _RESPONSE:
+        code = _named(p, data, CAMPAIGN, F_CAMPAIGN, UNKNOWN)
+        one = _named(p, data, ANSWER, F_ANSWER, UNKNOWN)
+    else:
+        one = _flag(p, data, ON)
     if code == UNKNOWN or one == UNKNOWN or other == UNKNOWN:
         return False
-    row[L_CODE], row[L_COUNT] = code, count
-    values[first], values[first + 1] = one, other
+    line.code, line.count = code, count
+    values_of(p)[line.first], values_of(p)[line.first + 1] = one, other
     return True

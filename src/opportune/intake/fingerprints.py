@@ -1,45 +1,43 @@
-"""A map from 128-bit keyed hashes to numbers: open addressing in one array, which grows without a pause.
+"""A map from 128-bit keyed hashes to numbers: open addressing in one table, which grows without a pause.
 
 A larger table is filled step by step: each insertion moves a few slots of the old one, and look-ups ask both
 until the move is done. Entries are never removed, so no slot of the old table has to be cleared.
 """
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import compiled_leaf
+from opportune.facts import bundle, compiled_leaf, point, pointed, prefetch, record, table
 
 SLOTS_MIN = 1_024
 MOVED_PER_INSERT = 16
 UNKNOWN = -1
 
-_COUNT, _MOVED = 0, 1
 _LOW_32 = np.uint64(0xFFFF_FFFF)
 _SHIFT_32 = np.uint64(32)
 
-
-class Table(NamedTuple):
-    """What the compiled functions take: `slots` u8[n,3] rows of (low, high, number + 1), zero where free; `old` the table being moved; `state` i8[2]."""
-
-    slots: NDArray[np.uint64]
-    old: NDArray[np.uint64]
-    state: NDArray[np.int64]
+SLOT = record([("low", "u8"), ("high", "u8"), ("entry", "u8")])
+"""A hash and its number + 1; entry 0 where free."""
+FINGERPRINTS = bundle({"slots": 1, "old": 1}, [("count", "i8"), ("moved", "i8")])
+"""The map for the compiled functions: `old` is the table being moved, up to slot `moved`."""
+_slots_of, _old_of = table("slots", SLOT), table("old", SLOT)
+fingerprints_at = pointed(FINGERPRINTS)
 
 
 @compiled_leaf
-def home(low: np.uint64, slots: int) -> int:
+def home(low: Any, slots: int) -> int:
     """The slot where the search for a hash begins; the hash is keyed, so its bits need no further mixing."""
     return int(np.int64(((low & _LOW_32) * np.uint64(slots)) >> _SHIFT_32))
 
 
 @compiled_leaf
-def _search(slots: NDArray[np.uint64], low: np.uint64, high: np.uint64) -> int:
+def _search(slots: Any, low: Any, high: Any) -> int:
     at = home(low, len(slots))
-    while slots[at, 2] != 0:
-        if slots[at, 0] == low and slots[at, 1] == high:
-            return int(np.int64(slots[at, 2])) - 1
+    while slots[at].entry != 0:
+        if slots[at].low == low and slots[at].high == high:
+            return int(np.int64(slots[at].entry)) - 1
         at += 1
         if at == len(slots):
             at = 0
@@ -47,102 +45,134 @@ def _search(slots: NDArray[np.uint64], low: np.uint64, high: np.uint64) -> int:
 
 
 @compiled_leaf
-def _place(slots: NDArray[np.uint64], low: np.uint64, high: np.uint64, entry: np.uint64) -> None:
+def _place(slots: Any, low: Any, high: Any, entry: Any) -> None:
     at = home(low, len(slots))
-    while slots[at, 2] != 0:
-        if slots[at, 0] == low and slots[at, 1] == high:
+    while slots[at].entry != 0:
+        if slots[at].low == low and slots[at].high == high:
             return
         at += 1
         if at == len(slots):
             at = 0
-    slots[at, 0] = low
-    slots[at, 1] = high
-    slots[at, 2] = entry
+    slot = slots[at]
+    slot.low = low
+    slot.high = high
+    slot.entry = entry
 
 
 @compiled_leaf
-def _move(table: Table, steps: int) -> None:
-    first = table.state[_MOVED]
-    last = min(first + steps, len(table.old))
+def _move(known: Any, steps: int) -> None:
+    slots, old = _slots_of(known), _old_of(known)
+    first = known.moved
+    last = min(first + steps, len(old))
     for at in range(first, last):
-        if table.old[at, 2] != 0:
-            _place(table.slots, table.old[at, 0], table.old[at, 1], table.old[at, 2])
-    table.state[_MOVED] = last
+        if old[at].entry != 0:
+            _place(slots, old[at].low, old[at].high, old[at].entry)
+    known.moved = last
 
 
 @compiled_leaf
-def lookup(table: Table, low: np.uint64, high: np.uint64) -> int:
-    """The number of a hash, or UNKNOWN."""
-    number = _search(table.slots, low, high)
-    if number == UNKNOWN and table.state[_MOVED] < len(table.old):
-        number = _search(table.old, low, high)
+def fetch(known: Any, low: Any) -> None:
+    """Ask for the memory that `lookup` of a hash will need."""
+    prefetch(_slots_of(known), home(low, known.slots_rows))
+
+
+@compiled_leaf
+def lookup(known: Any, low: Any, high: Any) -> int:
+    """The number of a hash in FINGERPRINTS, or UNKNOWN."""
+    number = _search(_slots_of(known), low, high)
+    if number == UNKNOWN and known.moved < known.old_rows:
+        number = _search(_old_of(known), low, high)
     return number
 
 
 @compiled_leaf
-def insert(table: Table, low: np.uint64, high: np.uint64, number: int) -> None:
+def insert(known: Any, low: Any, high: Any, number: int) -> None:
     """Add a hash that `lookup` does not know; the caller has reserved room for it."""
-    _place(table.slots, low, high, np.uint64(number + 1))
-    table.state[_COUNT] += 1
-    if table.state[_MOVED] < len(table.old):
-        _move(table, MOVED_PER_INSERT)
+    _place(_slots_of(known), low, high, np.uint64(number + 1))
+    known.count += 1
+    if known.moved < known.old_rows:
+        _move(known, MOVED_PER_INSERT)
 
 
 @compiled_leaf
-def insert_all(table: Table, low: NDArray[np.uint64], high: NDArray[np.uint64], number: NDArray[np.int64]) -> None:
+def _look_up(address: int, low: Any, high: Any) -> int:
+    return lookup(fingerprints_at(address), low, high)
+
+
+@compiled_leaf
+def _insert_one(address: int, low: Any, high: Any, number: int) -> None:
+    insert(fingerprints_at(address), low, high, number)
+
+
+@compiled_leaf
+def _insert_all(
+    address: int, low: NDArray[np.uint64], high: NDArray[np.uint64], number: NDArray[np.int64]
+) -> None:  # fmt: skip
     """Add many hashes; one that is known keeps its number."""
+    known = fingerprints_at(address)
     for i in range(len(low)):
-        if lookup(table, low[i], high[i]) == UNKNOWN:
-            insert(table, low[i], high[i], number[i])
+        if lookup(known, low[i], high[i]) == UNKNOWN:
+            insert(known, low[i], high[i], number[i])
+
+
+@compiled_leaf
+def _end_move(address: int) -> None:
+    known = fingerprints_at(address)
+    _move(known, known.old_rows)
 
 
 class FingerprintMap:
-    """128-bit hash -> number, at most `entries_max` entries of 24 bytes at 1/4 to 1/2 of the slots."""
+    """128-bit hash -> number, at most `entries_max` entries of 24 bytes at 1/4 to 1/2 of the slots.
+
+    `address` is that of the bundle FINGERPRINTS, and stays while the map grows.
+    """
 
     def __init__(self, entries_max: int, expected: int = 0) -> None:
         self.entries_max = entries_max
-        self.table = self._empty(max(SLOTS_MIN, 2 * expected))
+        self._bundle = np.zeros(1, FINGERPRINTS)
+        self._count, self._moved = self._bundle["count"], self._bundle["moved"]
+        self.address = int(self._bundle.ctypes.data)
+        self._use(np.zeros(max(SLOTS_MIN, 2 * expected), SLOT), np.zeros(0, SLOT))
 
-    @staticmethod
-    def _empty(slots: int) -> Table:
-        return Table(np.zeros((slots, 3), np.uint64), np.zeros((0, 3), np.uint64), np.zeros(2, np.int64))
+    def _use(self, slots: NDArray[Any], old: NDArray[Any]) -> None:
+        self._slots, self._old = slots, old
+        point(self._bundle[0], {"slots": slots, "old": old})
+        self._moved[0] = 0
 
     def __len__(self) -> int:
-        return int(self.table.state[_COUNT])
+        return int(self._count.item())
 
     def reserve(self, more: int) -> None:
         """Make room for `more` insertions before compiled code makes them. Raises OverflowError beyond `entries_max`."""
         wanted = len(self) + more
         if wanted > self.entries_max:
             raise OverflowError(f"more than {self.entries_max:,} entries; raise the limit or start another shard")
-        if len(self.table.old) and self.table.state[_MOVED] == len(self.table.old):
-            self.table = Table(self.table.slots, self.table.old[:0].copy(), np.array([len(self), 0], np.int64))
-        if 2 * wanted <= len(self.table.slots):
+        if len(self._old) and self._moved.item() == len(self._old):
+            self._use(self._slots, np.zeros(0, SLOT))
+        if 2 * wanted <= len(self._slots):
             return
-        _move(self.table, len(self.table.old))
-        slots = max(2 * len(self.table.slots), 3 * wanted)
-        state = np.array([len(self), 0], np.int64)
-        self.table = Table(np.zeros((slots, 3), np.uint64), self.table.slots, state)
+        _end_move(self.address)
+        self._use(np.zeros(max(2 * len(self._slots), 3 * wanted), SLOT), self._slots)
 
     def get(self, fingerprint: tuple[int, int]) -> int:
         """The number of a hash (low, high), or UNKNOWN."""
-        return int(lookup(self.table, np.uint64(fingerprint[0]), np.uint64(fingerprint[1])))
+        return int(_look_up(self.address, np.uint64(fingerprint[0]), np.uint64(fingerprint[1])))
 
     def add(self, fingerprint: tuple[int, int], number: int) -> None:
         """Add a hash that is not known yet. Raises OverflowError beyond `entries_max`."""
         self.reserve(1)
-        insert(self.table, np.uint64(fingerprint[0]), np.uint64(fingerprint[1]), number)
+        _insert_one(self.address, np.uint64(fingerprint[0]), np.uint64(fingerprint[1]), number)
 
     def add_all(self, low: NDArray[np.uint64], high: NDArray[np.uint64], number: NDArray[np.int64]) -> None:
         """Add many; a hash that is known keeps its number. Raises OverflowError beyond `entries_max`."""
         self.reserve(min(len(low), self.entries_max - len(self)))
         if len(low) > self.entries_max - len(self):
             raise OverflowError(f"more than {self.entries_max:,} entries; raise the limit or start another shard")
-        insert_all(self.table, low, high, number)
+        _insert_all(self.address, low, high, number)
 
     def entries(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int64]]:
         """All entries as (low, high, number), in order of number, then hash: the same for the same entries."""
-        _move(self.table, len(self.table.old))
-        used = self.table.slots[self.table.slots[:, 2] != 0]
-        used = used[np.lexsort((used[:, 1], used[:, 0], used[:, 2]))]
-        return used[:, 0].copy(), used[:, 1].copy(), used[:, 2].astype(np.int64) - 1
+        _end_move(self.address)
+        used = self._slots[self._slots["entry"] != 0]
+        used = used[np.lexsort((used["high"], used["low"], used["entry"]))]
+        return used["low"].copy(), used["high"].copy(), used["entry"].astype(np.int64) - 1

@@ -8,20 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import COMPILED, VALUE_MAX, compiled_leaf, load8
+from opportune.facts import COMPILED, VALUE_MAX, compiled_leaf, load8, pointed, record
 
 KEY_BYTES = 16
 PADDING = 8
 """Readable bytes that must follow the last byte of a buffer given to the compiled functions."""
 
+PREFIX = record([(name, "u8") for name in ("v0", "v1", "v2", "v3", "tail")] + [("kept", "i8"), ("length", "i8")])
+"""A hash that has begun: its four words after the whole words of a prefix of `length` bytes, whose last `kept` (0..7) bytes wait in `tail`."""
+_prefix_at = pointed(PREFIX)
+
 _K0 = np.uint64(0x736F6D6570736575)
 _K1 = np.uint64(0x646F72616E646F6D)
 _K2 = np.uint64(0x6C7967656E657261)
 _K3 = np.uint64(0x7465646279746573)
-_ONES = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 _MIX_A = np.uint64(0x9E3779B97F4A7C15)
 _MIX_B = np.uint64(0xC2B2AE3D27D4EB4F)
 _U = np.uint64
+_ONE = _U(1)
 
 if not COMPILED:
     np.seterr(over="ignore")  # plain NumPy scalars warn where the compiled code wraps around by design
@@ -29,10 +33,8 @@ if not COMPILED:
 
 @compiled_leaf
 def low_bytes(word: Any, count: int) -> Any:
-    """The first `count` (0..8) bytes of a little-endian word, the others zero."""
-    if count >= 8:
-        return word
-    return word & (_ONES >> _U(64 - 8 * count)) if count > 0 else _U(0)
+    """The first `count` (from 0 on) bytes of a little-endian word, the others zero."""
+    return word if count >= 8 else word & ((_ONE << _U(8 * count)) - _ONE)
 
 
 @compiled_leaf
@@ -63,26 +65,15 @@ def _absorb(v0: Any, v1: Any, v2: Any, v3: Any, word: Any) -> tuple[Any, Any, An
 
 
 @compiled_leaf
-def siphash_after(
-    key: NDArray[np.uint64],
-    prefix: NDArray[np.uint8],
-    length: int,
-    data: NDArray[np.uint8],
-    start: int,
-    end: int,
-) -> tuple[Any, Any]:
-    """(low, high) of the SipHash-2-4-128 of prefix[:length] followed by data[start:end], without joining them."""
-    v0 = key[0] ^ _K0
-    v1 = key[1] ^ _K1 ^ _U(0xEE)
-    v2 = key[0] ^ _K2
-    v3 = key[1] ^ _K3
-    total = length + end - start
-    at = 0
-    while at + 8 <= length:
-        v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, load8(prefix, at))
-        at += 8
-    kept = length - at
-    word = low_bytes(load8(prefix, at), kept)
+def _initial(key: NDArray[np.uint64]) -> tuple[Any, Any, Any, Any]:
+    return key[0] ^ _K0, key[1] ^ _K1 ^ _U(0xEE), key[0] ^ _K2, key[1] ^ _K3
+
+
+@compiled_leaf
+def _finish(
+    v0: Any, v1: Any, v2: Any, v3: Any, word: Any, kept: int, length: int, data: Any, start: int, end: int
+) -> tuple[Any, Any]:  # fmt: skip
+    """The hash of a prefix, given as the fields of PREFIX, followed by data[start:end]."""
     at = start
     if kept > 0:
         word |= low_bytes(load8(data, at), min(8 - kept, end - at)) << _U(8 * kept)
@@ -92,9 +83,9 @@ def siphash_after(
     while at + 8 <= end:
         v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, load8(data, at))
         at += 8
-    if kept == 0 or at <= end:
+    if at <= end:
         word = low_bytes(load8(data, at), end - at)
-    v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, word | (_U(total) << _U(56)))
+    v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, word | (_U(length + end - start) << _U(56)))
     v2 ^= _U(0xEE)
     for _ in range(4):
         v0, v1, v2, v3 = _round(v0, v1, v2, v3)
@@ -106,16 +97,36 @@ def siphash_after(
 
 
 @compiled_leaf
-def siphash(key: NDArray[np.uint64], data: NDArray[np.uint8], start: int, end: int) -> tuple[Any, Any]:
-    """(low, high) 64-bit words of the SipHash-2-4-128 of data[start:end]; PADDING bytes after `end` must be readable."""
-    return siphash_after(key, data, 0, data, start, end)
+def siphash_after(prefix: Any, data: Any, start: int, end: int) -> tuple[Any, Any]:
+    """(low, high) of the SipHash-2-4-128 of a PREFIX followed by data[start:end]; PADDING bytes after `end` must be readable."""
+    p = prefix
+    return _finish(p.v0, p.v1, p.v2, p.v3, p.tail, p.kept, p.length, data, start, end)
 
 
 @compiled_leaf
-def content_hash(key: NDArray[np.uint64], data: NDArray[np.uint8], start: int, end: int) -> Any:
-    """A quick 64-bit hash of data[start:end], only to tell a repeated message from a clash of ids."""
-    a = key[0] ^ _U(end - start)
-    b = key[1]
+def siphash(key: NDArray[np.uint64], data: NDArray[np.uint8], start: int, end: int) -> tuple[Any, Any]:
+    """(low, high) 64-bit words of the SipHash-2-4-128 of data[start:end]; PADDING bytes after `end` must be readable."""
+    v0, v1, v2, v3 = _initial(key)
+    return _finish(v0, v1, v2, v3, _U(0), 0, 0, data, start, end)
+
+
+@compiled_leaf
+def _begin(address: int, key: NDArray[np.uint64], data: NDArray[np.uint8], length: int) -> None:
+    prefix = _prefix_at(address)
+    v0, v1, v2, v3 = _initial(key)
+    at = 0
+    while at + 8 <= length:
+        v0, v1, v2, v3 = _absorb(v0, v1, v2, v3, load8(data, at))
+        at += 8
+    prefix.v0, prefix.v1, prefix.v2, prefix.v3 = v0, v1, v2, v3
+    prefix.tail, prefix.kept, prefix.length = low_bytes(load8(data, at), length - at), length - at, length
+
+
+@compiled_leaf
+def content_hash(key0: Any, key1: Any, data: Any, start: int, end: int) -> Any:
+    """A quick 64-bit hash of data[start:end] under two key words, only to tell a repeated message from a clash of ids."""
+    a = key0 ^ _U(end - start)
+    b = key1
     at = start
     while at + 16 <= end:
         a = (a ^ load8(data, at)) * _MIX_A
@@ -147,6 +158,13 @@ def padded(data: bytes) -> NDArray[np.uint8]:
     return np.frombuffer(data + bytes(PADDING), np.uint8)
 
 
+def prefix_of(words: NDArray[np.uint64], text: bytes = b"") -> Any:
+    """The PREFIX record of hashes that begin with `text`; `words` from `key_words`."""
+    prefix = np.zeros(1, PREFIX)
+    _begin(prefix.ctypes.data, words, padded(text), len(text))
+    return prefix[0]
+
+
 def hash_bytes(words: NDArray[np.uint64], data: bytes) -> tuple[int, int]:
     """(low, high) of the SipHash-2-4-128 of `data`, for code that works on Python bytes; `words` from `key_words`."""
     low, high = siphash(words, padded(data), 0, len(data))
@@ -171,4 +189,4 @@ def hash_key(words: NDArray[np.uint64], text: str) -> int:
 
 def hash_content(words: NDArray[np.uint64], data: bytes) -> int:
     """`content_hash` of Python bytes."""
-    return int(content_hash(words, padded(data), 0, len(data)))
+    return int(content_hash(words[0], words[1], padded(data), 0, len(data)))

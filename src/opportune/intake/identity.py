@@ -1,5 +1,7 @@
 """Which customer an identifier means: 128-bit hash -> dense customer number, bounded and rebuilt from the journal."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,7 @@ KINDS_TOLD_APART = 16
 
 
 @compiled_leaf
-def note_kind(kinds: NDArray[np.uint16], customer: int, kind: int) -> None:
+def note_kind(kinds: Any, customer: int, kind: int) -> None:
     """Remember that the customer has an identifier of this kind."""
     kinds[customer] |= np.uint16(1 << min(kind, KINDS_TOLD_APART - 1))
 

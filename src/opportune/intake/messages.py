@@ -29,7 +29,12 @@ BEHIND_MS_MAX = 400 * MS_PER_DAY
 IMPORT_MS_MIN, IMPORT_MS_MAX = 0, 4_102_444_800_000
 """An import's times lie from 1970 up to, not including, the year 2100."""
 
-_ENVELOPE = ("type", "userId", "anonymousId", "identifier", "timestamp", "messageId")
+_TIMES = ("originalTimestamp", "timestamp")
+"""The fields that say when it happened; the first that is present counts."""
+SLOTS_MAX = 50
+"""The most offers a touch may ask for."""
+
+_ENVELOPE = ("type", "userId", "anonymousId", "identifier", *_TIMES, "sentAt", "messageId")
 _FIELDS = {
     "track": ("event", "properties"),
     "identify": ("traits",),
@@ -37,6 +42,7 @@ _FIELDS = {
     "response": ("campaign", "answer"),
     "consent": ("purpose", "channel", "given"),
     "do_not_disturb": ("on",),
+    "touch": ("touchpoint", "slots"),
 }
 ANSWERS = {answer.name.lower(): answer for answer in Answer}
 
@@ -82,6 +88,7 @@ class MessageReader:
             "response": self._response,
             "consent": self._consent,
             "do_not_disturb": self._do_not_disturb,
+            "touch": self._touch,
         }
 
     def read(self, parsed: Any, received_ms: int) -> Message:
@@ -99,7 +106,7 @@ class MessageReader:
         if len(fields) != len(parsed):
             _refuse_repeated(parsed, "", (*_ENVELOPE, *_FIELDS[kind]))
         identifiers = self._identifiers(fields)
-        at_ms = self._moment(fields.get("timestamp"), received_ms)
+        at_ms = self._at_ms(fields, received_ms)
         message_id = read_name(fields.get("messageId"), "messageId")
         message = Message(FactKind.EVENT, 0, at_ms, identifiers, message_id)
         self._bodies[kind](fields, message)
@@ -133,32 +140,37 @@ class MessageReader:
             )
         return identifiers
 
-    def _moment(self, value: Any, received_ms: int) -> int:
-        if value is None:
-            at_ms = received_ms
-        elif type(value) is Number and value.lstrip("-").isdecimal() and len(value) <= DIGITS_MAX:
-            at_ms = int(value)
-        elif type(value) is str:
-            try:
-                at_ms = moment_of(value, self.zone)
-            except (ValueError, OverflowError):
-                raise RefusalError(
-                    QuarantineReason.INVALID_TIME, "timestamp: no such moment; write 2026-12-01T08:00:00Z"
-                ) from None
-        else:
-            raise RefusalError(
-                QuarantineReason.INVALID_TIME, "timestamp: expected ISO 8601 text or whole milliseconds since 1970"
-            )
+    def _at_ms(self, fields: dict[str, Any], received_ms: int) -> int:
+        """When it happened by our clock: a live message with `sentAt` is late by as much as the client's clock was when it sent."""
+        times = {name: self._moment(name, fields[name]) for name in _TIMES if fields.get(name) is not None}
+        sent_at = self._moment("sentAt", fields["sentAt"]) if self.live and fields.get("sentAt") is not None else None
+        path, at_ms = next(iter(times.items()), ("timestamp", received_ms))
+        if times and sent_at is not None:
+            at_ms = received_ms - (sent_at - at_ms)
         low, high = time_bounds(received_ms, live=self.live)
         if at_ms > high:
             raise RefusalError(
-                QuarantineReason.FAR_FUTURE, f"timestamp: {'more than an hour ahead' if self.live else 'after 2099'}"
+                QuarantineReason.FAR_FUTURE, f"{path}: {'more than an hour ahead' if self.live else 'after 2099'}"
             )
         if at_ms < low:
             raise RefusalError(
-                QuarantineReason.FAR_PAST, f"timestamp: {'more than 400 days ago' if self.live else 'before 1970'}"
+                QuarantineReason.FAR_PAST, f"{path}: {'more than 400 days ago' if self.live else 'before 1970'}"
             )
         return at_ms
+
+    def _moment(self, path: str, value: Any) -> int:
+        if type(value) is Number and value.lstrip("-").isdecimal() and len(value) <= DIGITS_MAX:
+            return int(value)
+        if type(value) is not str:
+            raise RefusalError(
+                QuarantineReason.INVALID_TIME, f"{path}: expected ISO 8601 text or whole milliseconds since 1970"
+            )
+        try:
+            return moment_of(value, self.zone)
+        except (ValueError, OverflowError):
+            raise RefusalError(
+                QuarantineReason.INVALID_TIME, f"{path}: no such moment; write 2026-12-01T08:00:00Z"
+            ) from None
 
     def _track(self, fields: dict[str, Any], message: Message) -> None:
         name = fields.get("event")
@@ -238,6 +250,14 @@ class MessageReader:
     def _do_not_disturb(self, fields: dict[str, Any], message: Message) -> None:
         message.kind = FactKind.DO_NOT_DISTURB
         message.slots = [Slot(_flag(fields, "on"))]
+
+    def _touch(self, fields: dict[str, Any], message: Message) -> None:
+        message.kind = FactKind.TOUCH
+        message.code = _number(fields, "touchpoint", self.catalogue.touchpoints, QuarantineReason.UNKNOWN_TOUCHPOINT)
+        slots = fields.get("slots")
+        if type(slots) is not Number or not slots.isdecimal() or not 1 <= int(slots) <= SLOTS_MAX:
+            raise RefusalError(QuarantineReason.OUT_OF_RANGE, f"slots: a whole number from 1 to {SLOTS_MAX}")
+        message.slots = [Slot(int(slots))]
 
 
 def time_bounds(received_ms: int, *, live: bool) -> tuple[int, int]:

@@ -8,9 +8,8 @@ The buffer ends with zero bytes, which fit nowhere, so nothing reads past its en
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from opportune.facts import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, compiled_leaf, load8
+from opportune.facts import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, compiled_leaf, first_byte, load8
 
 FAILED = -1
 NOUGHT: Any = np.int64(0)
@@ -29,7 +28,11 @@ _QUOTES = _U(0x2222222222222222)
 _SLASHES = _U(0x5C5C5C5C5C5C5C5C)
 _SPACES = _U(0x2020202020202020)
 _NEWLINES = _U(0x0A0A0A0A0A0A0A0A)
-_ONE = _U(1)
+_ZEROS = _U(0x3030303030303030)
+_ABOVE_NINE = _U(0x7676767676767676)
+_PAIRS = _U(0x00FF00FF00FF00FF)
+_FOURS = _U(0x0000FFFF0000FFFF)
+_POWERS = np.array([10**n for n in range(DIGITS_MAX + 1)], np.int64)
 _TRUE = _U(int.from_bytes(b"true", "little"))
 _FALSE = _U(int.from_bytes(b"false", "little"))
 _NULL = _U(int.from_bytes(b"null", "little"))
@@ -38,28 +41,23 @@ _FIVE_BYTES = _U(0xFF_FFFF_FFFF)
 
 
 @compiled_leaf
-def first_mark(marks: Any) -> int:
-    """The index of the lowest byte whose top bit is set in `marks`, which is not zero."""
-    lowest = marks & (~marks + _ONE)
-    return int(np.int64((((lowest - _ONE) & _ONES) * _ONES) >> _U(56))) - 1
-
-
-@compiled_leaf
-def find_newline(data: NDArray[np.uint8], at: int, size: int) -> int:
+def find_newline(data: Any, at: int, size: int) -> int:
     """The position of the next newline, or `size`."""
     while at < size:
         word = load8(data, at) ^ _NEWLINES
         marks = (word - _ONES) & ~word & _HIGHS
         if marks != 0:
-            return min(at + first_mark(marks), size)
+            return min(at + first_byte(marks), size)
         at += 8
     return size
 
 
 @compiled_leaf
-def skip_blanks(data: NDArray[np.uint8], at: int) -> int:
+def skip_blanks(data: Any, at: int) -> int:
     """The next position that is no blank."""
-    while data[at] == SPACE or data[at] == TAB or data[at] == RETURN:
+    while data[at] <= SPACE:
+        if data[at] != SPACE and data[at] != TAB and data[at] != RETURN:
+            break
         at += 1
     return at
 
@@ -70,7 +68,7 @@ def _within(byte: Any, low: int, high: int) -> bool:
 
 
 @compiled_leaf
-def _skip_character(data: NDArray[np.uint8], at: int) -> int:
+def _skip_character(data: Any, at: int) -> int:
     """Pass one character of two to four bytes, as UTF-8 allows them."""
     first, second = data[at], data[at + 1]
     if _within(first, 0xC2, 0xDF):
@@ -90,7 +88,7 @@ def _skip_character(data: NDArray[np.uint8], at: int) -> int:
 
 
 @compiled_leaf
-def scan_string(data: NDArray[np.uint8], at: int) -> int:
+def scan_string(data: Any, at: int) -> int:
     """The position of the closing quote of a string whose first character is at `at`."""
     while True:
         word = load8(data, at)
@@ -104,7 +102,7 @@ def scan_string(data: NDArray[np.uint8], at: int) -> int:
         if marks == 0:
             at += 8
             continue
-        at += first_mark(marks)
+        at += first_byte(marks)
         byte = data[at]
         if byte == QUOTE:
             return at
@@ -116,14 +114,14 @@ def scan_string(data: NDArray[np.uint8], at: int) -> int:
 
 
 @compiled_leaf
-def _skip_digits(data: NDArray[np.uint8], at: int) -> int:
+def _skip_digits(data: Any, at: int) -> int:
     while _within(data[at], ZERO, NINE):
         at += 1
     return at
 
 
 @compiled_leaf
-def _skip_number(data: NDArray[np.uint8], at: int) -> int:
+def _skip_number(data: Any, at: int) -> int:
     if data[at] == MINUS:
         at += 1
     if data[at] == ZERO:
@@ -150,13 +148,13 @@ def _skip_number(data: NDArray[np.uint8], at: int) -> int:
 
 
 @compiled_leaf
-def is_null(data: NDArray[np.uint8], at: int) -> bool:
+def is_null(data: Any, at: int) -> bool:
     """Whether `null` stands here."""
     return bool((load8(data, at) & _FOUR_BYTES) == _NULL)
 
 
 @compiled_leaf
-def scan_bool(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
+def scan_bool(data: Any, at: int) -> tuple[int, int]:
     """(position after, 0 or 1) of `true` or `false`."""
     word = load8(data, at)
     if (word & _FOUR_BYTES) == _TRUE:
@@ -167,7 +165,7 @@ def scan_bool(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
 
 
 @compiled_leaf
-def _skip_scalar(data: NDArray[np.uint8], at: int) -> int:
+def _skip_scalar(data: Any, at: int) -> int:
     byte = data[at]
     if byte == QUOTE:
         end = scan_string(data, at + 1)
@@ -180,7 +178,7 @@ def _skip_scalar(data: NDArray[np.uint8], at: int) -> int:
 
 
 @compiled_leaf
-def skip_name(data: NDArray[np.uint8], at: int) -> int:
+def skip_name(data: Any, at: int) -> int:
     """The position of the value after `"name":` at or after `at`."""
     at = skip_blanks(data, at)
     if data[at] != QUOTE:
@@ -193,7 +191,7 @@ def skip_name(data: NDArray[np.uint8], at: int) -> int:
 
 
 @compiled_leaf
-def skip_value(data: NDArray[np.uint8], at: int) -> int:
+def skip_value(data: Any, at: int) -> int:
     """The position after the JSON value at or after `at`, whatever it is, checked in full."""
     objects, depth = np.int64(0), 0  # one bit per open bracket: 1 an object, 0 a list
     while True:
@@ -234,37 +232,49 @@ def skip_value(data: NDArray[np.uint8], at: int) -> int:
 
 
 @compiled_leaf
-def scan_scaled(data: NDArray[np.uint8], at: int, scale: int) -> tuple[int, int]:
+def _scan_digits(data: Any, at: int, value: int) -> tuple[int, int]:
+    """(position after the digits, the number that they make behind those of `value`); what has too many digits wraps around."""
+    while True:
+        digits = load8(data, at) ^ _ZEROS
+        marks = ((digits + _ABOVE_NINE) | digits) & _HIGHS  # a carry spoils only what stands behind the first mark
+        count = first_byte(marks) if marks != 0 else 8
+        if count > 0:
+            eight = digits << _U(64 - 8 * count)  # zeros before the digits
+            eight = (eight * _U(10) + (eight >> _U(8))) & _PAIRS
+            eight = (eight * _U(100) + (eight >> _U(16))) & _FOURS
+            eight = (eight * _U(10_000) + (eight >> _U(32))) & _FOUR_BYTES
+            value = value * _POWERS[count] + np.int64(eight)
+        at += count
+        if count < 8:
+            return at, int(value)
+
+
+@compiled_leaf
+def scan_scaled(data: Any, at: int, scale: int) -> tuple[int, int]:
     """(position after, value x 10**scale) of a plain number with at most `scale` decimals."""
     negative = data[at] == MINUS
     if negative:
         at += 1
-    start, value = at, np.int64(0)
-    while _within(data[at], ZERO, NINE):
-        value = value * 10 + (np.int64(data[at]) - ZERO)
-        at += 1
+    start = at
+    at, value = _scan_digits(data, start, NOUGHT)
     digits, missing = at - start, scale
     if digits == 0 or digits > DIGITS_MAX or (digits > 1 and data[start] == ZERO):
         return FAILED, 0
     if data[at] == DOT:
         start = at + 1
-        at = start
-        while _within(data[at], ZERO, NINE):
-            value = value * 10 + (np.int64(data[at]) - ZERO)
-            at += 1
+        at, value = _scan_digits(data, start, value)
         digits += at - start
         missing = scale - (at - start)
         if at == start or missing < 0:
             return FAILED, 0
     if digits + missing > DIGITS_MAX:
         return FAILED, 0
-    for _ in range(missing):
-        value *= 10
+    value *= _POWERS[missing]
     return at, int(-value if negative else value)
 
 
 @compiled_leaf
-def _two(data: NDArray[np.uint8], at: int) -> int:
+def _two(data: Any, at: int) -> int:
     """The number of two digits, or a very negative one."""
     tens, ones = int(np.int64(data[at])) - ZERO, int(np.int64(data[at + 1])) - ZERO
     if tens < 0 or tens > 9 or ones < 0 or ones > 9:
@@ -283,7 +293,7 @@ def _days_of(year: int, month: int, day: int) -> int:
 
 
 @compiled_leaf
-def scan_day(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
+def scan_day(data: Any, at: int) -> tuple[int, int]:
     """(position after, days since 1970) of `YYYY-MM-DD`."""
     year = _two(data, at) * 100 + _two(data, at + 2)
     month, day = _two(data, at + 5), _two(data, at + 8)
@@ -297,7 +307,7 @@ def scan_day(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
 
 
 @compiled_leaf
-def _scan_offset(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
+def _scan_offset(data: Any, at: int) -> tuple[int, int]:
     """(position after, ms east of Greenwich) of `Z` or `+hh:mm`."""
     if data[at] == 0x5A:
         return at + 1, 0
@@ -311,7 +321,7 @@ def _scan_offset(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
 
 
 @compiled_leaf
-def scan_moment(data: NDArray[np.uint8], at: int) -> tuple[int, int]:
+def scan_moment(data: Any, at: int) -> tuple[int, int]:
     """(position after, ms since 1970) of `YYYY-MM-DDTHH:MM:SS[.fraction](Z|+hh:mm)`, without quotes."""
     at, days = scan_day(data, at)
     if at == FAILED or (data[at] != 0x54 and data[at] != SPACE) or data[at + 3] != COLON or data[at + 6] != COLON:

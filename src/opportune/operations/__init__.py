@@ -1,6 +1,7 @@
 """What a person or a clock can ask of a deployment: init, publish, import, replay, explain, report; one file per ask."""
 
 from opportune.operations.accounting import Accounting, SourceAccount
+from opportune.operations.backup import MANIFEST, Manifest, backup, restore
 from opportune.operations.customer import CustomerView, view_customer
 from opportune.operations.decisions import DecisionFilter, DecisionLine, list_decisions, moment_in
 from opportune.operations.demo_starbucks import StarbucksResult, run_starbucks
@@ -16,6 +17,7 @@ from opportune.operations.ingest import Ingested, ingest, pieces
 from opportune.operations.publish import (
     DefinitionsRefusedError, Publication, compile_playbook, preview_changes, publish, read_definitions,
 )  # fmt: skip
+from opportune.operations.redrive import GoneError, Redriven, redrive
 from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
 from opportune.operations.service import Service
@@ -23,12 +25,13 @@ from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, D
 from opportune.operations.who import find_customer, open_people
 
 __all__ = [
-    "CAMPAIGNS", "FOLDING_MAX", "OFFERS", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate",
-    "ContactMonth", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError",
-    "Deployment", "DeploymentError", "Door", "Explanation", "Folded", "Imported", "Ingested", "OverloadedError",
-    "Publication", "Replayed", "Report", "Service", "SourceAccount", "StarbucksResult", "Taken", "TelecomResult",
-    "UnmetCondition", "World", "compile_playbook", "create_deployment", "examples_folder", "explain", "find_customer",
-    "import_ndjson", "import_sources", "ingest", "journal_of", "list_decisions", "moment_in", "open_deployment",
-    "open_people", "pieces", "preview_changes", "publish", "read_definitions", "read_group", "replay", "report",
-    "run_starbucks", "run_telecom", "sources_of", "view_customer", "view_decisions",
+    "CAMPAIGNS", "FOLDING_MAX", "MANIFEST", "OFFERS", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult",
+    "Candidate", "ContactMonth", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView",
+    "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "Explanation", "Folded", "GoneError",
+    "Imported", "Ingested", "Manifest", "OverloadedError", "Publication", "Redriven", "Replayed", "Report", "Service",
+    "SourceAccount", "StarbucksResult", "Taken", "TelecomResult", "UnmetCondition", "World", "backup",
+    "compile_playbook", "create_deployment", "examples_folder", "explain", "find_customer", "import_ndjson",
+    "import_sources", "ingest", "journal_of", "list_decisions", "moment_in", "open_deployment", "open_people",
+    "pieces", "preview_changes", "publish", "read_definitions", "read_group", "redrive", "replay", "report",
+    "restore", "run_starbucks", "run_telecom", "sources_of", "view_customer", "view_decisions",
 ]  # fmt: skip

@@ -48,6 +48,8 @@ OnProgress = Callable[[str, int, int], None]
 
 KEY_FILE = "key"
 LINKS_UNSETTLED_MAX = 10_000
+DESCRIPTORS_KEPT, DESCRIPTORS_MAX = 3, 65_536
+ASIDE_NICENESS = 10
 FOLDING_MAX = 2
 """Batches that may wait for the engine while the next one is decoded."""
 
@@ -270,6 +272,29 @@ class Deployment:
         """Write a snapshot of the state as it is, once all of it is durable. Raises JournalFailed, DeploymentError, OSError."""
         with self.changing():
             self.flush()
+        self._write_snapshot(self.snapshots)
+
+    def snapshot_aside(self) -> int:
+        """Write a snapshot in a process of its own, which is forked with the memory as it is now; its number, to be waited for.
+
+        The pause is that of the fork: the pages are shared until one side changes them (as much again in memory, at worst).
+        Raises JournalFailed, DeploymentError, OSError where no process can be made.
+        """
+        with self.changing():
+            self.flush()
+        child = os.fork()
+        if child:
+            return child
+        status = 1
+        try:  # other threads are gone here, and whatever they held: only new things may be used
+            os.closerange(DESCRIPTORS_KEPT, DESCRIPTORS_MAX)
+            os.nice(ASIDE_NICENESS)
+            self._write_snapshot(SnapshotStore(self.folder / "snapshots"))
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _write_snapshot(self, snapshots: SnapshotStore) -> None:
         arrays: Arrays = {}
         for room, found in (
             ("engine", self.engine.to_arrays()),
@@ -281,7 +306,7 @@ class Deployment:
         texts = msgspec.msgpack.encode(self.dictionary.since(0)[: self._journaled_texts])
         arrays["texts"] = np.frombuffer(texts, np.uint8)
         arrays["playbook"] = np.frombuffer(self.playbook.body().encode(), np.uint8)
-        self.snapshots.write(self.engine.next_seq, arrays, self.accounting.encode())
+        snapshots.write(self.engine.next_seq, arrays, self.accounting.encode())
 
     def close(self, *, snapshot: bool = True) -> None:
         """Commit what is queued, write a snapshot if facts came since the last, and let go of the folder."""

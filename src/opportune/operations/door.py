@@ -5,6 +5,7 @@ piece is on its way to the disk the next one is decoded.
 """
 
 import asyncio
+import os
 import threading
 import time
 from collections import deque
@@ -28,6 +29,7 @@ LINGER_SECONDS = 0.001
 """How long a small piece waits for company: a group commit takes longer than that."""
 LINGER_BELOW_MESSAGES = 500
 TICK_SECONDS = 5.0
+SNAPSHOT_EVERY_FACTS = 5_000_000
 RETRY_AFTER_SECONDS = 1
 
 
@@ -84,6 +86,10 @@ class Door:
         self._decoders_playbook = -1
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="door", daemon=True)
+        self._snapshot_at = deployment.engine.next_seq + SNAPSHOT_EVERY_FACTS
+        self._snapshot_child = 0
+        self.snapshots_failed = 0
+        """How many snapshots could not be written: a start then takes longer, nothing else."""
         self.failure: BaseException | None = None
         """Why nothing is taken in any more."""
 
@@ -97,6 +103,8 @@ class Door:
             self._stopping = True
             self._changed.notify()
         self._thread.join()
+        if self._snapshot_child:
+            self._reap(0)
 
     @property
     def queued(self) -> tuple[int, int]:
@@ -155,8 +163,23 @@ class Door:
                 if time.monotonic() >= next_tick:
                     self._submit([], None, _tick(_now_ms()))
                     next_tick = time.monotonic() + TICK_SECONDS
+                self._snapshot()
             except BaseException as error:
                 self._fail(asks, error)
+
+    def _snapshot(self) -> None:
+        """Have a snapshot written from time to time, so that a start after a crash has little to replay."""
+        if self._snapshot_child:
+            self._reap(os.WNOHANG)
+        elif self.deployment.engine.next_seq >= self._snapshot_at:
+            self._snapshot_child = self.deployment.snapshot_aside()
+            self._snapshot_at = self.deployment.engine.next_seq + SNAPSHOT_EVERY_FACTS
+
+    def _reap(self, flags: int) -> None:
+        child, status = os.waitpid(self._snapshot_child, flags)
+        if child:
+            self._snapshot_child = 0
+            self.snapshots_failed += status != 0
 
     def _next_asks(self) -> list[Ask]:
         """The asks of one piece: one that comes first or stands alone, or many of one source."""

@@ -37,5 +37,5 @@ def store(records: Any, at: int, width: int, value: int) -> None:
 @compiled_leaf
 def fits(value: int, width: int) -> bool:
     """Whether a value can be kept in `width` bytes (the smallest integer means NULL)."""
-    end = 1 << (8 * width - 1)
+    end = 1 << (8 * int(width) - 1)
     return -end < value < end

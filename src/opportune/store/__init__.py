@@ -1,6 +1,6 @@
 """What is kept beside the journal: definitions (read from YAML, versioned) and people (the only place with personal data)."""
 
-from opportune.store.database import StoreFailedError, open_database
+from opportune.store.database import StoreFailedError, copy_database, open_database
 from opportune.store.definition_store import (
     DefinitionStore,
     DefinitionVersion,
@@ -10,6 +10,7 @@ from opportune.store.definition_store import (
 from opportune.store.definitions import FAMILIES, Definitions, Place, Places
 from opportune.store.difference import Change, FieldChange, difference
 from opportune.store.fingerprint import WORDS, Fingerprint, fingerprint_of, playbook_fingerprint
+from opportune.store.keys import ApiKey, Keys
 from opportune.store.people import People, Quarantined
 from opportune.store.problems import DefinitionProblem, ProblemCode, did_you_mean
 from opportune.store.references import check_references
@@ -20,6 +21,7 @@ from opportune.store.yaml_folder import check_definitions, load_files, load_fold
 __all__ = [
     "FAMILIES",
     "WORDS",
+    "ApiKey",
     "Change",
     "DefinitionProblem",
     "DefinitionStore",
@@ -27,6 +29,7 @@ __all__ = [
     "Definitions",
     "FieldChange",
     "Fingerprint",
+    "Keys",
     "People",
     "Place",
     "Places",
@@ -38,6 +41,7 @@ __all__ = [
     "check_definitions",
     "check_references",
     "check_soundness",
+    "copy_database",
     "did_you_mean",
     "difference",
     "fingerprint_of",

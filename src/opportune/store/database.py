@@ -1,8 +1,9 @@
 """SQLite files that only we can read, brought to their newest form by migrations when they are opened."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +24,7 @@ _PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_MS_MAX}",
 )
 
-Schema = Literal["definitions", "people"]
+Schema = Literal["definitions", "people", "keys"]
 
 
 class StoreFailedError(OSError):
@@ -44,6 +45,26 @@ def open_database(path: Path, schema: Schema) -> sa.Engine:
     sa.event.listen(engine, "begin", _begin)
     migrate(engine, schema)
     return engine
+
+
+def copy_database(path: Path, target: Path) -> None:
+    """Copy a database, in use or not, as one moment left it; the copy has mode 0600 and is on the disk when this returns.
+
+    Raises FileNotFoundError, StoreFailedError.
+    """
+    os.stat(path)
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, FILE_MODE))
+    try:
+        with (
+            closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            source.backup(copy)
+            copy.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error as error:
+        raise StoreFailedError(f"{path}: {error}; nothing was copied") from error
+    with target.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def migrate(engine: sa.Engine, schema: Schema, revision: str = "head") -> None:

@@ -5,6 +5,7 @@ Each call is one transaction that is on the disk when the call returns, so that 
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -59,7 +60,10 @@ _quarantine = sa.Table(
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("mended", sa.LargeBinary, nullable=True),
+    sa.Column("redriven_ms", sa.BigInteger, nullable=True),
     sa.Index("quarantine_reason", "reason", "id"),
+    sa.Index("quarantine_source", "source", "id"),
 )
 
 
@@ -67,7 +71,8 @@ class Quarantined(msgspec.Struct, frozen=True):
     """A message that could not become a fact: why, and the message itself.
 
     `position` is its number among the messages received from the source, from 1; `id` is given by the store (0 before). A body beyond
-    BODY_BYTES_MAX is cut when it is kept, and `detail` then says so.
+    BODY_BYTES_MAX is cut when it is kept, and `detail` then says so. `mended` is the body that somebody put in its place, `redriven_ms`
+    when it went through intake again; both None as long as nobody did.
     """
 
     source: str
@@ -77,6 +82,8 @@ class Quarantined(msgspec.Struct, frozen=True):
     body: bytes
     position: int = 0
     id: int = 0
+    mended: bytes | None = None
+    redriven_ms: int | None = None
 
 
 class People:
@@ -168,6 +175,7 @@ class People:
                     held = sa.or_(
                         sa.func.instr(_quarantine.c.body, text.encode()) > 0,
                         sa.func.instr(_quarantine.c.detail, text) > 0,
+                        sa.func.instr(sa.func.coalesce(_quarantine.c.mended, b""), text.encode()) > 0,
                     )
                     gone += connection.execute(sa.delete(_quarantine).where(held)).rowcount
         self._overwrite_log()
@@ -216,18 +224,43 @@ class People:
                 connection.execute(sa.delete(_quarantine).where(_quarantine.c.id == sa.bindparam("gone")), gone)
         return len(gone)
 
-    def quarantined(self, reason: str | None = None, before: int | None = None, limit: int = 100) -> list[Quarantined]:
+    def quarantined(
+        self, reason: str | None = None, before: int | None = None, limit: int = 100, source: str | None = None
+    ) -> list[Quarantined]:
         """Quarantined messages, the newest first, at most LIST_MAX; for the next page `before` is the last id of this one."""
         query = sa.select(_quarantine).order_by(_quarantine.c.id.desc()).limit(min(max(limit, 0), LIST_MAX))
         if reason is not None:
             query = query.where(_quarantine.c.reason == reason)
+        if source is not None:
+            query = query.where(_quarantine.c.source == source)
         if before is not None:
             query = query.where(_quarantine.c.id < before)
         with self._engine.connect() as connection:
-            return [
-                Quarantined(row.source, row.received_ms, row.reason, row.detail, row.body, row.position, row.id)
-                for row in connection.execute(query)
-            ]
+            return [_quarantined(row) for row in connection.execute(query)]
+
+    def quarantined_one(self, number: int) -> Quarantined | None:
+        """The quarantined message with this id, or None."""
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(_quarantine).where(_quarantine.c.id == number)).one_or_none()
+        return None if row is None else _quarantined(row)
+
+    def mend(self, number: int, body: bytes) -> bool:
+        """Keep a body to be taken in instead of a quarantined message's own; the own one stays. False where it is gone or went already.
+
+        Raises ValueError for a body of more than BODY_BYTES_MAX bytes.
+        """
+        if len(body) > BODY_BYTES_MAX:
+            raise ValueError(f"the body has {len(body):,} bytes; body_bytes_max is {BODY_BYTES_MAX:,}")
+        return self._change(number, {"mended": body})
+
+    def note_redriven(self, number: int, now_ms: int) -> bool:
+        """Mark a quarantined message as taken in again; False where it is gone or was marked before."""
+        return self._change(number, {"redriven_ms": now_ms})
+
+    def _change(self, number: int, values: Mapping[str, bytes | int]) -> bool:
+        waiting = sa.and_(_quarantine.c.id == number, _quarantine.c.redriven_ms.is_(None))
+        with writing(self._engine) as connection:
+            return connection.execute(sa.update(_quarantine).where(waiting).values(**values)).rowcount == 1
 
     def quarantine_counts(self) -> dict[str, int]:
         """How many messages are quarantined, per reason."""
@@ -254,6 +287,12 @@ class People:
             raise TimeoutError(
                 f"deleted, but {FILE_NAME}'s log still holds the bytes: another process reads; forget again"
             )
+
+
+def _quarantined(row: Any) -> Quarantined:
+    return Quarantined(
+        row.source, row.received_ms, row.reason, row.detail, row.body, row.position, row.id, row.mended, row.redriven_ms
+    )
 
 
 def _cut(detail: str, body: bytes) -> tuple[str, bytes]:

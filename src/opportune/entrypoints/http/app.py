@@ -1,0 +1,90 @@
+"""The whole door of HTTP: raw routes for what must be quick, FastAPI for the rest, in front of both the bounds that hold for all."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from opportune.entrypoints.http.answers import ANY_ORIGIN, CLOSE, JSON, answer, refusal, retry_headers
+from opportune.entrypoints.http.authority import Authority
+from opportune.entrypoints.http.intake_routes import IntakeRoutes
+from opportune.entrypoints.http.limits import RETRY_AFTER_SECONDS, Limits
+from opportune.entrypoints.http.metrics import registry_of
+from opportune.entrypoints.http.openapi import describe
+from opportune.entrypoints.http.operating_routes import operating_router
+from opportune.entrypoints.http.problems import tell_problems
+from opportune.entrypoints.http.state_routes import state_router
+from opportune.entrypoints.http.traffic import Traffic
+from opportune.operations import Service
+from opportune.store import Keys
+
+
+class Application:
+    """The ASGI application. `rest` is the FastAPI app: other doors add their routers to it."""
+
+    def __init__(self, intake: IntakeRoutes, rest: FastAPI, traffic: Traffic, limits: Limits) -> None:
+        self.intake, self.rest, self.traffic, self.limits = intake, rest, traffic, limits
+        self._paths = intake.paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.rest(scope, receive, send)
+            return
+        traffic = self.traffic
+        if traffic.in_flight >= self.limits.requests_in_flight_max:
+            traffic.refused_in_flight += 1
+            headers = (JSON, CLOSE, *ANY_ORIGIN, *retry_headers(RETRY_AFTER_SECONDS))
+            await answer(send, 429, refusal("overloaded", "too many requests are being answered"), headers)
+            return
+        traffic.in_flight += 1
+        begun = time.perf_counter()
+        group, status = "intake", 500
+        try:
+            handler = self._paths.get(scope["path"])
+            if handler is not None:
+                status = await handler(scope, receive, send)
+            else:
+                group = "other"
+                status = await _watched(self.rest, scope, receive, send, self.limits.answer_seconds_max)
+        finally:
+            traffic.in_flight -= 1
+            traffic.note(group, status, time.perf_counter() - begun)
+
+
+async def _watched(app: ASGIApp, scope: Scope, receive: Receive, send: Send, seconds_max: float) -> int:
+    """Answer by another app, in bounded time; returns the status."""
+    status = 0
+
+    async def told(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+        await send(message)
+
+    try:
+        async with asyncio.timeout(seconds_max):
+            await app(scope, receive, told)
+    except TimeoutError:
+        if status:  # an answer that nobody reads: the connection is cut
+            raise
+        status = 503
+        await answer(send, status, refusal("timeout", "the answer took too long; ask for less, or later"))
+    return status
+
+
+def make_app(
+    service: Service, keys: Keys, limits: Limits | None = None, event_names: Mapping[str, str] | None = None
+) -> Application:
+    """The application over a running service. `event_names` maps CloudEvents types to events."""
+    bounds, traffic, authority = limits or Limits(), Traffic(), Authority(keys)
+    # The pages that show the OpenAPI are left out: they load code from a CDN.
+    rest = FastAPI(title="Opportune", docs_url=None, redoc_url=None, redirect_slashes=False)
+    tell_problems(rest)
+    rest.include_router(state_router(service, authority, registry_of(service, traffic)))
+    rest.include_router(operating_router(service, authority, bounds))
+    intake = IntakeRoutes(service, authority, bounds, traffic, event_names)
+    describe(rest)
+    return Application(intake, rest, traffic, bounds)

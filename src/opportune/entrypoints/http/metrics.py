@@ -1,0 +1,99 @@
+"""What Prometheus reads: intake's accounts, queues and lag, decisions and withheld candidates by reason, requests."""
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from opportune.entrypoints.http.traffic import SECONDS, Traffic
+from opportune.facts import Reason
+from opportune.operations import Service
+
+OUTCOMES = ("applied", "duplicates", "quarantined")
+
+
+class ServiceCollector(Collector):
+    """Reads the service and the traffic when it is asked."""
+
+    def __init__(self, service: Service, traffic: Traffic) -> None:
+        self.service, self.traffic = service, traffic
+
+    def collect(self) -> Iterable[Metric]:
+        """All metrics."""
+        yield from self._intake()
+        yield from self._engine()
+        yield from self._requests()
+
+    def _intake(self) -> Iterator[Metric]:
+        received = CounterMetricFamily("opportune_intake_received", "Messages received.", labels=["source"])
+        outcomes = CounterMetricFamily(
+            "opportune_intake_messages", "Messages by what became of them.", labels=["source", "outcome"]
+        )
+        clashes = CounterMetricFamily("opportune_intake_clashes", "Duplicates with another body.", labels=["source"])
+        accounts = dict(self.service.deployment.accounting.sources)
+        for source, account in accounts.items():
+            received.add_metric([source], account.received)
+            clashes.add_metric([source], account.clashes)
+            for outcome in OUTCOMES:
+                outcomes.add_metric([source, outcome], getattr(account, outcome))
+        yield from (received, outcomes, clashes)
+        asks, size = self.service.door.queued
+        deployment = self.service.deployment
+        yield _gauge("opportune_queue_asks", "Requests whose messages wait to be taken in.", asks)
+        yield _gauge("opportune_queue_bytes", "Bytes of messages that wait to be taken in.", size)
+        lag = max(0, deployment.engine.next_seq - deployment.journal.durable_seq)
+        yield _gauge("opportune_journal_lag_facts", "Facts that are folded and not yet on disk.", lag)
+        yield _gauge("opportune_journal_facts", "Facts on disk.", deployment.journal.durable_seq)
+        horizon = deployment.repeats.horizon_ms / 1000
+        yield _gauge(
+            "opportune_repeats_horizon_seconds", "How far back repeated messages are certainly found.", horizon
+        )
+        yield _gauge("opportune_ready", "1 while facts are taken in.", int(self.service.ready))
+
+    def _engine(self) -> Iterator[Metric]:
+        yield _gauge("opportune_customers", "Customers known.", self.service.deployment.engine.customers)
+        yield _counter("opportune_decisions", "Decisions since the start.", self.service.decisions)
+        withheld = CounterMetricFamily("opportune_withheld", "Candidates withheld since the start.", labels=["reason"])
+        for number, count in dict(self.service.withheld).items():
+            withheld.add_metric([Reason(number).name.lower()], count)
+        yield withheld
+
+    def _requests(self) -> Iterator[Metric]:
+        traffic = self.traffic
+        answered = CounterMetricFamily("opportune_http_requests", "Requests answered.", labels=["group", "status"])
+        for (group, status), count in dict(traffic.answered).items():
+            answered.add_metric([group, str(status)], count)
+        yield answered
+        took = HistogramMetricFamily("opportune_http_request_seconds", "Seconds until the answer.", labels=["group"])
+        for group, buckets in dict(traffic.buckets).items():
+            took.add_metric([group], _cumulated(buckets), traffic.seconds[group])
+        yield took
+        yield _gauge("opportune_http_in_flight", "Requests being answered.", traffic.in_flight)
+        yield _counter(
+            "opportune_http_refused_in_flight", "Requests refused for too many in flight.", traffic.refused_in_flight
+        )
+
+
+def registry_of(service: Service, traffic: Traffic) -> CollectorRegistry:
+    """A registry of its own, so that two services in one process do not meet."""
+    registry = CollectorRegistry()
+    registry.register(ServiceCollector(service, traffic))
+    return registry
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(name, text, value=value)
+
+
+def _cumulated(buckets: list[int]) -> list[tuple[str, float]]:
+    total, told = 0, []
+    for bound, count in zip((*SECONDS, float("inf")), buckets, strict=True):
+        total += count
+        told.append(("+Inf" if bound == float("inf") else str(bound), float(total)))
+    return told

@@ -1,0 +1,173 @@
+"""Routes for people who operate intake: what became of each source's messages, and the quarantine, item by item."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel
+
+from opportune.entrypoints.http.authority import Authority
+from opportune.entrypoints.http.body import read_body, read_head
+from opportune.entrypoints.http.limits import Limits
+from opportune.entrypoints.http.problems import ProblemError
+from opportune.intake import LINE_BYTES_MAX, QuarantineReason, inflated, require_object
+from opportune.operations import Service, SourceAccount, redrive
+from opportune.store import ApiKey, Quarantined
+
+PAGE_MAX = 200
+BODY_BYTES_MAX = LINE_BYTES_MAX
+MESSAGE_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {"application/json": {"schema": {"type": "object", "description": "A canonical message."}}},
+}
+ID_MAX = 2**63 - 1
+Source = Annotated[str, Path(max_length=120, description="The source, as in the write key's scope.")]
+Number = Annotated[int, Path(ge=1, le=ID_MAX, description="The item's number in the quarantine.")]
+
+
+class Account(BaseModel):
+    """What became of a source's messages: received = applied + duplicates + quarantined, always."""
+
+    source: str
+    received: int
+    applied: int
+    duplicates: int
+    quarantined: int
+    clashes: int
+    rounded: int
+    conflicts: int
+    balanced: bool
+
+
+class QuarantinedItem(BaseModel):
+    """A message that could not become a fact; `body` and `mended` only where one item is asked for."""
+
+    id: int
+    source: str
+    position: int
+    received_ms: int
+    reason: str
+    detail: str
+    bytes: int
+    state: str
+    redriven_ms: int | None = None
+    body: str | None = None
+    mended: str | None = None
+
+
+class QuarantinePage(BaseModel):
+    """Items, the newest first; give `next` as `cursor` for the page after this one."""
+
+    items: list[QuarantinedItem]
+    next: int | None = None
+
+
+class RedriveOutcome(BaseModel):
+    """What became of a message that was taken in again."""
+
+    id: int
+    outcome: str
+    reason: str | None = None
+    detail: str | None = None
+
+
+def require(authority: Authority, scope: str) -> Callable[[Request], ApiKey]:
+    """A dependency that lets only keys of that scope pass."""
+
+    def check(request: Request) -> ApiKey:
+        key = authority.key_of(read_head(request.scope))
+        if key is None:
+            raise ProblemError(
+                401, "invalid_key", "no good API key was given", hint="send it as `Authorization: Bearer KEY`",
+                headers={"www-authenticate": 'Bearer realm="opportune"'},
+            )  # fmt: skip
+        if not key.allows(scope):
+            raise ProblemError(
+                403, "scope_missing", f"this key has no scope `{scope}`", hint="make another: opportune keys create"
+            )
+        return key
+
+    return check
+
+
+def operating_router(service: Service, authority: Authority, limits: Limits) -> APIRouter:
+    """The routes."""
+    router = APIRouter(prefix="/v1")
+    reading = [Depends(require(authority, "read"))]
+    operating = [Depends(require(authority, "operate"))]
+    people = service.deployment.people
+
+    @router.get("/sources", tags=["sources"], dependencies=reading)
+    def sources() -> list[Account]:
+        """What became of every source's messages."""
+        found = dict(service.deployment.accounting.sources)
+        return [_account(name, found[name]) for name in sorted(found)]
+
+    @router.get("/sources/{source}/accounting", tags=["sources"], dependencies=reading)
+    def accounting(source: Source) -> Account:
+        """What became of one source's messages; zeros for one that never sent any."""
+        return _account(source, service.accounting(source) or SourceAccount())
+
+    @router.get("/quarantine", tags=["quarantine"], dependencies=reading)
+    def quarantine(
+        source: Annotated[str | None, Query(max_length=120)] = None,
+        reason: QuarantineReason | None = None,
+        cursor: Annotated[int | None, Query(ge=1, le=ID_MAX)] = None,
+        limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
+    ) -> QuarantinePage:
+        """What could not become a fact, without the messages' bodies."""
+        told = reason.value if reason is not None else None
+        found = people.quarantined(told, before=cursor, limit=limit, source=source)
+        return QuarantinePage(items=[_item(one) for one in found], next=found[-1].id if len(found) == limit else None)
+
+    @router.get("/quarantine/{number}", tags=["quarantine"], dependencies=operating)
+    def quarantined_item(number: Number) -> QuarantinedItem:
+        """One item whole. Its body may hold personal data, so the key needs the scope `operate`."""
+        found = people.quarantined_one(number)
+        if found is None:
+            raise _no_item(number)
+        bodies = {"body": found.body, "mended": found.mended}
+        texts = {name: None if body is None else body.decode("utf-8", "replace") for name, body in bodies.items()}
+        return _item(found).model_copy(update=texts)
+
+    @router.put(
+        "/quarantine/{number}/body", tags=["quarantine"], status_code=204, dependencies=operating,
+        response_class=Response, openapi_extra={"requestBody": MESSAGE_BODY},
+    )  # fmt: skip
+    async def mend(number: Number, request: Request) -> Response:
+        """Put a mended message in an item's place; the original stays beside it. Send it again with redrive."""
+        head = read_head(request.scope)
+        body = inflated(await read_body(request.receive, head.length, limits), head.encoding, BODY_BYTES_MAX)
+        require_object(body)
+        if not await asyncio.to_thread(people.mend, number, body):
+            raise _no_item(number)
+        return Response(status_code=204)
+
+    @router.post("/quarantine/{number}/redrive", tags=["quarantine"], dependencies=operating)
+    async def redrive_item(number: Number) -> RedriveOutcome:
+        """Take an item in again, mended or as it is (a new playbook may know its event now)."""
+        async with asyncio.timeout(limits.answer_seconds_max):
+            done = await redrive(service, number)
+        return RedriveOutcome(**msgspec.structs.asdict(done))
+
+    return router
+
+
+def _no_item(number: int) -> ProblemError:
+    return ProblemError(404, "no_item", f"the quarantine has no message {number}", hint="list the quarantine")
+
+
+def _account(source: str, account: SourceAccount) -> Account:
+    counted = {name: getattr(account, name) for name in Account.model_fields if name != "source"}
+    return Account(source=source, **counted)
+
+
+def _item(found: Quarantined) -> QuarantinedItem:
+    state = "waiting" if found.mended is None else "mended"
+    return QuarantinedItem(
+        id=found.id, source=found.source, position=found.position, received_ms=found.received_ms, reason=found.reason,
+        detail=found.detail, bytes=len(found.body), state="redriven" if found.redriven_ms is not None else state,
+        redriven_ms=found.redriven_ms,
+    )  # fmt: skip

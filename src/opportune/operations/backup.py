@@ -1,0 +1,151 @@
+"""Ask: back up a data folder while it is in use, and restore it. A backup is itself a data folder, with a list of its files.
+
+The order is what makes it whole: first the journal (a prefix of it, as a crash would leave it), then the databases. So the clear text
+of everybody the copied journal knows is there; what the databases know beyond it is taken back at the next start, as after a crash.
+"""
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from opportune import __version__
+from opportune.operations.deployment import KEY_FILE, DeploymentError, OnProgress, journal_of
+from opportune.store import copy_database
+
+MANIFEST = "backup.json"
+CHUNK_BYTES = 1 << 20
+FOLDER_MODE, FILE_MODE = 0o700, 0o600
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a backup holds: when and by which release it was made, and bytes and BLAKE2b of every file by its path."""
+
+    made_ms: int
+    release: str
+    files: dict[str, tuple[int, str]]
+
+
+def backup(folder: Path, target: Path, on_progress: OnProgress | None = None) -> Manifest:
+    """Copy a data folder, in use or not, into `target`, which must not exist. It becomes whole with its last file, the manifest.
+
+    Raises DeploymentError where `folder` is no data folder or `target` is there already, OSError.
+    """
+    journal_of(folder)
+    if target.exists():
+        raise DeploymentError(f"{target} is there already; name a folder that is not")
+    aside = target.with_name(f"{target.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(mode=FOLDER_MODE, parents=True)
+    copies = list(_files(folder))
+    total = sum(path.stat().st_size for path in copies)
+    done = 0
+    files: dict[str, tuple[int, str]] = {}
+    for path in copies:
+        place = path.relative_to(folder)
+        copied = aside / place
+        copied.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        try:
+            if path.suffix == ".db":
+                copy_database(path, copied)
+            else:
+                _copy(path, copied)
+        except FileNotFoundError:  # an old snapshot that a newer one has replaced meanwhile
+            continue
+        files[str(place)] = _digest(copied)
+        done += files[str(place)][0]
+        if on_progress is not None:
+            on_progress("copying", done, max(total, done))
+    manifest = Manifest(time.time_ns() // 1_000_000, __version__, files)
+    _write(aside / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
+    for place in {(aside / name).parent for name in files} | {aside, aside.parent}:
+        _sync(place)
+    aside.rename(target)
+    _sync(target.parent)
+    return manifest
+
+
+def restore(source: Path, folder: Path, on_progress: OnProgress | None = None) -> Manifest:
+    """Copy a backup into `folder`, which must not exist, once every file is found to be what the backup wrote.
+
+    Raises DeploymentError where a file is missing or damaged, or `folder` is there already.
+    """
+    if not (source / MANIFEST).exists():
+        raise DeploymentError(
+            f"{source} is no whole backup: it has no {MANIFEST}; name the folder that `opportune backup` made"
+        )
+    manifest = msgspec.json.decode((source / MANIFEST).read_bytes(), type=Manifest)
+    if folder.exists():
+        raise DeploymentError(f"{folder} is there already; name a folder that is not")
+    aside = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(mode=FOLDER_MODE, parents=True)
+    total, done = sum(size for size, _ in manifest.files.values()), 0
+    for name, wanted in manifest.files.items():
+        copied = aside / name
+        copied.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        try:
+            _copy(source / name, copied)
+        except FileNotFoundError as error:
+            raise DeploymentError(f"{source / name} is missing; take another backup") from error
+        if _digest(copied) != wanted:
+            raise DeploymentError(f"{source / name} is damaged: it is not what was written; take another backup")
+        done += wanted[0]
+        if on_progress is not None:
+            on_progress("copying", done, total)
+    for place in {(aside / name).parent for name in manifest.files} | {aside}:
+        _sync(place)
+    aside.rename(folder)
+    _sync(folder.parent)
+    return manifest
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The files to copy, in the order that makes the copy whole."""
+    yield from sorted(path for path in (folder / "journal").iterdir() if path.suffix)
+    yield from sorted((folder / "snapshots").glob("*.snapshot"))
+    yield folder / KEY_FILE
+    yield from sorted(folder.glob("*.db"))
+
+
+def _copy(source: Path, target: Path) -> None:
+    """As much of a file as it has now; its writer may append meanwhile."""
+    left = source.stat().st_size
+    with (
+        source.open("rb") as read,
+        os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as write,
+    ):
+        while left > 0 and (chunk := read.read(min(CHUNK_BYTES, left))):
+            write.write(chunk)
+            left -= len(chunk)
+        write.flush()
+        os.fsync(write.fileno())
+
+
+def _write(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _digest(path: Path) -> tuple[int, str]:
+    digest = hashlib.blake2b(digest_size=16)
+    size = 0
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+    return size, digest.hexdigest()
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
