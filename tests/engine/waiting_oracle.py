@@ -3,6 +3,7 @@
 There is no wheel and no pool here: a list of open decisions, looked through at every fact for what is over.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from opportune.campaigns import CampaignDefinition, TouchpointDefinition
@@ -40,6 +41,8 @@ class WaitingOracle(Oracle):
         self.moves: list[Move] = []
         self.open: list[Open] = []
         self.puts = 0
+        self.refused: Counter[int] = Counter()
+        """Why waiting decisions were not leased at a touch."""
 
     # -- facts
 
@@ -94,6 +97,10 @@ class WaitingOracle(Oracle):
                 self.open.remove(one)
             case "waiting":
                 self._go_on(one, [u for u in self._rows(one) if u.place > one.place], Reason.NOT_TOUCHED)
+            case "deferred" if (
+                self.stopped and one.reason is Reason.SENDING_STOPPED and _next_look(self.now) <= one.give_up
+            ):
+                self._put(one, _next_look(self.now))
             case "deferred":
                 rows = self._rows(one)
                 at = [i for i, u in enumerate(rows) if (u.place, u.name) == (one.place, one.deferred_for)]
@@ -207,7 +214,7 @@ class WaitingOracle(Oracle):
     def _hour_comes(self, usable: Usable, zone: str, latest: int) -> int:
         """The first whole minute after now at which the hour withholds nothing; 0 where there is none up to `latest`."""
         if self.stopped:
-            look = (self.now // (10 * MINUTE) + 1) * 10 * MINUTE
+            look = _next_look(self.now)
             return look if look <= latest else 0
         at = (self.now // MINUTE + 1) * MINUTE
         marketing = usable.touchpoint.contact_class != "service"
@@ -244,15 +251,11 @@ class WaitingOracle(Oracle):
         self._move(one, MoveKind.OPENED, Reason.PROPOSED, None, one.wait_until)
 
     def _defer(self, one: Open, usable: Usable, reason: Reason, until: int) -> None:
-        same = one.state == "deferred" and one.reason is reason and one.deferred_for == usable.name
         one.state, one.place, one.reason, one.deferred_for = "deferred", usable.place, reason, usable.name
         one.contact_class = _class_pushed(usable.touchpoint)
         one.give_up = one.give_up or self.now + 3 * DAY
         self._put(one, until)
-        if reason is not Reason.SENDING_STOPPED:
-            self._move(one, MoveKind.OPENED, reason, None, until)
-        elif not same:
-            self._move(one, MoveKind.OPENED, reason, None, one.give_up)
+        self._move(one, MoveKind.OPENED, reason, None, one.give_up if reason is Reason.SENDING_STOPPED else until)
 
     # -- going on
 
@@ -285,7 +288,7 @@ class WaitingOracle(Oracle):
 
     def _go_on(self, one: Open, rows: Sequence[Usable], cause: Reason) -> None:
         reason: Reason = cause
-        one.state = "moving" if one.state != "deferred" else one.state
+        one.state = "moving"
         if rows or not self._rows(one):
             said = self._refused(one)
             if said in NEVER_AGAIN:
@@ -404,6 +407,7 @@ class WaitingOracle(Oracle):
         reason = reason or Oracle._touchpoint(self, campaign, usable, person, self._present(person))
         if reason is not None:
             self._withhold(one.campaign, reason)
+            self.refused[reason] += 1
             return False
         self._reserve(one, usable, usable.contact_class, MoveKind.LEASED, self.now + lease)
         return True
@@ -472,6 +476,11 @@ class WaitingOracle(Oracle):
         if not limit.closed and limit.most - limit.used < limit.close_below:
             limit.closed = True
             self.limits_told.append((self.seq, self.names["limit"].index(name), 1))
+
+
+def _next_look(now: int) -> int:
+    """A stop of all sending is looked at every ten minutes."""
+    return (now // (10 * MINUTE) + 1) * 10 * MINUTE
 
 
 def _class_touched(touchpoint: TouchpointDefinition) -> int:

@@ -2,9 +2,13 @@
 
 from typing import Any
 
-from opportune.campaigns import TouchpointDefinition
+import msgspec
+
+from opportune.campaigns import CampaignDefinition, OfferDefinition, TouchpointDefinition, Validity
 from opportune.engine import Playbook
-from opportune.facts import NULL, FactKind, Outcome
+from opportune.facts import NULL, Duration, FactKind, Outcome
+from opportune.policy import Cap, PolicyDefinition
+from opportune.profiles import TagDefinition
 from tests.engine.records import DAY, HOUR, MINUTE, Fact, Open
 from tests.engine.waiting_oracle import WaitingOracle
 from tests.engine.worlds import START, World, define
@@ -18,6 +22,7 @@ class WaitingWorld(World):
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
+        self.customers = min(self.customers, 4)
         self.oracle = WaitingOracle(self.dictionary)
 
     def waiting_stream(self, events: int, publish: int = 0) -> list[Fact]:
@@ -83,6 +88,32 @@ class WaitingWorld(World):
         values = (number, int(outcome), campaign, NULL)
         return Fact(FactKind.RECEIPT, names["touchpoint"].index(touchpoint), customer, self._moment(now), now, values)
 
+    def campaign(
+        self, name: str, tags: dict[str, TagDefinition], offers: dict[str, OfferDefinition]
+    ) -> CampaignDefinition:
+        """Mostly one that soon decides, and decides again."""
+        made = super().campaign(name, tags, offers)
+        if self.r.random() < 0.25 or made.trigger is None:
+            return made
+        trigger = msgspec.structs.replace(made.trigger, where=None, max_age=Duration(2 * DAY))
+        goal = made.goal and msgspec.structs.replace(made.goal, within=Duration(self.r.choice([10 * MINUTE, 6 * HOUR])))
+        audience = made.audience if self.r.random() < 0.3 else None
+        valid = made.valid if self.r.random() < 0.5 else Validity()
+        return msgspec.structs.replace(
+            made, trigger=trigger, goal=goal, audience=audience, valid=valid, again_after=Duration(0)
+        )
+
+    def policy(self) -> PolicyDefinition | None:
+        """Mostly a policy that lets decisions come about, with caps that reservations meet."""
+        policy = super().policy()
+        if policy is None or self.r.random() < 0.3:
+            return policy
+        caps = [
+            define(Cap, per=per, max=self.r.randint(1, 2), inbound=self.r.random() < 0.5, **{"in": self.r.choice(["6h", "2d"])})
+            for per in self.r.sample(["customer", "channel", "category"], self.r.randint(0, 2))
+        ]  # fmt: skip
+        return msgspec.structs.replace(policy, caps=tuple(caps), consent="assumed")
+
     def _touchpoints(self) -> dict[str, TouchpointDefinition]:
         r = self.r
         sms: dict[str, Any] = {"direction": "out", "cost": "0.05"}
@@ -105,8 +136,8 @@ class WaitingWorld(World):
         if r.random() < 0.3:
             call["lease"] = "2m"
         for one in (sms, app, call, desk):
-            if r.random() < 0.25:
-                one["capacity"] = {"per_day": r.randint(1, 4)}
+            if r.random() < 0.4:
+                one["capacity"] = {"per_day": r.randint(1, 3)}
             if r.random() < 0.4:
                 one["strategy"] = "oldest"
         if r.random() < 0.3:

@@ -22,13 +22,19 @@ def deferrable(reason: int) -> bool:
 
 
 @compiled_leaf
+def next_look(now_ms: int) -> int:
+    """When it is looked next whether a stop is over."""
+    return (now_ms // STOP_LOOK_MS + 1) * STOP_LOOK_MS
+
+
+@compiled_leaf
 def deferred_until(plan: Any, state: Any, room: Any, i: int, now_ms: int, latest_ms: int) -> int:
     """The first whole minute after now, at latest `latest_ms`, at which the hour does not withhold a push by step row `i`; 0: none.
 
     While sending is stopped nobody knows the end of it: the next time to look.
     """
     if state.clock.stopped:
-        at_ms = (now_ms // STOP_LOOK_MS + 1) * STOP_LOOK_MS
+        at_ms = next_look(now_ms)
         return at_ms if at_ms <= latest_ms else 0
     zones, zone = zones_of(plan), regs_of(room)[plan.ref_zone]
     at_ms = (now_ms // MS_PER_MINUTE + 1) * MS_PER_MINUTE

@@ -30,7 +30,7 @@ from opportune.campaigns import (
 )
 from opportune.engine.admission import campaign_reason, choice_of, prepare, withdraws
 from opportune.engine.candidates import DEFER_MAX_MS, step_reason
-from opportune.engine.deferral import SENDING_STOPPED, deferrable, deferred_until
+from opportune.engine.deferral import SENDING_STOPPED, deferrable, deferred_until, next_look
 from opportune.engine.limits import give_back, spend
 from opportune.engine.outputs import emit_move
 from opportune.engine.tables import ledger_of
@@ -91,10 +91,9 @@ def wait_at(plan: Any, state: Any, room: Any, index: int, i: int) -> None:
 
 @compiled_leaf
 def defer_at(plan: Any, state: Any, room: Any, index: int, i: int, reason: int, until_ms: int) -> None:
-    """The push of step row `i` waits until the hour does not withhold it any more; a stop is told once, not at every look."""
+    """The push of step row `i` waits until the hour does not withhold it any more, or until sending goes on."""
     pool, now_ms = open_of(state.open), state.clock.now_ms
     step = steps_of(plan.campaigns)[i]
-    again = pool[index].state == DEFERRED and pool[index].reason == reason and pool[index].touchpoint == step.touchpoint
     pool[index].state = DEFERRED
     pool[index].place = step.place
     pool[index].touchpoint = step.touchpoint
@@ -105,8 +104,7 @@ def defer_at(plan: Any, state: Any, room: Any, index: int, i: int, reason: int, 
     set_deadline(state.open, index, until_ms)
     if reason == SENDING_STOPPED:
         until_ms = pool[index].give_up
-    if not again or reason != SENDING_STOPPED:
-        emit_move(state, room, index, M_OPENED, reason, NO_TOUCHPOINT, until_ms, 0)
+    emit_move(state, room, index, M_OPENED, reason, NO_TOUCHPOINT, until_ms, 0)
 
 
 @compiled_leaf
@@ -253,9 +251,20 @@ def end_deadline(plan: Any, state: Any, room: Any, index: int) -> None:
         close_record(state.open, index)
     elif now == WAITING:
         go_on(plan, state, room, index, first_after(plan, state, index, NO_TOUCHPOINT, False), NOT_TOUCHED)
-    else:
+    elif not _still_stopped(state, index):
         touchpoint, reason = int(pool[index].touchpoint), int(pool[index].reason)
         go_on(plan, state, room, index, first_after(plan, state, index, touchpoint, True), reason)
+
+
+@compiled_leaf
+def _still_stopped(state: Any, index: int) -> bool:
+    """A stop lasts: look again later. Nothing else is asked meanwhile, so that it does not matter how often it was looked."""
+    record = open_of(state.open)[index]
+    until = next_look(state.clock.now_ms)
+    if state.clock.stopped == 0 or record.reason != SENDING_STOPPED or until > record.give_up:
+        return False
+    set_deadline(state.open, index, until)
+    return True
 
 
 @compiled_leaf

@@ -100,8 +100,8 @@ def step(plan_address: int, state_address: int, batch_address: int, room_address
         if not advance(plan, state, room, now_ms_of(batch)[i]):
             return i
         kind = kind_of(batch)[i]
-        # A fact that publishes ends no deadlines: they end at the next one, under limits that are settled by then.
-        if kind != PLAYBOOK and not end_deadlines(plan, state, room):
+        # A fact that publishes, or tells a limit, ends no deadlines: they end at the next one, when limits are settled.
+        if kind != PLAYBOOK and kind != LIMIT and not end_deadlines(plan, state, room):
             return i
         customer = customer_of(batch)[i]
         if customer != NOBODY:
