@@ -81,7 +81,9 @@ class Scene:
 
 
 def lane(touchpoint: str = "hook", **more: Any) -> Lane:
-    return Lane(touchpoint, **({"backoff_ms": 20, "look_every_ms": 20, "answer_ms_max": 3_000} | more))
+    return Lane(
+        touchpoint, **({"backoff_ms": 20, "look_every_ms": 20, "answer_ms_max": 3_000, "account": "hooks"} | more)
+    )
 
 
 def play(folder: Path, scenario: Callable[[Scene], Awaitable[None]]) -> None:
@@ -337,4 +339,12 @@ def test_a_lane_without_channel_and_wrong_seats_are_refused(tmp_path: Path) -> N
         Dispatcher(outbox, [lane()], {}, stage_less, stage_less)
     with pytest.raises(ValueError, match="in_flight_max"):
         Dispatcher(outbox, [lane(in_flight_max=0)], {"hook": stage_less}, stage_less, stage_less)
+    with pytest.raises(ValueError, match="account"):
+        Dispatcher(
+            outbox,
+            [lane(), lane("other", account="x")],
+            {"hook": stage_less, "other": stage_less},
+            stage_less,
+            stage_less,
+        )
     outbox.close()

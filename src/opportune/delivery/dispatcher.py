@@ -51,7 +51,10 @@ class Dispatcher:
         self, outbox: Outbox, lanes: Sequence[Lane], channels: dict[str, Channel], compose: Compose, report: ReportTo,
         clock: Clock | None = None, chance: random.Random | None = None, day_ms: Callable[[int], int] = utc_day_ms,
     ) -> None:  # fmt: skip
-        """`channels` by touchpoint; touchpoints may share one. Raises KeyError where a lane has none."""
+        """`channels` by touchpoint; touchpoints of one account may share one.
+
+        Raises KeyError where a lane has none, ValueError where lanes of different accounts share one.
+        """
         self._outbox = outbox
         self._clock = clock or SystemClock()
         self._report = report
@@ -66,6 +69,12 @@ class Dispatcher:
         }
         self._trouble = ""
         self._leaving = False
+        self._accounts = {id(self._channels[lane.touchpoint]): lane.account or lane.touchpoint for lane in lanes}
+        for lane in lanes:
+            if self._accounts[id(self._channels[lane.touchpoint])] != (lane.account or lane.touchpoint):
+                raise ValueError(
+                    f"{lane.touchpoint} shares a channel with another account: give their lanes one `account`"
+                )
         self._over = asyncio.Event()
 
     async def run(self) -> None:
@@ -112,14 +121,17 @@ class Dispatcher:
         await asyncio.to_thread(self._outbox.resume, touchpoint)
         self.wake()
 
-    async def receive(self, touchpoint: str, receipt: ProviderReceipt) -> bool:
-        """Keep a receipt durably, to be reported; whether it is news. Channels call it, and doors that receipts come in by."""
+    async def receive(self, account: str, receipt: ProviderReceipt) -> bool:
+        """Keep a receipt durably, to be reported; whether it is news. Channels call it, and doors that receipts come in by.
+
+        `account` is the lane's, or its touchpoint where it names none.
+        """
         now_ms = self._clock.now_ms()
         if receipt.key:
             noted = await asyncio.to_thread(self._outbox.note, receipt.key, receipt.stage, now_ms, receipt.reason)
         else:
             noted = await asyncio.to_thread(
-                self._outbox.note_receipt, touchpoint, receipt.provider_id, receipt.stage, now_ms, receipt.reason
+                self._outbox.note_receipt, account, receipt.provider_id, receipt.stage, now_ms, receipt.reason
             )
         self._settling.news.set()
         return noted
@@ -146,10 +158,10 @@ class Dispatcher:
 
     async def _open(self) -> None:
         for channel in self._distinct():
-            names = [name for name, other in self._channels.items() if other is channel]
+            account = self._accounts[id(channel)]
 
-            async def on_receipt(receipt: ProviderReceipt, touchpoint: str = names[0]) -> None:
-                await self.receive(touchpoint, receipt)
+            async def on_receipt(receipt: ProviderReceipt, account: str = account) -> None:
+                await self.receive(account, receipt)
 
             await channel.open(on_receipt)
 

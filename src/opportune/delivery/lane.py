@@ -23,7 +23,8 @@ class Lane(msgspec.Struct, frozen=True):
     """How a touchpoint sends: messages per second and per day (per worker and in all), at most so many on their way at once.
 
     `tries` counts the first; between them a message rests up to `backoff_ms`, doubled each time up to `backoff_ms_max`. A send
-    without an answer after `answer_ms_max` is unknown.
+    without an answer after `answer_ms_max` is unknown. `account` names whose the provider's ids are; touchpoints that share a
+    channel must share it.
     """
 
     touchpoint: str
@@ -35,6 +36,7 @@ class Lane(msgspec.Struct, frozen=True):
     backoff_ms_max: int = MS_PER_HOUR
     answer_ms_max: int = MS_PER_MINUTE
     look_every_ms: int = 500
+    account: str = ""
 
 
 class LaneRun:
@@ -200,8 +202,10 @@ class LaneRun:
     async def _end(self, row: OutboxRow, answer: SendAnswer) -> Settled:
         match answer:
             case Sent():
-                ids = answer.provider_ids
-                return Settled(row.key, OutboxState.SENT, provider_ids=ids, presented=answer.presented)
+                return Settled(
+                    row.key, OutboxState.SENT, provider_ids=answer.provider_ids, presented=answer.presented,
+                    account=self._lane.account,
+                )  # fmt: skip
             case Rejected():
                 if answer.disables:
                     self.halt(answer.reason)

@@ -181,7 +181,7 @@ class Outbox:
                 stage = _REPORTED_AS.get(end.state)
                 if stage is not None and not row.is_test and not (stage is Stage.SENT and not end.presented):
                     add_report(connection, row.key, row.attempts, stage, now_ms, end.reason)
-                link_provider_ids(connection, row.key, row.touchpoint, end.provider_ids, now_ms)
+                link_provider_ids(connection, row.key, end.account or row.touchpoint, end.provider_ids, now_ms)
         return settled
 
     def recover(self, now_ms: int) -> int:
@@ -252,10 +252,10 @@ class Outbox:
         with writing(self._engine) as connection:
             return note_stage(connection, key, stage, reason, at_ms)
 
-    def note_receipt(self, touchpoint: str, provider_id: str, stage: Stage, at_ms: int, reason: str = "") -> bool:
-        """Keep what the provider says of a message it named; whether it is news. It may come before the send is settled."""
+    def note_receipt(self, account: str, provider_id: str, stage: Stage, at_ms: int, reason: str = "") -> bool:
+        """Keep what an account's provider says of a message it named; whether it is news. It may come before the send is settled."""
         with writing(self._engine) as connection:
-            return note_provider_receipt(connection, touchpoint, provider_id, stage, reason, at_ms)
+            return note_provider_receipt(connection, account, provider_id, stage, reason, at_ms)
 
     def unreported(self, limit: int = LIST_MAX) -> list[Report]:
         """The oldest reports that nobody has taken, at most `limit`."""

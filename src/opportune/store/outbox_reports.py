@@ -53,18 +53,18 @@ def waiting_reports(connection: sa.Connection, limit: int) -> list[Report]:
 
 
 def link_provider_ids(
-    connection: sa.Connection, key: str, touchpoint: str, provider_ids: tuple[str, ...], at_ms: int
+    connection: sa.Connection, key: str, account: str, provider_ids: tuple[str, ...], at_ms: int
 ) -> None:
     """Remember which message the provider's ids mean; receipts that came before are settled now."""
     early = False
     for provider_id in provider_ids:
         row = {
-            "touchpoint": touchpoint, "provider_id": provider_id, "key": key, "stage": "", "reason": "",
+            "account": account, "provider_id": provider_id, "key": key, "stage": "", "reason": "",
             "changed_ms": at_ms,
         }  # fmt: skip
         there = insert(PROVIDER_MESSAGE).values(row)
         statement = there.on_conflict_do_update(
-            index_elements=["touchpoint", "provider_id"], set_={"key": key, "changed_ms": at_ms}
+            index_elements=["account", "provider_id"], set_={"key": key, "changed_ms": at_ms}
         ).returning(PROVIDER_MESSAGE.c.stage)
         early |= bool(connection.execute(statement).scalar_one())
     if early:
@@ -72,10 +72,10 @@ def link_provider_ids(
 
 
 def note_provider_receipt(
-    connection: sa.Connection, touchpoint: str, provider_id: str, stage: Stage, reason: str, at_ms: int
+    connection: sa.Connection, account: str, provider_id: str, stage: Stage, reason: str, at_ms: int
 ) -> bool:
     """Keep what the provider says of one of its ids; one that is not known yet waits for its message. Whether it is news."""
-    place = sa.and_(PROVIDER_MESSAGE.c.touchpoint == touchpoint, PROVIDER_MESSAGE.c.provider_id == provider_id)
+    place = sa.and_(PROVIDER_MESSAGE.c.account == account, PROVIDER_MESSAGE.c.provider_id == provider_id)
     known = connection.execute(sa.select(PROVIDER_MESSAGE).where(place)).first()
     if known is None:
         early = connection.scalar(
@@ -84,7 +84,7 @@ def note_provider_receipt(
         if (early or 0) >= EARLY_RECEIPTS_MAX:
             return False
         row = {
-            "touchpoint": touchpoint, "provider_id": provider_id, "key": "", "stage": stage.value,
+            "account": account, "provider_id": provider_id, "key": "", "stage": stage.value,
             "reason": cut(reason), "changed_ms": at_ms,
         }  # fmt: skip
         connection.execute(sa.insert(PROVIDER_MESSAGE), row)

@@ -38,7 +38,7 @@ MESSAGE = sa.Table(
 )  # fmt: skip
 PROVIDER_MESSAGE = sa.Table(
     "provider_message", TABLES,
-    sa.Column("touchpoint", sa.Text, primary_key=True), sa.Column("provider_id", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, primary_key=True), sa.Column("provider_id", sa.Text, primary_key=True),
     _text("key"), _text("stage"), _text("reason"), _number("changed_ms"),
 )  # fmt: skip
 REPORT = sa.Table(
@@ -169,7 +169,7 @@ class Settled(msgspec.Struct, frozen=True):
     """How one send ended: the new state, and where that is QUEUED, when to try again.
 
     `presented` is False where the message only lies ready to be fetched: then nothing is reported yet. `is_try` is False where
-    it was not tried, so that it keeps its tries.
+    it was not tried, so that it keeps its tries. `account` is whose `provider_ids` they are (the touchpoint's own where empty).
     """
 
     key: str
@@ -179,6 +179,7 @@ class Settled(msgspec.Struct, frozen=True):
     next_at_ms: int = 0
     presented: bool = True
     is_try: bool = True
+    account: str = ""
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -43,7 +43,7 @@ def _messages() -> None:
     op.create_index("message_customer", "message", ["customer"])
     op.create_table(
         "provider_message",
-        sa.Column("touchpoint", sa.Text, primary_key=True),
+        sa.Column("account", sa.Text, primary_key=True),
         sa.Column("provider_id", sa.Text, primary_key=True),
         sa.Column("key", sa.Text, nullable=False),
         sa.Column("stage", sa.Text, nullable=False),
