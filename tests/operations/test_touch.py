@@ -37,7 +37,7 @@ type: int
 ---
 tag: phone
 type: text
-personal: true
+sensitivity: personal
 ---
 touchpoint: app_home
 direction: in
