@@ -81,9 +81,8 @@ class Scene:
 
 
 def lane(touchpoint: str = "hook", **more: Any) -> Lane:
-    return Lane(
-        touchpoint, **({"backoff_ms": 20, "look_every_ms": 20, "answer_ms_max": 3_000, "account": "hooks"} | more)
-    )
+    settings: dict[str, Any] = {"backoff_ms": 20, "look_every_ms": 20, "answer_ms_max": 3_000, "account": "hooks"}
+    return Lane(touchpoint, **settings | more)
 
 
 def play(folder: Path, scenario: Callable[[Scene], Awaitable[None]]) -> None:
