@@ -346,7 +346,14 @@ def _lane(definition: TouchpointDefinition) -> Lane:
     """How a touchpoint's messages leave."""
     assert definition.delivery is not None
     capacity = definition.capacity
-    return Lane(definition.touchpoint, capacity.per_second, capacity.per_day, IN_FLIGHT_MAX, definition.delivery.tries)
+    return Lane(
+        definition.touchpoint,
+        capacity.per_second,
+        capacity.per_day,
+        IN_FLIGHT_MAX,
+        definition.delivery.tries,
+        account=f"{definition.delivery.by}/{definition.delivery.account}",
+    )
 
 
 def _code(reason: str) -> str:
