@@ -82,11 +82,7 @@ class Scene:
 
 def lane(touchpoint: str = "hook", **more: Any) -> Lane:
     settings: dict[str, Any] = {"backoff_ms": 20, "look_every_ms": 20, "answer_ms_max": 3_000, "account": "hooks"}
-<<<<<<< HEAD
     return Lane(touchpoint, **(settings | more))
-=======
-    return Lane(touchpoint, **settings | more)
->>>>>>> channels
 
 
 def play(folder: Path, scenario: Callable[[Scene], Awaitable[None]]) -> None:
