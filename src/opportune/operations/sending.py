@@ -5,6 +5,7 @@ read in the transaction that adds it. A start reads on from there, so nothing is
 """
 
 import asyncio
+import base64
 import os
 import re
 import time
@@ -168,6 +169,11 @@ class Sending:
         settings = settings or {}
         if by == "file":
             settings = account_folder(settings, self._deployment.folder)
+        if (
+            by == "smtp"
+        ):  # our key signs Message-IDs, so that what comes back to the door of mail reports is known again
+            domain = str(settings.get("sender", "")).rpartition("@")[2].rstrip("> ")
+            settings = {"domain": domain, "secret": base64.b64encode(self._deployment.key).decode()} | settings
         return channel_of(by, settings, self.inbox, self.items)
 
     async def _end_dispatcher(self) -> None:

@@ -84,7 +84,7 @@ def make_app(
     """The application over a running service. `event_names` maps CloudEvents types to events."""
     bounds, traffic, authority = limits or Limits(), Traffic(), Authority(keys)
     # The pages that show the OpenAPI are left out: they load code from a CDN.
-    rest = FastAPI(title="Opportune", docs_url=None, redoc_url=None, redirect_slashes=False)
+    rest = FastAPI(title="Opportune", docs_url=None, redoc_url=None, redirect_slashes=False, strict_content_type=False)
     tell_problems(rest)
     rest.include_router(state_router(service, authority, registry_of(service, traffic)))
     rest.include_router(operating_router(service, authority, bounds))
