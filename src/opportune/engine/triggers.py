@@ -112,7 +112,7 @@ class EventTables:
             *either, c["goal"], c["propensity_ref"], c["propensity_ppm"], c["lever_ppm"], c["seed"],
         ))  # fmt: skip
         self._clauses += rest
-        return Asked(c["classes"] if possible else 0, clauses)
+        return Asked(c["classes"], clauses) if possible else Asked(0, [])
 
     def _bound(self, c: dict[str, Any]) -> int:
         """The highest priority the campaign can have; VALUE_MAX where an offer may fall away, which only asking tells."""
