@@ -96,21 +96,24 @@ def decide(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int) -
         for index in range(e.block_first, e.block_end):
             first = int(blocks_of(plan)[index].first)
             low, high = fitting(plan, room, index, blocked)
-            _propose(plan, state, room, row, low, first, at_ms)
-            _propose(plan, state, room, row, high, first + SET_BITS, at_ms)
+            _fetch_candidates(plan, low, first)
+            _fetch_candidates(plan, high, first + SET_BITS)
+            low = _matching(plan, state, room, low, first, now_ms - at_ms)
+            high = _matching(plan, state, room, high, first + SET_BITS, now_ms - at_ms)
+            _propose(plan, state, room, row, low, first)
+            _propose(plan, state, room, row, high, first + SET_BITS)
     for group in (MARKETING, SERVICE):
         if best_of(room)[group, BEST_CAMPAIGN] >= 0:
             _settle(plan, state, room, group, row, fates_from)
 
 
 @compiled_leaf
-def _propose(plan: Any, state: Any, room: Any, row: int, fit: int, first: int, at_ms: int) -> None:
-    """The candidates of a set, of which the lowest bit is candidate `first`: what no bit set knows, the gates, the challenge."""
+def _propose(plan: Any, state: Any, room: Any, row: int, matching: int, first: int) -> None:
+    """The candidates of a set that match, of which the lowest bit is candidate `first`: the gates, the challenge."""
     now_ms = state.clock.now_ms
-    fit = _matching(plan, state, room, fit, first, now_ms - at_ms)
-    while fit:
-        index = first + lowest_bit(fit)
-        fit &= fit - 1
+    while matching:
+        index = first + lowest_bit(matching)
+        matching &= matching - 1
         c = candidates_of(plan)[index]
         reason = gate_reason(plan, state, room, row, index, now_ms)
         if reason == OK and c.bound <= best_of(room)[_group_of(c.classes), BEST_PRIORITY]:
@@ -125,16 +128,19 @@ def _propose(plan: Any, state: Any, room: Any, row: int, fit: int, first: int, a
 
 
 @compiled_leaf
-def _matching(plan: Any, state: Any, room: Any, fit: int, first: int, age_ms: int) -> int:
-    """Those of a set that match in what no bit set knows too. Memory is asked ahead for all that their gates will read."""
-    candidates = candidates_of(plan)
-    ahead = fit
-    while ahead:
-        word = (first + lowest_bit(ahead)) * CANDIDATE_WORDS
+def _fetch_candidates(plan: Any, fit: int, first: int) -> None:
+    """Ask memory for both lines of the rows of a set's candidates."""
+    while fit:
+        word = (first + lowest_bit(fit)) * CANDIDATE_WORDS
+        fit &= fit - 1
         prefetch(candidate_words_of(plan), word)
         prefetch(candidate_words_of(plan), word + CANDIDATE_WORDS // 2)
-        ahead &= ahead - 1
-    regs = regs_of(room)
+
+
+@compiled_leaf
+def _matching(plan: Any, state: Any, room: Any, fit: int, first: int, age_ms: int) -> int:
+    """Those of a set that match in what no bit set knows too. Memory is asked for all that their gates will read."""
+    candidates, regs = candidates_of(plan), regs_of(room)
     matching = 0
     while fit:
         index = lowest_bit(fit)

@@ -80,9 +80,10 @@ class EventTables:
     def _add_trigger(self, row: np.record, names: list[str]) -> None:
         v = self._v
         row.trigger_first, row.trigger_count = len(self._candidates), len(names)
-        asked = [self._add_candidate(v.numbering.number("campaign", name)) for name in names]
+        numbers = [v.numbering.number("campaign", name) for name in names]
+        asked = [self._add_candidate(number) for number in numbers]
         row.block_first, row.block_end = self._segments.add(row.trigger_first, asked)
-        row.classes = np.bitwise_or.reduce([one.classes for one in asked] or [0])
+        row.classes = np.bitwise_or.reduce([self._campaigns[number]["classes"] for number in numbers] or [0])
         used = [rule for name in names for rule in rules_of_campaign(self._rules[name])]
         also = [tag for name in names if (tag := v.definitions.campaigns[name].propensity) in v.tags]
         self._load(row, used, also)
@@ -101,11 +102,13 @@ class EventTables:
         clauses: list[tuple[int, list[Interval]]] = []
         either, rest = ALWAYS, list[tuple[int, int]]()
         valid = (c["valid_from"], c["valid_to"] - 1)
-        if valid != ALWAYS_VALID:
-            clauses.append((self._ref_now, [valid] if valid[0] <= valid[1] else []))
+        possible = valid[0] <= valid[1]
+        if valid != ALWAYS_VALID and possible:
+            clauses.append((self._ref_now, [valid]))
         for part in ("where", "audience"):
             for span in self._clauses[c[f"{part}_first"] : c[f"{part}_first"] + c[f"{part}_count"]]:
                 terms = self._terms[span[0] : span[0] + span[1]]
+                possible &= bool(terms)  # a clause without terms never holds
                 refs = {ref if kind == INTERVAL else -1 for kind, ref, _, _ in terms}
                 if len(refs) == 1 and -1 not in refs:
                     clauses.append((refs.pop(), [(low, high) for _, _, low, high in terms]))
@@ -120,7 +123,7 @@ class EventTables:
             *either, c["goal"], c["propensity_ref"], c["propensity_ppm"], c["lever_ppm"], c["seed"],
         ))  # fmt: skip
         self._clauses += rest
-        return Asked(c["classes"], clauses)
+        return Asked(c["classes"], clauses) if possible else Asked(0, [])
 
     def _bound(self, c: dict[str, Any]) -> int:
         """The highest priority the campaign can have; VALUE_MAX where an offer may fall away, which only asking tells."""
