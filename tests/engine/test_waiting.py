@@ -57,7 +57,7 @@ def test_the_engine_does_what_the_oracle_of_waiting_says() -> None:
     assert {kind for family, kind in met if family == "move"} == set(MoveKind)
     told = {Reason(code) for family, code in met if family == "reason"}
     why = {Reason.NOT_TOUCHED, Reason.LEASE_OVER, Reason.DELIVERY_FAILED, Reason.GOAL_REACHED, Reason.PRESENTED_LATE,
-           Reason.CAMPAIGN_ENDED, Reason.SENDING_STOPPED, Reason.OUTSIDE_WORKING_HOURS, Reason.QUIET_HOURS, Reason.HOLIDAY,
+           Reason.CAMPAIGN_ENDED, Reason.SENDING_STOPPED, Reason.OUTSIDE_WORKING_HOURS, Reason.QUIET_HOURS,
            Reason.NOT_IN_AUDIENCE, Reason.CONSENT_WITHDRAWN, Reason.DO_NOT_DISTURB, Reason.CAP_CHANNEL, Reason.CAPACITY,
            Reason.OUT_OF_STOCK, Reason.CAP_CUSTOMER, Reason.CAP_CATEGORY}  # fmt: skip
     assert why <= told, f"nothing ever met {why - told}"

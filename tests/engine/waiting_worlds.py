@@ -22,7 +22,7 @@ class WaitingWorld(World):
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
-        self.customers = min(self.customers, 4)
+        self.customers = min(self.customers, 3)
         self.oracle = WaitingOracle(self.dictionary)
 
     def waiting_stream(self, events: int, publish: int = 0) -> list[Fact]:
@@ -54,11 +54,11 @@ class WaitingWorld(World):
     def _any_fact(self, playbook: Playbook, now: int) -> Fact:
         r = self.r
         dice = r.random()
-        if dice < 0.18:
+        if dice < 0.25:
             return self._touch(playbook, now)
-        if dice < 0.38:
+        if dice < 0.40:
             return self._receipt(playbook, now)
-        if dice < 0.39:
+        if dice < 0.408:
             return Fact(FactKind.SENDING, 0, None, now, now, (int(r.random() < 0.4),))
         return self._fact(playbook, now)
 
@@ -109,8 +109,8 @@ class WaitingWorld(World):
         if policy is None or self.r.random() < 0.3:
             return policy
         caps = [
-            define(Cap, per=per, max=self.r.randint(1, 2), inbound=self.r.random() < 0.5, **{"in": self.r.choice(["6h", "2d"])})
-            for per in self.r.sample(["customer", "channel", "category"], self.r.randint(0, 2))
+            define(Cap, per=per, max=self.r.randint(1, 2), inbound=self.r.random() < 0.7, **{"in": self.r.choice(["6h", "2d"])})
+            for per in self.r.sample(["customer", "channel", "category"], self.r.randint(0, 3))
         ]  # fmt: skip
         return msgspec.structs.replace(policy, caps=tuple(caps), consent="assumed")
 
@@ -157,7 +157,7 @@ class WaitingWorld(World):
             return super()._steps(event)
         steps: list[dict[str, Any]] = []
         for _ in range(r.randint(1, 4)):
-            if r.random() < 0.6:
+            if r.random() < (0.6 if steps else 0.8):
                 places = r.sample(PLACES, r.randint(1, 3))
                 steps.append({"at": places, "wait": r.choice(["1m", "30m", "2h", "1d"])})
             else:

@@ -141,6 +141,8 @@ def gate_reason(plan: Any, state: Any, room: Any, row: int, index: int, now_ms: 
         if reason == OK:
             best_of(room)[0, BEST_STEP] = i
             break
+    if reason == CAPACITY and not room_for_open(state.open, row, OPENED_PER_EVENT_MAX):
+        state.open.refused += 1
     return reason
 
 
@@ -157,7 +159,6 @@ def _may_open(plan: Any, state: Any, room: Any, row: int, i: int, reason: int, n
             best_of(room)[0, BEST_UNTIL] = until
             opens, reason = True, OK
     if reason == OK and opens and not room_for_open(state.open, row, OPENED_PER_EVENT_MAX):
-        state.open.refused += 1
         return CAPACITY
     return reason
 
