@@ -47,7 +47,10 @@ def test_what_is_encoded_is_decoded(window: int, share: int, start: int, price: 
 
 @given(
     st.one_of(
-        st.decimals(-(10**12), 10**12, allow_nan=False, allow_infinity=False, places=places) for places in (0, 2, 9, 40)
+        [
+            st.decimals(-(10**12), 10**12, allow_nan=False, allow_infinity=False, places=places)
+            for places in (0, 2, 9, 40)
+        ]
     ),
     st.integers(0, 9),
 )
