@@ -88,7 +88,8 @@ async def mail_server(folder: Path) -> AsyncIterator[Mailbox]:
     mailbox = Mailbox(ca_file=str(folder / "ca.pem"))
 
     def login(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-        return AuthResult(success=(data.login, data.password) == (USER.encode(), PASSWORD.encode()))
+        known = (data.login, data.password) == (USER.encode(), PASSWORD.encode())
+        return AuthResult(success=known, handled=False)
 
     def factory() -> SMTP:
         server = _Counting(

@@ -185,7 +185,8 @@ def test_a_url_of_no_service_is_refused_at_once(url: str) -> None:
 
 @pytest.mark.parametrize(
     ("by", "settings", "told"),
-    [("pigeon", {}, "pigeon"), ("inbox", {}, "inbox"), ("smtp", {"host": "h"}, "sender"), ("file", {"folder": 3}, "folder"),
+    [("smtp", {"host": "h", "sender": "a@b.example", "domain": "b.example", "secret": "c2hvcnQ="}, "at least 16 bytes"),
+     ("pigeon", {}, "pigeon"), ("inbox", {}, "inbox"), ("smtp", {"host": "h"}, "sender"), ("file", {"folder": 3}, "folder"),
      ("webhook", {"url": "x", "secrets": []}, "http"), ("smpp", {"hots": "x"}, "hots")],
 )  # fmt: skip
 def test_wrong_settings_are_told_with_the_field(by: str, settings: dict[str, object], told: str) -> None:

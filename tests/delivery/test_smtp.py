@@ -150,12 +150,15 @@ def test_what_would_break_a_header_is_rejected(bad: dict[str, str], tmp_path: Pa
     play(tmp_path, scenario)
 
 
-@pytest.mark.parametrize("wrong", [{"password": "guess"}, {"ca_file": None}])
-def test_a_wrong_password_or_certificate_sends_nothing(wrong: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "why"), [({"password": "guess"}, "535"), ({"ca_file": None}, "CERTIFICATE_VERIFY_FAILED")]
+)
+def test_a_wrong_password_or_certificate_sends_nothing(wrong: dict[str, Any], why: str, tmp_path: Path) -> None:
     async def scenario(world: World, mailbox: Mailbox) -> None:
         answer = await world.channel.send(message(address="ann@example.com"))
         assert isinstance(answer, TryLater)
         assert answer.all
+        assert why in answer.reason
         assert not mailbox.envelopes
 
     play(tmp_path, scenario, **wrong)

@@ -79,8 +79,8 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Recover what a crash left, open the channels and send until `drain`. Raises only what is a fault of ours."""
-        await self._recover()
         try:
+            await self._recover()
             await self._open()
             async with asyncio.TaskGroup() as group:
                 reports = group.create_task(self._reports())

@@ -16,6 +16,7 @@ from opportune.delivery.channel import ReceiptHandler, said
 from opportune.delivery.mail_reports import message_id
 from opportune.delivery.message import Message, Rejected, SendAnswer, Sent, TryLater, Unanswered
 from opportune.delivery.pace import Clock, SystemClock
+from opportune.delivery.signatures import check_secret
 
 CONNECTIONS_MAX = 32
 MESSAGES_PER_CONNECTION_MAX = 100
@@ -47,7 +48,8 @@ class SmtpChannel:
     """The channel of one account."""
 
     def __init__(self, account: SmtpAccount, clock: Clock | None = None) -> None:
-        """Connects to nothing yet."""
+        """Connects to nothing yet. Raises ValueError where the secret is too short to sign Message-IDs with."""
+        check_secret(account.secret)
         self._account = account
         self._clock = clock or SystemClock()
         self._idle: list[tuple[aiosmtplib.SMTP, int]] = []
