@@ -64,7 +64,9 @@ class Segments:
             np.array(self._blocks, BLOCK).view(np.recarray),
             np.array(self._columns, COLUMN).view(np.recarray),
             in_lines(np.array(self._sets, np.int64)),
-            in_lines(np.array(self._bounds, np.int64)),
+            in_lines(
+                np.array([*self._bounds, NULL], np.int64)
+            ),  # a search of one step looks one bound too far, and drops it
         )
 
     def _add_block(self, first: int, asked: Sequence[Asked]) -> None:
