@@ -15,6 +15,7 @@ from opportune.operations.examples import examples_folder
 from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
 from opportune.operations.imports import Imported, import_ndjson, import_sources, sources_of
 from opportune.operations.ingest import Ingested, ingest, pieces
+from opportune.operations.previews import SmsPreview, preview_sms
 from opportune.operations.publish import (
     DefinitionsRefusedError, Publication, compile_playbook, preview_changes, publish, read_definitions,
 )  # fmt: skip
@@ -33,10 +34,10 @@ __all__ = [
     "CampaignResult", "Candidate", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine",
     "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "Explanation", "Folded",
     "GoneError", "Imported", "Ingested", "Manifest", "Offered", "OverloadedError", "Publication", "Redriven",
-    "RefusedError", "Replayed", "Report", "Service", "SourceAccount", "StarbucksResult", "Taken", "TelecomResult",
+    "RefusedError", "Replayed", "Report", "Service", "SmsPreview", "SourceAccount", "StarbucksResult", "Taken", "TelecomResult",
     "TokenError", "TouchAsk", "Touched", "UnmetCondition", "World", "backup", "compile_playbook", "create_deployment",
     "examples_folder", "explain", "find_customer", "import_ndjson", "import_sources", "ingest", "journal_of",
-    "list_decisions", "moment_in", "open_deployment", "open_people", "pieces", "preview_changes", "publish",
+    "list_decisions", "moment_in", "open_deployment", "open_people", "pieces", "preview_changes", "preview_sms", "publish",
     "read_accounts", "read_definitions", "read_group", "redrive", "replay", "report", "restore", "run_starbucks",
     "run_telecom", "sources_of", "state_consent", "view_customer", "view_decisions",
 ]  # fmt: skip
