@@ -33,6 +33,8 @@ class Service:
         """Decisions since the start of the service."""
         self.withheld: dict[int, int] = {}
         """Candidates withheld since the start of the service, per `Reason`; told by the engine once an hour is over."""
+        self.moves: dict[int, int] = {}
+        """What became of decisions since the start of the service, per `MoveKind`."""
 
     async def start(self) -> None:
         """Begin to take in, and to send."""
@@ -89,6 +91,8 @@ class Service:
                 taken.outputs.withheld["reason"].tolist(), taken.outputs.withheld["count"].tolist(), strict=True
             ):
                 self.withheld[reason] = self.withheld.get(reason, 0) + count
+            for kind in taken.outputs.moves["kind"].tolist():
+                self.moves[kind] = self.moves.get(kind, 0) + 1
 
 
 def sending_fact(*, stop: bool) -> FactBatch:
