@@ -71,7 +71,7 @@ clean: ## remove the environment and all caches
 
 .venv/.tests-ready: pyproject.toml uv.lock | $(BIN)/uv
 	@echo "setting up .venv for tests"
-	@$(UV_SYNC)
+	@$(UV_SYNC) --all-extras --group clients
 	@touch .venv/.demo-ready $@
 
 .venv/.demo-ready: pyproject.toml uv.lock | $(BIN)/uv

@@ -1,8 +1,9 @@
 """An SMTP server that behaves as the local part of an address asks: refused, later, busy, lost, early; all else is taken."""
 
+import asyncio
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import trustme
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 
 USER, PASSWORD = "opportune", "correct horse"
@@ -27,8 +27,7 @@ class Mailbox:
 
     def mails(self) -> list[EmailMessage]:
         """The mails, parsed."""
-        parsed = [message_from_bytes(data, policy=policy.default) for _, _, data, _ in self.envelopes]
-        return [mail for mail in parsed if isinstance(mail, EmailMessage)]
+        return [message_from_bytes(data, policy=policy.default) for _, _, data, _ in self.envelopes]
 
     def texts(self) -> list[tuple[str, str]]:
         """(address, text) of each mail."""
@@ -79,8 +78,8 @@ class _Counting(SMTP):
         super().connection_made(transport)
 
 
-@contextmanager
-def mail_server(folder: Path) -> Iterator[Mailbox]:
+@asynccontextmanager
+async def mail_server(folder: Path) -> AsyncIterator[Mailbox]:
     """A server on loopback that wants STARTTLS and a login."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -89,21 +88,19 @@ def mail_server(folder: Path) -> Iterator[Mailbox]:
     mailbox = Mailbox(ca_file=str(folder / "ca.pem"))
 
     def login(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-        return AuthResult(success=(data.login, data.password) == (USER.encode(), PASSWORD.encode()))
+        known = (data.login, data.password) == (USER.encode(), PASSWORD.encode())
+        return AuthResult(success=known, handled=False)
 
-    class Server(Controller):
-        def factory(self) -> SMTP:
-            server = _Counting(
-                self.handler, tls_context=context, require_starttls=True, authenticator=login, auth_required=True
-            )
-            server.mailbox = mailbox
-            return server
+    def factory() -> SMTP:
+        server = _Counting(
+            _Handler(mailbox), tls_context=context, require_starttls=True, authenticator=login, auth_required=True
+        )
+        server.mailbox = mailbox
+        return server
 
-    controller = Server(_Handler(mailbox), hostname="127.0.0.1", port=0)
-    controller.start()
+    server = await asyncio.get_running_loop().create_server(factory, "127.0.0.1", 0)
     try:
-        assert controller.server is not None
-        mailbox.port = controller.server.sockets[0].getsockname()[1]
+        mailbox.port = server.sockets[0].getsockname()[1]
         yield mailbox
     finally:
-        controller.stop()
+        server.close()

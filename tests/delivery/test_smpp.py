@@ -18,7 +18,7 @@ pytestmark = needs_npm
 
 
 def account(port: int, **more: Any) -> SmppAccount:
-    settings = {"password": "secret", "answer_s": 5.0, "reconnect_s": 0.1} | more
+    settings: dict[str, Any] = {"password": "secret", "answer_s": 5.0, "reconnect_s": 0.1} | more
     return SmppAccount(host="127.0.0.1", port=port, system_id="opp", source="Opportune", **settings)
 
 

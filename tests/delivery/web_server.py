@@ -1,4 +1,5 @@
-"""An HTTP server that behaves as a word asks: `refused`, `later`, `busy`, `gone`, `lost`, `silent`, `moved`; all else is taken.
+"""An HTTP server that behaves as a word asks: `refused`, `later`, `busy`, `gone`, `lost`, `silent`, `moved`, `slow`, `flaky` (twice);
+all else is taken.
 
 The word is the end of the path, or the address in the JSON that is posted.
 """
@@ -6,6 +7,8 @@ The word is the end of the path, or the address in the JSON that is posted.
 import json
 import socket
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +25,7 @@ class Hook:
     port: int = 0
     taken: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     asked: int = 0
+    attempts: Counter[tuple[str, str | None]] = field(default_factory=Counter)
 
     def bodies(self) -> list[dict[str, Any]]:
         """The bodies, parsed."""
@@ -42,6 +46,11 @@ def web_server() -> Iterator[Hook]:
             hook.asked += 1
             data = json.loads(body).get("data") or {}
             word = data.get("address", "") or self.path.rpartition("/")[2]
+            hook.attempts[(word, self.headers["webhook-id"])] += 1
+            if word == "slow":
+                time.sleep(0.4)
+            if word == "flaky" and hook.attempts[(word, self.headers["webhook-id"])] < 3:
+                word = "later"
             if word in STATUSES:
                 self.send_response(STATUSES[word])
                 for name, value in {"busy": ("retry-after", "7"), "moved": ("location", "/elsewhere")}.items():

@@ -3,15 +3,21 @@
 import hashlib
 import sys
 
+import numpy as np
+
 from opportune.engine import Engine
 from opportune.facts import Outputs
 from tests.engine.worlds import CUSTOMERS_MAX, World, batch_of
+
+_LIMIT = [("seq", "i8"), ("now_ms", "i8"), ("limit", "u4"), ("closed", "u4")]
+"""What a limit's fact tells of the world; where in its input it stands is left out."""
 
 
 def hash_of(outputs: Outputs) -> str:
     """A short hash of every byte of the outputs."""
     digest = hashlib.blake2b(digest_size=16)
-    for array in (outputs.decisions, outputs.goals, outputs.withheld, outputs.limits):
+    limits = outputs.limits[["seq", "now_ms", "limit", "closed"]].tolist()
+    for array in (outputs.decisions, outputs.goals, outputs.withheld, np.array(limits, _LIMIT), outputs.moves):
         digest.update(array.tobytes())
     return digest.hexdigest()
 

@@ -60,6 +60,7 @@ class Oracle(Asking):
         self.limits_told: list[tuple[int, int, int]] = []
         self.withheld: Counter[tuple[int, str | None, Reason]] = Counter()
         self.limits: dict[str, Limit] = {}
+        self.stopped = False
 
     # -- telling facts
 
@@ -69,9 +70,18 @@ class Oracle(Asking):
             assert fact.body is not None
             self._publish(fact.body)
         self._advance(fact.now)
+        if fact.kind is not FactKind.PLAYBOOK:
+            self._end_deadlines()
         if fact.customer is not None:
             self._take(fact, fact.customer)
         self.seq += 1
+
+    def _end_deadlines(self) -> None:
+        """Nothing waits here; see WaitingOracle."""
+
+    def _reserved(self, _person: Person) -> list[Contact]:
+        """Contacts that are reserved but did not happen yet: none here."""
+        return []
 
     def _take(self, fact: Fact, customer: int) -> None:
         if fact.kind is FactKind.CUSTOMER:
@@ -199,7 +209,7 @@ class Oracle(Asking):
 
     def _move_goals(self, customer: int, person: Person, happening: Happening) -> None:
         row = self._row(person, happening)
-        for one in list(person.waiting):
+        for one in reversed(list(person.waiting)):  # the newest first
             campaign = self.definitions.campaigns.get(one.campaign)
             goal = campaign.goal if campaign else None
             if goal is None or not one.opened <= happening.at:
@@ -308,14 +318,13 @@ class Oracle(Asking):
         self.withheld[self.now // HOUR, name, reason] += 1
 
     def _block(self, person: Person, contact_class: int) -> Reason | None:
-        policy = self.definitions.policy
         if contact_class == PUSH and person.do_not_disturb:
             return Reason.DO_NOT_DISTURB
         if person.refused_until > self.now:
             return Reason.COOL_DOWN_REFUSED
         if person.complained_until > self.now:
             return Reason.COOL_DOWN_COMPLAINT
-        caps = [cap for cap in (policy.caps if policy else ()) if cap.per == "customer"]
+        caps = self._caps("customer")
         contacts = [contact.at for contact in person.contacts if contact.contact_class != SERVICE]
         return Reason.CAP_CUSTOMER if self._capped(caps, contacts, contact_class) else None
 
@@ -332,13 +341,17 @@ class Oracle(Asking):
         max_age = self.definitions.events[trigger.event].max_age if trigger.max_age is None else trigger.max_age
         if self.now - happening.at > max_age:
             return Reason.EVENT_TOO_OLD
-        today = date(1970, 1, 1) + timedelta(days=local_of(self.zone, self.now) // DAY)
-        since, to = campaign.valid.since, campaign.valid.to
-        if (since and today < date.fromisoformat(since)) or (to and today > date.fromisoformat(to)):
+        if not self._in_force(campaign):
             return Reason.CAMPAIGN_NOT_VALID
         if not self._holds(trigger.where, trigger.event, self._row(person, happening)):
             return Reason.TRIGGER_CONDITION
         return None
+
+    def _in_force(self, campaign: CampaignDefinition) -> bool:
+        today = date(1970, 1, 1) + timedelta(days=local_of(self.zone, self.now) // DAY)
+        since, to = campaign.valid.since, campaign.valid.to
+        early = since is not None and today < date.fromisoformat(since)
+        return not early and not (to and today > date.fromisoformat(to))
 
     def _audience(self, campaign: CampaignDefinition, person: Person, happening: Happening) -> Reason | None:
         assert campaign.trigger is not None
@@ -383,26 +396,47 @@ class Oracle(Asking):
     def _touchpoint(
         self, campaign: CampaignDefinition, usable: Usable, person: Person, happening: Happening
     ) -> Reason | None:
-        kind, policy = usable.contact_class, self.definitions.policy
+        kind = usable.contact_class
         if kind != SERVICE:
             channel = usable.touchpoint.channel or usable.name
-            reason = self._block(person, kind) or self._consent(person, campaign.policy.purpose, channel)
+            reason = self._block(person, kind)
+            if reason is None and self.stopped and usable.pushes:
+                reason = Reason.SENDING_STOPPED
+            reason = reason or self._consent(person, campaign.policy.purpose, channel)
             if reason is None and kind == PUSH:
-                reason = self._quiet(usable.touchpoint, happening.zone)
+                reason = self._quiet(usable.touchpoint, happening.zone, self.now)
             if reason is not None:
                 return reason
-            counted = [one for one in person.contacts if one.contact_class != SERVICE]
+            reserved = [one for one in self._reserved(person) if one.contact_class != SERVICE]
+            counted = [one for one in person.contacts if one.contact_class != SERVICE] + reserved
+            if reserved and self._capped(self._caps("customer"), [one.at for one in counted], kind):
+                return Reason.CAP_CUSTOMER
             for per, own, capped in (
                 ("channel", channel, Reason.CAP_CHANNEL),
                 ("category", campaign.policy.category, Reason.CAP_CATEGORY),
             ):
-                caps = [cap for cap in (policy.caps if policy else ()) if cap.per == per and cap.of in (None, own)]
+                caps = [cap for cap in self._caps(per) if cap.of in (None, own)]
                 times = [one.at for one in counted if (one.channel if per == "channel" else one.category) == own]
                 if self._capped(caps, times, kind):
                     return capped
+        elif self.stopped and usable.pushes:
+            return Reason.SENDING_STOPPED
         if self._closed(f"touchpoint/{usable.name}/day", usable.touchpoint.capacity.per_day):
             return Reason.CAPACITY
-        return None
+        return None if self._works(usable.touchpoint, self.now) else Reason.OUTSIDE_WORKING_HOURS
+
+    def _caps(self, per: str) -> list[Cap]:
+        policy = self.definitions.policy
+        return [cap for cap in (policy.caps if policy else ()) if cap.per == per]
+
+    def _works(self, touchpoint: TouchpointDefinition, at: int) -> bool:
+        hours = touchpoint.working_hours
+        if hours is None:
+            return True
+        local = local_of(self.zone, at)
+        today = (date(1970, 1, 1) + timedelta(days=local // DAY)).strftime("%a").lower()
+        length = (hours.to - hours.since) % 1440
+        return (not hours.days or today in hours.days) and (local % DAY // MINUTE - hours.since) % 1440 < length
 
     def _consent(self, person: Person, purpose: str, channel: str) -> Reason | None:
         """The last word for this channel, unless a later word was said for every channel."""
@@ -412,9 +446,9 @@ class Oracle(Asking):
         policy = self.definitions.policy
         return Reason.NO_CONSENT if policy and policy.consent == "required" else None
 
-    def _quiet(self, touchpoint: TouchpointDefinition, zone: str) -> Reason | None:
+    def _quiet(self, touchpoint: TouchpointDefinition, zone: str, at: int) -> Reason | None:
         policy = self.definitions.policy
-        local = local_of(zone, self.now)
+        local = local_of(zone, at)
         minute = local % DAY // MINUTE
         for quiet in (policy.quiet_hours if policy else None, touchpoint.quiet_hours):
             if quiet is None:
@@ -475,18 +509,20 @@ class Oracle(Asking):
             self._open(person, best.name, arm, self.now)
         again = window if campaign.again_after is None else campaign.again_after
         person.again_from[best.name] = self.now + again
-        cost = self._contact(best, campaign, person) if arm is Arm.TREATED else 0
+        cost = self._contact(best, campaign, customer, person) if arm is Arm.TREATED else 0
         names = self.names
+        waits = best.usable.wait is not None or best.usable.deferred is not None
         self.decisions.append(
             Decision(
                 self.seq, self.now, best.priority, cost, customer, best.propensity,
                 names["campaign"].index(best.name), 0xFFFF if choice is None else names["offer"].index(choice.offer),
-                names["touchpoint"].index(best.usable.name), int(arm), best.usable.contact_class,
+                0xFFFF if waits else names["touchpoint"].index(best.usable.name), int(arm), best.usable.contact_class,
             )
         )  # fmt: skip
         return fate
 
-    def _contact(self, best: Candidate, campaign: CampaignDefinition, person: Person) -> int:
+    def _contact(self, best: Candidate, campaign: CampaignDefinition, customer: int, person: Person) -> int:
+        """The contact is made at once; gives its cost."""
         channel = best.usable.touchpoint.channel or best.usable.name
         kind = best.usable.contact_class
         person.contacts.append(Contact(self.now, kind, channel, campaign.policy.category, best.name))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from opportune.campaigns import CampaignDefinition, OfferChoice, TouchpointDefinition
 from opportune.engine import DefinitionSet, Playbook
-from opportune.facts import NULL, FactKind, TextDictionary, ValueType, parse_scaled
+from opportune.facts import NULL, FactKind, Reason, TextDictionary, ValueType, parse_scaled
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 PUSH, INBOUND, SERVICE = 0, 1, 2
@@ -40,6 +40,24 @@ class Decision(NamedTuple):
     offer: int
     touchpoint: int
     arm: int
+    contact_class: int
+
+
+class Move(NamedTuple):
+    """What became of an open decision."""
+
+    seq: int
+    now: int
+    decision: int
+    decided_seq: int
+    until: int
+    cost: int
+    customer: int
+    campaign: int
+    offer: int
+    touchpoint: int
+    reason: int
+    kind: int
     contact_class: int
 
 
@@ -122,6 +140,33 @@ class Person:
 
 
 @dataclass
+class Open:
+    """A decision that waits, or that a touchpoint has."""
+
+    number: int
+    seq: int
+    customer: int
+    campaign: str
+    offer: str | None
+    priority: int
+    state: str = "waiting"
+    deadline: int = 0
+    put: int = 0
+    wait_until: int = 0
+    give_up: int = 0
+    place: int = 0
+    contact_class: int = 0
+    touchpoint: str | None = None
+    deferred_for: str | None = None
+    channel: str = ""
+    category: str = ""
+    cost: int = 0
+    reason: Reason = Reason.PROPOSED
+    taken: list[tuple[str, int]] = field(default_factory=list)
+    day: int = 0
+
+
+@dataclass
 class Limit:
     """A budget, stock or capacity."""
 
@@ -140,6 +185,18 @@ class Usable:
     contact_class: int
     weight: int
     touchpoint: TouchpointDefinition
+    place: int = 0
+    wait: int | None = None
+    pushes: bool = False
+    pushable: bool = False
+    deferred: tuple[Reason, int] | None = None
+
+    @property
+    def lease(self) -> int | None:
+        """How long a push through it may take to be answered for; None where nobody answers."""
+        if self.touchpoint.lease is not None:
+            return self.touchpoint.lease
+        return HOUR if self.touchpoint.delivery else None
 
 
 @dataclass
@@ -182,15 +239,18 @@ def usable_steps(d: DefinitionSet, campaign: CampaignDefinition) -> list[Usable]
     """The touchpoints that can be used when the campaign's trigger happens, in the order in which they are tried."""
     here = d.events[campaign.trigger.event].at if campaign.trigger else None
     found: list[Usable] = []
-    for step in campaign.touchpoints:
+    for place, step in enumerate(campaign.touchpoints):
         for name in (step.at,) if isinstance(step.at, str) else step.at:
             touchpoint = d.touchpoints[name]
-            inbound = touchpoint.direction != "out" and here == name
-            if not inbound and (touchpoint.direction == "in" or step.push is None):
+            inbound = step.wait is not None or (touchpoint.direction != "out" and here == name)
+            pushable = touchpoint.direction != "in" and step.push is not None
+            if not inbound and not pushable:
                 continue
             marketing = INBOUND if inbound else PUSH
             kind = SERVICE if touchpoint.contact_class == "service" else marketing
-            found.append(Usable(name, kind, parse_scaled(step.weight, 6), touchpoint))
+            weight = parse_scaled(step.weight, 6)
+            pushes = pushable and not inbound
+            found.append(Usable(name, kind, weight, touchpoint, place, step.wait, pushes, pushable))
     return found
 
 

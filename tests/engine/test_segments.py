@@ -15,8 +15,9 @@ from opportune.facts import NULL, VALUE_MAX, compiled_leaf, point
 from tests.engine.test_oracle import assert_agree, told
 from tests.engine.worlds import CUSTOMERS_MAX, World, batch_of
 
-EDGES = [NULL, NULL + 1, -5, -1, 0, 1, 2, 3, 7, 100, VALUE_MAX - 1, VALUE_MAX]
+EDGES = [NULL, NULL + 1, -(2**31) - 1, -(2**31), -5, -1, 0, 1, 2, 7, 2**31 - 1, 2**31, VALUE_MAX - 1, VALUE_MAX]
 REGISTERS = 6
+CASES = [(1, 2), (2, 6), (9, 3), (20, 1), (63, 1), (64, 3), (126, 2), (300, 2)]
 
 
 @compiled_leaf
@@ -27,7 +28,9 @@ def fitting_at(plan_address: int, room_address: int, index: int, blocked: int) -
 
 def intervals(r: random.Random, pieces: int) -> list[Interval]:
     """Disjoint ascending intervals, ends at the edges now and then."""
-    ends = sorted({r.choice(EDGES) if r.random() < 0.3 else r.randint(-300, 300) for _ in range(2 * pieces)})
+    if pieces == 1 and r.random() < 0.5:
+        return [(NULL, r.randint(-300, 300))]
+    ends = sorted({r.choice(EDGES) if r.random() < 0.1 else r.randint(-300, 300) for _ in range(2 * pieces)})
     return [(ends[i], ends[i + 1]) for i in range(0, len(ends) - 1, 2)]
 
 
@@ -45,17 +48,17 @@ def fits(one: Asked, regs: NDArray[np.int64], blocked: int) -> bool:
     return held and one.classes & ~blocked != 0
 
 
-@pytest.mark.parametrize(("many", "clauses"), [(1, 2), (9, 3), (63, 1), (64, 3), (126, 2), (300, 2)])
+@pytest.mark.parametrize(("many", "clauses"), CASES)
 def test_the_sets_say_what_the_clauses_say(many: int, clauses: int) -> None:
     r = random.Random(many)
     asked = candidates(r, many, clauses)
     collected = Segments()
     collected.add(0, candidates(r, 5, 2))  # another trigger stands before
     first_block, blocks_end = collected.add(5, asked)
-    blocks, columns, cells = collected.build()
+    tables = collected.build()
     regs = np.zeros(REGISTERS, np.int64)
     plan, room = np.zeros(1, PLAN).view(np.recarray), np.zeros(1, ROOM).view(np.recarray)
-    point(plan[0], {"blocks": blocks, "columns": columns, "cells": cells})
+    point(plan[0], tables._asdict())
     point(room[0], {"regs": regs})
     assert blocks_end - first_block == -(-many // BLOCK_CANDIDATES_MAX)
     met = 0
@@ -65,20 +68,20 @@ def test_the_sets_say_what_the_clauses_say(many: int, clauses: int) -> None:
         found = []
         for index in range(first_block, blocks_end):
             words = fitting_at(plan.ctypes.data, room.ctypes.data, index, blocked)
-            start = int(blocks[index].first) - 5
+            start = int(tables.blocks[index].first) - 5
             found += [
                 start + SET_BITS * w + b for w, word in enumerate(words) for b in range(SET_BITS) if word >> b & 1
             ]
         assert found == [i for i, one in enumerate(asked) if fits(one, regs, blocked)]
         met += len(found)
-    assert met
+    assert met or many < 9
 
 
-def test_searches_of_every_length_are_met() -> None:
+def test_searches_of_every_kind_are_met() -> None:
     collected = Segments()
-    for many, clauses in ((1, 2), (9, 3), (126, 2)):
+    for many, clauses in CASES:
         collected.add(0, candidates(random.Random(many), many, clauses))
-    steps = set(collected.build()[1].steps.tolist())
+    steps = set(collected.build().columns.steps.tolist())
     assert {1, 2, 3, 4} <= steps, "the kernel's three loops are not all met by the test above"
     assert max(steps) > 4
 

@@ -20,20 +20,9 @@ from opportune.operations import list_decisions, open_deployment
 from tests.operations.little_mobile import CUSTOMERS_MAX, MINIMAL, by_time, deployed, lines, month
 
 NAMES = (
-    "apply",
-    "bench",
-    "check",
-    "customer",
-    "decisions",
-    "demo",
-    "explain",
-    "import",
-    "init",
-    "quarantine",
-    "replay",
-    "report",
-    "schema",
-)
+    "apply", "backup", "bench", "check", "customer", "decisions", "demo", "explain", "import", "init", "keys",
+    "quarantine", "replay", "report", "restore", "schema", "serve",
+)  # fmt: skip
 
 
 class Said:
@@ -76,7 +65,7 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_help_names_every_command() -> None:
     said = Said("--help")
     assert said.code == 0
-    assert sorted(re.findall(r"^  ([a-z]+)  +\S", said.out, re.M)) == sorted(NAMES)
+    assert sorted(re.findall(r"^  ([a-z-]+)  +\S", said.out, re.M)) == sorted(NAMES)
     assert "..." not in said.out.partition("Commands:")[2]
 
 
@@ -143,7 +132,7 @@ def test_problems_are_told_with_file_line_and_column(definitions: Path, data: Pa
     assert found.code == 1
     (problem,) = found.json["problems"]
     assert (problem["file"], problem["line"]) == ("campaigns.yaml", 5)
-    assert Said("check", MINIMAL, "--json").json == {"definitions": 16, "problems": []}
+    assert Said("check", MINIMAL, "--json").json == {"definitions": 16, "problems": [], "sms": []}
 
 
 def test_check_of_no_folder(tmp_path: Path) -> None:
@@ -470,3 +459,30 @@ def test_an_unknown_benchmark_is_told() -> None:
     said = Said("bench", "nothing")
     assert said.code == 1
     assert "no benchmark `nothing`; there are: " in said.err
+
+
+# -- content -------------------------------------------------------------------------------------
+
+SMS = """
+touchpoint: by_sms
+direction: out
+delivery: {by: smpp, address: phone}
+---
+offer: short_text
+content: {by_sms: {en: "Hello", zh: "您好，流量包[GB]"}}
+"""
+
+
+def test_check_shows_the_length_of_sms_in_both_languages(definitions: Path) -> None:
+    assert Said("check", definitions, "--json").json["sms"] == []
+    (definitions / "sms.yaml").write_text(SMS, encoding="utf-8")
+    said = Said("check", definitions).out
+    assert re.search(r"short_text +by_sms +en +5 +GSM7 +1 +155", said)
+    assert re.search(r"short_text +by_sms +zh +10 +UCS2 +1 +60 +您好，流量包", said)
+    assert "短信长度" in Said("check", definitions, "--lang", "zh").out
+    told = Said("check", definitions, "--json").json["sms"]
+    assert [one["length"]["units"] for one in told] == [5, 10]
+    (definitions / "sms.yaml").write_text(SMS.replace("Hello", "Hello {{who}}"), encoding="utf-8")
+    wrong = Said("check", definitions)
+    assert (wrong.code, wrong.out) == (1, "")
+    assert re.search(r"sms\.yaml:\d+:\d+: there is no variable `who`; ", wrong.err)

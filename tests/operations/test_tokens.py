@@ -22,14 +22,14 @@ def test_what_is_signed_is_read(numbers: tuple[int, ...]) -> None:
 @given(NUMBERS, st.integers(0, 70), st.sampled_from("abcXYZ019-_"))
 def test_a_changed_letter_is_seen(numbers: tuple[int, ...], place: int, letter: str) -> None:
     token = sign_decision(KEY, DecisionToken(*numbers))
-    place %= len(token) - 1  # the last letter has bits that mean nothing
+    place %= len(token)
     changed = token[:place] + letter + token[place + 1 :]
     if changed != token:
         with pytest.raises(TokenError):
             open_decision(KEY, changed)
 
 
-@pytest.mark.parametrize("token", ["", "d_", "d_AAAA", "x" * 80, "d_" + "A" * 64, "d_é"])
+@pytest.mark.parametrize("token", ["", "AAAA", "x" * 80, "A" * 64, "é"])
 def test_nonsense_is_refused(token: str) -> None:
     with pytest.raises(TokenError):
         open_decision(KEY, token)

@@ -57,7 +57,7 @@ class Book:
         if per == "customer":
             return bool(blocked_until(self.ledger, 1, CLASS_INBOUND if inbound else CLASS_PUSH) > now)
         of = self.plan.channel_caps if per == "channel" else self.plan.category_caps
-        return bool(capped_until(self.policy, self.ledger, 1, of[number], of[number + 1], inbound) > now)
+        return bool(capped_until(self.policy, self.ledger, 1, of[number], of[number + 1], inbound, 0) > now)
 
 
 def drawn_caps(r: random.Random) -> tuple[Cap, ...]:

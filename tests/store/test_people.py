@@ -152,7 +152,9 @@ def test_a_quarantined_message_is_mended_and_goes_once(people: People, tmp_path:
     people.quarantine([message(body=b"old"), message("bad_value")])
     second, first = people.quarantined()
     assert people.mend(first.id, PHONE.encode())
-    assert people.quarantined_one(first.id) == Quarantined("app", 1_000, "unknown_event", "", b"old", 3, first.id, PHONE.encode())
+    assert people.quarantined_one(first.id) == Quarantined(
+        "app", 1_000, "unknown_event", "", b"old", 3, first.id, PHONE.encode()
+    )
     assert people.note_redriven(first.id, 2_000)
     assert not people.note_redriven(first.id, 3_000)
     assert not people.mend(first.id, b"later")

@@ -3,8 +3,8 @@
 from opportune.campaigns.arbitration import choose_weighted, priority_of
 from opportune.campaigns.control import bucket, seed_of, weighted_bucket
 from opportune.campaigns.definitions import (
-    Budget, CampaignCap, CampaignDefinition, CampaignPolicy, Capacity, Goal, OfferChoice, OfferDefinition,
-    QuietHours, Regret, Step, TouchpointDefinition, Trigger, Validity,
+    Budget, CampaignCap, CampaignDefinition, CampaignPolicy, Capacity, Delivery, Goal, OfferChoice, OfferDefinition,
+    QuietHours, Regret, Step, TouchpointDefinition, Trigger, Validity, WorkingHours,
 )  # fmt: skip
 from opportune.campaigns.goals import (
     INSTANCES_PER_CUSTOMER_MAX, WATCHED, due_instance, free_instance, open_instance, progress, reach, unlink,
@@ -13,24 +13,34 @@ from opportune.campaigns.memory import (
     CAMPAIGN_MEMORY, HEAD_INSTANCES, INSTANCE, MASK_BITS, MASK_WANTED, PAIR_HEADER_WORDS, WANTED_NOTHING,
     WHEEL_SLOTS, fetch_lists, heads_of, instances_of, may_hold, note_held,
 )  # fmt: skip
+from opportune.campaigns.open_decisions import (
+    DEFERRED, LEASED, NO_RECORD, OPEN_DAYS_MAX, OPEN_DECISION, OPEN_MEMORY, OPEN_PER_CUSTOMER_MAX, PUSHED, WAITING,
+    WITHDRAWN, close_record, due_in_slot, due_of, find_number, find_open, first_open, next_in_order, open_heads_of,
+    open_of, open_record, reserved_of, room_for_open, set_deadline,
+)  # fmt: skip
 from opportune.campaigns.pairs import (
-    find_pair, open_pair, pair_contact, pair_decided, pair_reason, pair_refused, take_contacts,
+    find_pair, open_pair, pair_contact, pair_decided, pair_reason, pair_refused, pair_resting, take_contacts,
 )  # fmt: skip
 from opportune.campaigns.plan import (
     CAMPAIGN, CAMPAIGNS, CAMPAIGN_CAP, GOAL_COUNT, GOAL_EVENT, GOAL_PLAN, GOAL_SUM, LIMIT_PLAN, OFFER_CHOICE,
-    PRIORITY_VALUE_MAX, STEP, WEIGHT_PPM_MAX, CampaignPlan, campaigns_of, fetch_plan, goals_of, limits_of, offers_of,
-    point_campaigns, steps_of, touchpoints_of,
+    PRIORITY_VALUE_MAX, SHOWING, STEP, STEP_DEFERS, STEP_HOURS, STEP_LEASED, STEP_PUSHES, STEP_WAITS, TOUCHPOINT,
+    WEIGHT_PPM_MAX, CampaignPlan, campaigns_of, fetch_plan, goals_of, limits_of, offers_of, point_campaigns,
+    showings_of, steps_of, touches_of, touchpoints_of,
 )  # fmt: skip
 
 __all__ = [
-    "CAMPAIGN", "CAMPAIGNS", "CAMPAIGN_CAP", "CAMPAIGN_MEMORY", "GOAL_COUNT", "GOAL_EVENT", "GOAL_PLAN",
-    "GOAL_SUM", "HEAD_INSTANCES", "INSTANCE", "INSTANCES_PER_CUSTOMER_MAX", "LIMIT_PLAN", "MASK_BITS",
-    "MASK_WANTED", "OFFER_CHOICE", "PAIR_HEADER_WORDS", "PRIORITY_VALUE_MAX", "STEP", "WANTED_NOTHING", "WATCHED",
-    "WEIGHT_PPM_MAX", "WHEEL_SLOTS", "Budget", "CampaignCap", "CampaignDefinition", "CampaignPlan",
-    "CampaignPolicy", "Capacity", "Goal", "OfferChoice", "OfferDefinition", "QuietHours", "Regret", "Step",
-    "TouchpointDefinition", "Trigger", "Validity", "bucket", "campaigns_of", "choose_weighted", "due_instance",
-    "fetch_lists", "fetch_plan", "find_pair", "free_instance", "goals_of", "heads_of", "instances_of", "limits_of", "may_hold", "note_held",
-    "offers_of", "open_instance", "open_pair", "pair_contact", "pair_decided", "pair_reason", "pair_refused",
-    "point_campaigns", "priority_of", "progress", "reach", "seed_of", "steps_of", "take_contacts",
-    "touchpoints_of", "unlink", "weighted_bucket",
+    "CAMPAIGN", "CAMPAIGNS", "CAMPAIGN_CAP", "CAMPAIGN_MEMORY", "DEFERRED", "GOAL_COUNT", "GOAL_EVENT", "GOAL_PLAN",
+    "GOAL_SUM", "HEAD_INSTANCES", "INSTANCE", "INSTANCES_PER_CUSTOMER_MAX", "LEASED", "LIMIT_PLAN", "MASK_BITS",
+    "MASK_WANTED", "NO_RECORD", "OFFER_CHOICE", "OPEN_DAYS_MAX", "OPEN_DECISION", "OPEN_MEMORY",
+    "OPEN_PER_CUSTOMER_MAX", "PAIR_HEADER_WORDS", "PRIORITY_VALUE_MAX", "PUSHED", "SHOWING", "STEP", "STEP_DEFERS",
+    "STEP_HOURS", "STEP_LEASED", "STEP_PUSHES", "STEP_WAITS", "TOUCHPOINT", "WAITING", "WANTED_NOTHING", "WATCHED",
+    "WEIGHT_PPM_MAX", "WHEEL_SLOTS", "WITHDRAWN", "Budget", "CampaignCap", "CampaignDefinition", "CampaignPlan",
+    "CampaignPolicy", "Capacity", "Delivery", "Goal", "OfferChoice", "OfferDefinition", "QuietHours", "Regret",
+    "Step", "TouchpointDefinition", "Trigger", "Validity", "WorkingHours", "bucket", "campaigns_of",
+    "choose_weighted", "close_record", "due_in_slot", "due_instance", "due_of", "fetch_lists", "fetch_plan",
+    "find_number", "find_open", "find_pair", "first_open", "free_instance", "goals_of", "heads_of", "instances_of",
+    "limits_of", "may_hold", "next_in_order", "note_held", "offers_of", "open_heads_of", "open_instance", "open_of",
+    "open_pair", "open_record", "pair_contact", "pair_decided", "pair_reason", "pair_refused", "pair_resting",
+    "point_campaigns", "priority_of", "progress", "reach", "reserved_of", "room_for_open", "seed_of", "set_deadline",
+    "showings_of", "steps_of", "take_contacts", "touches_of", "touchpoints_of", "unlink", "weighted_bucket",
 ]  # fmt: skip

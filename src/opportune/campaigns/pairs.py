@@ -122,6 +122,12 @@ def pair_reason(plan: Any, memory: Any, pair: int, campaign: int, now_ms: int) -
         return DECISION_OPEN, pairs_of(memory)[pair, OPEN_UNTIL]
     if now_ms < pairs_of(memory)[pair, AGAIN_FROM]:
         return AGAIN_TOO_SOON, pairs_of(memory)[pair, AGAIN_FROM]
+    return pair_resting(plan, memory, pair, campaign, now_ms)
+
+
+@compiled_leaf
+def pair_resting(plan: Any, memory: Any, pair: int, campaign: int, now_ms: int) -> tuple[int, int]:
+    """May the campaign contact this customer, open decision or not? (reason or OK, until when ms)."""
     if now_ms < pairs_of(memory)[pair, PAIR_REFUSED_UNTIL]:
         return CAMPAIGN_COOL_DOWN, pairs_of(memory)[pair, PAIR_REFUSED_UNTIL]
     if campaigns_of(plan)[campaign].cap_count:

@@ -52,8 +52,30 @@ STEP = np.dtype(
         ("quiet_from", "i4"),
         ("quiet_to", "i4"),
         ("capacity", "i4"),  # limit number, or -1
+        ("place", "i4"),  # index of the campaign's step it belongs to
+        ("bits", "i4"),  # STEP_*: what is special about it
     ]
 )
+STEP_PUSHES, STEP_WAITS, STEP_LEASED, STEP_HOURS, STEP_DEFERS = 1, 2, 4, 8, 16
+"""Bits of STEP.bits: used when triggered it pushes; it waits for a touch; pushed through it, a decision is leased; its touchpoint
+has working hours; the campaign defers what falls into quiet time."""
+
+SHOWING = np.dtype(
+    [
+        ("wait", "i8"),
+        ("lease", "i8"),  # of a push
+        ("push_class", "i4"),  # contact class when pushed later than at the trigger; -1: it is not pushed to
+        ("touch_class", "i4"),  # when the customer touches it; -1: it is not waited for here
+        ("hours_from", "i4"),  # working hours in local minutes of the deployment; -1: always
+        ("hours_to", "i4"),
+        ("hours_days", "i4"),  # bit per weekday, Monday lowest
+        ("_", "i4"),
+    ]
+)
+"""The part of a step's row that matters only where decisions wait; the same index as STEP."""
+
+TOUCHPOINT = np.dtype([("lease", "i8"), ("slots", "i4"), ("oldest", "i4"), ("touch_class", "i4"), ("_", "i4")])
+"""What a touch of a touchpoint may get; touch_class -1: it cannot be touched."""
 
 OFFER_CHOICE = np.dtype(
     [
@@ -102,10 +124,13 @@ class CampaignPlan(NamedTuple):
     goals: np.recarray
     limits: np.recarray
     touchpoints: NDArray[np.int32]  # [touchpoints, 2]: channel, contact class when pushed
+    showings: np.recarray
+    touches: np.recarray  # TOUCHPOINT by number
     pair_words: int
 
 
-CAMPAIGNS = bundle({"campaigns": 1, "steps": 1, "offers": 1, "caps": 1, "goals": 1, "limits": 1, "touchpoints": 2})
+CAMPAIGN_TABLES = ("campaigns", "steps", "offers", "caps", "goals", "limits", "touchpoints", "showings", "touches")
+CAMPAIGNS = bundle({name: 2 if name == "touchpoints" else 1 for name in CAMPAIGN_TABLES})
 """The bundle of a CampaignPlan; the functions below give its tables to the kernel."""
 campaigns_of, steps_of, offers_of = table("campaigns", CAMPAIGN), table("steps", STEP), table("offers", OFFER_CHOICE)
 campaign_caps_of, goals_of, limits_of = (
@@ -114,6 +139,7 @@ campaign_caps_of, goals_of, limits_of = (
     table("limits", LIMIT_PLAN),
 )
 touchpoints_of = table("touchpoints", "i4", 2)
+showings_of, touches_of = table("showings", SHOWING), table("touches", TOUCHPOINT)
 _campaign_words_of, CAMPAIGN_WORDS = table("campaigns", "i8"), CAMPAIGN.itemsize // 8
 
 
@@ -127,5 +153,4 @@ def fetch_plan(plan: Any, campaign: int, goal: int) -> None:
 
 def point_campaigns(into: Any, plan: CampaignPlan) -> None:
     """Fill a CAMPAIGNS bundle; the plan must be kept alive."""
-    names = ("campaigns", "steps", "offers", "caps", "goals", "limits", "touchpoints")
-    point(into, {name: getattr(plan, name) for name in names})
+    point(into, {name: getattr(plan, name) for name in CAMPAIGN_TABLES})

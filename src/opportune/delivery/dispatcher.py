@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 import msgspec
 
@@ -18,6 +17,9 @@ from opportune.store import EVERYWHERE, Depth, Outbox, Report, StoreFailedError
 REPORT_BATCH_MAX = 500
 RECOVER_EVERY_S = 5.0
 AGAIN_S = 1.0
+REPORTS_EVERY_S = 1.0
+"""How soon a report is told that another process has noted; our own are told at once."""
+LAST_REPORTS_S = 10.0
 
 ReportTo = Callable[[list[Report]], Awaitable[None]]
 
@@ -49,7 +51,10 @@ class Dispatcher:
         self, outbox: Outbox, lanes: Sequence[Lane], channels: dict[str, Channel], compose: Compose, report: ReportTo,
         clock: Clock | None = None, chance: random.Random | None = None, day_ms: Callable[[int], int] = utc_day_ms,
     ) -> None:  # fmt: skip
-        """`channels` by touchpoint; touchpoints may share one. Raises KeyError where a lane has none."""
+        """`channels` by touchpoint; touchpoints of one account may share one.
+
+        Raises KeyError where a lane has none, ValueError where lanes of different accounts share one.
+        """
         self._outbox = outbox
         self._clock = clock or SystemClock()
         self._report = report
@@ -63,24 +68,32 @@ class Dispatcher:
             for lane in lanes
         }
         self._trouble = ""
-        self._leaving = asyncio.Event()
+        self._leaving = False
+        self._accounts = {id(self._channels[lane.touchpoint]): lane.account or lane.touchpoint for lane in lanes}
+        for lane in lanes:
+            if self._accounts[id(self._channels[lane.touchpoint])] != (lane.account or lane.touchpoint):
+                raise ValueError(
+                    f"{lane.touchpoint} shares a channel with another account: give their lanes one `account`"
+                )
         self._over = asyncio.Event()
 
     async def run(self) -> None:
         """Recover what a crash left, open the channels and send until `drain`. Raises only what is a fault of ours."""
-        await self._recover()
         try:
+            await self._recover()
             await self._open()
             async with asyncio.TaskGroup() as group:
-                keepers = [group.create_task(loop()) for loop in (self._settling.run, self._reports, self._recovering)]
+                reports = group.create_task(self._reports())
+                keepers = [group.create_task(loop()) for loop in (self._settling.run, self._recovering)]
                 async with asyncio.TaskGroup() as lanes:
                     for lane in self._lanes.values():
                         lanes.create_task(lane.run())
-                self._leaving.set()
                 await self._settling.flush()
-                for keeper in keepers:
+                self._leaving = True
+                self._settling.news.set()
+                await asyncio.wait({reports}, timeout=LAST_REPORTS_S)
+                for keeper in (reports, *keepers):
                     keeper.cancel()
-            await self._report_once()
         finally:
             for channel in self._distinct():
                 await channel.close()
@@ -88,7 +101,6 @@ class Dispatcher:
 
     async def drain(self, deadline_s: float = 30.0) -> None:
         """Begin nothing new, wait for what is on its way, and end `run`; what is not back by the deadline becomes unknown."""
-        self._leaving.set()
         for lane in self._lanes.values():
             lane.leave(deadline_s)
         await self._over.wait()
@@ -109,14 +121,17 @@ class Dispatcher:
         await asyncio.to_thread(self._outbox.resume, touchpoint)
         self.wake()
 
-    async def receive(self, touchpoint: str, receipt: ProviderReceipt) -> bool:
-        """Keep a receipt durably, to be reported; whether it is news. Channels call it, and doors that receipts come in by."""
+    async def receive(self, account: str, receipt: ProviderReceipt) -> bool:
+        """Keep a receipt durably, to be reported; whether it is news. Channels call it, and doors that receipts come in by.
+
+        `account` is the lane's, or its touchpoint where it names none.
+        """
         now_ms = self._clock.now_ms()
         if receipt.key:
             noted = await asyncio.to_thread(self._outbox.note, receipt.key, receipt.stage, now_ms, receipt.reason)
         else:
             noted = await asyncio.to_thread(
-                self._outbox.note_receipt, touchpoint, receipt.provider_id, receipt.stage, now_ms, receipt.reason
+                self._outbox.note_receipt, account, receipt.provider_id, receipt.stage, now_ms, receipt.reason
             )
         self._settling.news.set()
         return noted
@@ -143,10 +158,10 @@ class Dispatcher:
 
     async def _open(self) -> None:
         for channel in self._distinct():
-            names = [name for name, other in self._channels.items() if other is channel]
+            account = self._accounts[id(channel)]
 
-            async def on_receipt(receipt: ProviderReceipt, touchpoint: str = names[0]) -> None:
-                await self.receive(touchpoint, receipt)
+            async def on_receipt(receipt: ProviderReceipt, account: str = account) -> None:
+                await self.receive(account, receipt)
 
             await channel.open(on_receipt)
 
@@ -160,30 +175,30 @@ class Dispatcher:
             await self._guarded(self._recover)
 
     async def _reports(self) -> None:
+        """Tell until nothing is left when we leave: cut off in between, the same would be told again."""
         while True:
-            told = await self._guarded(self._report_once)
-            if not told:
-                await self._settling.heard(RECOVER_EVERY_S)
+            last = self._leaving
+            await self._guarded(self._report_once)
+            if last:
+                break
+            await self._settling.heard(REPORTS_EVERY_S)
 
-    async def _report_once(self) -> int:
-        """Hand on what waits to be told, batch by batch; how many that was."""
-        told = 0
+    async def _report_once(self) -> None:
+        """Hand on what waits to be told, batch by batch."""
         while batch := await asyncio.to_thread(self._outbox.unreported, REPORT_BATCH_MAX):
             await self._report(batch)
             await asyncio.to_thread(self._outbox.reported, [report.number for report in batch])
-            told += len(batch)
-        return told
 
-    async def _guarded(self, step: Callable[[], Awaitable[Any]]) -> Any:
+    async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
         """A disk that is full or a taker that fails holds things up, visibly; it does not end the worker."""
         try:
-            result = await step()
+            await step()
         except StoreFailedError as error:
             self._trouble = said(error)
         except Exception as error:
             self._trouble = f"{type(error).__name__}: {said(error)}"
         else:
             self._trouble = ""
-            return result
+            return
+        self._settling.news.set()  # there is still something to tell
         await self._clock.sleep(AGAIN_S)
-        return 1

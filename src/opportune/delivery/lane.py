@@ -1,6 +1,7 @@
 """One touchpoint's way out: claim what is due, as much as pace and seats allow, send it, write down what became of it."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 
@@ -23,7 +24,8 @@ class Lane(msgspec.Struct, frozen=True):
     """How a touchpoint sends: messages per second and per day (per worker and in all), at most so many on their way at once.
 
     `tries` counts the first; between them a message rests up to `backoff_ms`, doubled each time up to `backoff_ms_max`. A send
-    without an answer after `answer_ms_max` is unknown.
+    without an answer after `answer_ms_max` is unknown. `account` names whose the provider's ids are; touchpoints that share a
+    channel must share it.
     """
 
     touchpoint: str
@@ -35,6 +37,7 @@ class Lane(msgspec.Struct, frozen=True):
     backoff_ms_max: int = MS_PER_HOUR
     answer_ms_max: int = MS_PER_MINUTE
     look_every_ms: int = 500
+    account: str = ""
 
 
 class LaneRun:
@@ -155,9 +158,8 @@ class LaneRun:
             if end is None:
                 composed = await self._composed(row)
                 if self.halted or self._leaving:
-                    await asyncio.to_thread(self._outbox.put_back, [row.key], self._day_ms(self._clock.now_ms()))
-                    return
-                if isinstance(composed, Message):
+                    end = await self._put_back(row)
+                elif isinstance(composed, Message):
                     handed_over = True
                     end = await self._end(row, await self._answer(composed))
                 elif isinstance(composed, Deferred):
@@ -171,6 +173,12 @@ class LaneRun:
             if handed_over:
                 end = self._unknown(row, "shut_down")
         await self._settling.settle(end)
+
+    async def _put_back(self, row: OutboxRow) -> Settled:
+        """Return what was claimed, for the day's volume and its tries too; what is returned has nothing left to settle."""
+        with contextlib.suppress(StoreFailedError):  # then `Settling`, which waits for the disk, returns it
+            await asyncio.to_thread(self._outbox.put_back, [row.key], self._day_ms(self._clock.now_ms()))
+        return Settled(row.key, OutboxState.QUEUED, "halted", is_try=False)
 
     def _exhausted(self, row: OutboxRow) -> Settled | None:
         """A message that took its workers down with it as often as it may be tried is dead."""
@@ -200,13 +208,16 @@ class LaneRun:
     async def _end(self, row: OutboxRow, answer: SendAnswer) -> Settled:
         match answer:
             case Sent():
-                ids = answer.provider_ids
-                return Settled(row.key, OutboxState.SENT, provider_ids=ids, presented=answer.presented)
+                return Settled(
+                    row.key, OutboxState.SENT, provider_ids=answer.provider_ids, presented=answer.presented,
+                    account=self._lane.account,
+                )  # fmt: skip
             case Rejected():
                 if answer.disables:
                     self.halt(answer.reason)
                     now_ms = self._clock.now_ms()
-                    await asyncio.to_thread(self._outbox.halt, answer.reason, now_ms, self._lane.touchpoint)
+                    with contextlib.suppress(StoreFailedError):  # the next message is told the same
+                        await asyncio.to_thread(self._outbox.halt, answer.reason, now_ms, self._lane.touchpoint)
                 return Settled(row.key, OutboxState.FAILED, answer.reason)
             case TryLater():
                 if answer.all:

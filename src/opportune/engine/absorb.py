@@ -22,6 +22,7 @@ from opportune.campaigns import (
 )
 from opportune.engine.conditions import first_failing
 from opportune.engine.home_time import home_time
+from opportune.engine.open_decisions import withdraw_marketing, withdraw_reached, withdraw_unconsented
 from opportune.engine.outputs import emit_goal
 from opportune.engine.tables import (
     events_of,
@@ -29,10 +30,9 @@ from opportune.engine.tables import (
     ledger_of,
     regs_of,
     values_of,
-    zone_of_code_of,
 )
 from opportune.facts import MS_PER_DAY, MS_PER_HOUR, NULL, Answer, Arm, GoalKind, compiled_leaf
-from opportune.policy import record_complaint, record_consent, record_contact, record_refusal
+from opportune.policy import record_complaint, record_consent, record_contact, record_do_not_disturb, record_refusal
 from opportune.profiles import (
     FOLDED_LATE,
     FOLDED_OVERFLOW,
@@ -40,7 +40,6 @@ from opportune.profiles import (
     count_event,
     counters_of,
     event_counters_of,
-    load,
     roll_windows,
     set_tag,
 )
@@ -48,22 +47,9 @@ from opportune.profiles import (
 OPEN = 1
 REFUSED = int(Answer.REFUSED)
 IMPORTED = int(Arm.IMPORTED)
+TREATED = int(Arm.TREATED)
 REACHED = int(GoalKind.REACHED)
 REGRETTED = int(GoalKind.REGRETTED)
-
-
-@compiled_leaf
-def load_moment(plan: Any, state: Any, room: Any, row: int, at_ms: int) -> None:
-    """Fill the registers of the moment, which counters' and goals' conditions read too: event.at, now, the customer's zone."""
-    regs = regs_of(room)
-    regs[plan.ref_at] = at_ms
-    regs[plan.ref_now] = state.clock.now_ms
-    zone = 0
-    if plan.zone_offset >= 0:
-        code = load(state.records, row * plan.record_bytes + plan.zone_offset, plan.zone_width)
-        if 0 <= code < len(zone_of_code_of(plan)):
-            zone = int(zone_of_code_of(plan)[code])
-    regs[plan.ref_zone] = zone
 
 
 @compiled_leaf
@@ -118,6 +104,8 @@ def absorb_goals(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: 
                         value = regs_of(room)[goal.value_slot] if goal.value_slot >= 0 else NULL
                         emit_goal(state, room, index, REACHED, at_ms, value)
                         reach(plan.campaigns, memory, row, index, at_ms)
+                        if instance.arm == TREATED:
+                            withdraw_reached(state, room, row, int(instance.campaign), instance.origin_seq)
             elif at_ms >= instance.reached and _fits(plan, room, int(goal.regret_first), int(goal.regret_count)):
                 emit_goal(state, room, index, REGRETTED, at_ms, NULL)
                 unlink(memory, row, index)
@@ -168,9 +156,19 @@ def absorb_contact(plan: Any, state: Any, campaign: int, touchpoint: int, row: i
 
 
 @compiled_leaf
-def absorb_consent(plan: Any, state: Any, purpose: int, channel: int, given: int, row: int) -> None:
-    """CONSENT: given or withdrawn for a purpose, for one channel or (NULL) for all."""
+def absorb_consent(plan: Any, state: Any, room: Any, purpose: int, channel: int, given: int, row: int) -> None:
+    """CONSENT: given or withdrawn for a purpose, for one channel or (NULL) for all. What is open goes with it."""
     record_consent(plan.policy, ledger_of(state), row, purpose, channel, given != 0)
+    if given == 0:
+        withdraw_unconsented(plan, state, room, row, purpose)
+
+
+@compiled_leaf
+def absorb_do_not_disturb(plan: Any, state: Any, room: Any, on: bool, row: int) -> None:
+    """DO_NOT_DISTURB: the customer joins or leaves the list. Joining it takes back what is open."""
+    record_do_not_disturb(plan.policy, ledger_of(state), row, on)
+    if on:
+        withdraw_marketing(state, room, row)
 
 
 @compiled_leaf

@@ -1,10 +1,12 @@
-"""Time moves on: goals lapse, the hour's withheld counts are told, daily limits start afresh. Kernel functions."""
+"""Time moves on: goals lapse, the hour's withheld counts are told, daily limits start afresh, waits and leases end. Kernel functions."""
 
 from typing import Any
 
 from opportune.campaigns import (
     INSTANCES_PER_CUSTOMER_MAX,
+    NO_RECORD,
     WHEEL_SLOTS,
+    due_in_slot,
     due_instance,
     free_instance,
     instances_of,
@@ -12,9 +14,10 @@ from opportune.campaigns import (
     unlink,
 )
 from opportune.engine.home_time import home_time
-from opportune.engine.limits import LIMITS_PER_EVENT_MAX, new_day
-from opportune.engine.outputs import emit_goal, flush_withheld
-from opportune.engine.tables import goal_facts_of, limit_facts_of
+from opportune.engine.limits import LIMITS_PER_DECISION_MAX, LIMITS_PER_EVENT_MAX, new_day
+from opportune.engine.open_decisions import end_deadline
+from opportune.engine.outputs import MOVES_PER_DECISION_MAX, MOVES_PER_EVENT_MAX, emit_goal, flush_withheld
+from opportune.engine.tables import goal_facts_of, limit_facts_of, moves_of
 from opportune.facts import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, NULL, GoalKind, compiled_leaf
 
 LAPSED = int(GoalKind.LAPSED)
@@ -30,6 +33,7 @@ def advance(plan: Any, state: Any, room: Any, now_ms: int) -> bool:
     minute, hour = now_ms // MS_PER_MINUTE, now_ms // MS_PER_HOUR
     if first:
         clock.wheel_minute = minute
+        clock.open_minute = minute
         clock.withheld_hour = hour
     if minute > clock.wheel_minute and not _lapse_before(state, room, minute):
         return False
@@ -66,4 +70,28 @@ def _lapse_before(state: Any, room: Any, minute: int) -> bool:
         emit_goal(state, room, index, LAPSED, instances_of(state.campaigns)[index].deadline, NULL)
         unlink(state.campaigns, int(instances_of(state.campaigns)[index].customer), index)
         free_instance(state.campaigns, index)
+    return True
+
+
+@compiled_leaf
+def end_deadlines(plan: Any, state: Any, room: Any) -> bool:
+    """End what is open and due at engine time, minute by minute of the wheel. False where there is no room: call again with room.
+
+    All of it happens now, whenever it was due: the hour and the caps of now decide.
+    """
+    clock = state.clock
+    now_minute = clock.now_ms // MS_PER_MINUTE
+    last = min(now_minute, clock.open_minute + WHEEL_SLOTS)  # no deadline is further away than the wheel is long
+    while clock.open_minute < last and state.open.many:
+        index = due_in_slot(state.open, clock.open_minute + 1, clock.now_ms)
+        if index == NO_RECORD:
+            clock.open_minute += 1
+            continue
+        # What is left is for the fact itself, which cannot wait.
+        moves = room.used.moves + MOVES_PER_DECISION_MAX + MOVES_PER_EVENT_MAX
+        limits = room.used.limits + 2 * LIMITS_PER_DECISION_MAX + LIMITS_PER_EVENT_MAX
+        if moves > len(moves_of(room)) or limits > len(limit_facts_of(room)):
+            return False
+        end_deadline(plan, state, room, index)
+    clock.open_minute = now_minute
     return True

@@ -2,8 +2,30 @@
 
 from typing import Any
 
-from opportune.campaigns import campaigns_of, choose_weighted, find_pair, offers_of, pair_reason, priority_of, steps_of
+from opportune.campaigns import (
+    NO_RECORD,
+    STEP_DEFERS,
+    STEP_HOURS,
+    STEP_LEASED,
+    STEP_PUSHES,
+    STEP_WAITS,
+    campaigns_of,
+    choose_weighted,
+    find_open,
+    find_pair,
+    first_open,
+    offers_of,
+    open_of,
+    pair_reason,
+    priority_of,
+    reserved_of,
+    room_for_open,
+    showings_of,
+    steps_of,
+)
 from opportune.engine.conditions import first_failing
+from opportune.engine.deferral import deferrable, deferred_until
+from opportune.engine.home_time import home_time
 from opportune.engine.tables import (
     LIMIT_CLOSED,
     best_of,
@@ -13,7 +35,7 @@ from opportune.engine.tables import (
     limit_state_of,
     regs_of,
 )
-from opportune.facts import PPM, Reason, compiled_leaf
+from opportune.facts import MS_PER_DAY, PPM, Reason, compiled_leaf
 from opportune.policy import (
     CLASS_PUSH,
     CLASS_SERVICE,
@@ -22,12 +44,20 @@ from opportune.policy import (
     capped_until,
     category_caps_of,
     channel_caps_of,
+    closed_for,
     consent_reason,
     quiet_reason,
 )
 
-BEST_CAMPAIGN, BEST_STEP, BEST_CHOICE, BEST_PRIORITY, BEST_PROPENSITY, BEST_ARG, BEST_WORDS = range(7)
-"""Columns of Room.best; its rows are the candidate under examination, then the best so far of each group."""
+(
+    BEST_CAMPAIGN, BEST_STEP, BEST_CHOICE, BEST_PRIORITY, BEST_PROPENSITY, BEST_ARG, BEST_DEFERRED, BEST_UNTIL, BEST_WORDS,
+) = range(9)  # fmt: skip
+"""Columns of Room.best; its rows are the candidate under examination, then the best so far of each group.
+
+BEST_DEFERRED is why its push is deferred (OK: it is not), BEST_UNTIL until when.
+"""
+DEFER_MAX_MS = 3 * MS_PER_DAY
+OPENED_PER_EVENT_MAX = 2
 
 OK = int(Reason.PROPOSED)
 EVENT_TOO_OLD = int(Reason.EVENT_TOO_OLD)
@@ -37,6 +67,10 @@ NOT_IN_AUDIENCE = int(Reason.NOT_IN_AUDIENCE)
 BUDGET_CONTACTS = int(Reason.BUDGET_CONTACTS)
 BUDGET_MONEY = int(Reason.BUDGET_MONEY)
 NO_TOUCHPOINT = int(Reason.NO_TOUCHPOINT)
+DECISION_OPEN = int(Reason.DECISION_OPEN)
+SENDING_STOPPED = int(Reason.SENDING_STOPPED)
+OUTSIDE_WORKING_HOURS = int(Reason.OUTSIDE_WORKING_HOURS)
+CAP_CUSTOMER = int(Reason.CAP_CUSTOMER)
 CAP_CHANNEL = int(Reason.CAP_CHANNEL)
 CAP_CATEGORY = int(Reason.CAP_CATEGORY)
 CAPACITY = int(Reason.CAPACITY)
@@ -79,6 +113,10 @@ def gate_reason(plan: Any, state: Any, room: Any, row: int, index: int, now_ms: 
     """May a candidate that fits contact the customer now? OK and the step in best[0], or why not."""
     c = candidates_of(plan)[index]
     campaign = int(c.campaign)
+    opened = find_open(state.open, row, campaign)
+    if opened != NO_RECORD:
+        best_of(room)[0, BEST_ARG] = open_of(state.open)[opened].deadline
+        return DECISION_OPEN
     pair = find_pair(state.campaigns, row, campaign)
     if pair:
         reason, until = pair_reason(plan.campaigns, state.campaigns, pair, campaign, now_ms)
@@ -93,23 +131,55 @@ def gate_reason(plan: Any, state: Any, room: Any, row: int, index: int, now_ms: 
         return BUDGET_MONEY
     reason = NO_TOUCHPOINT
     for i in range(c.step_first, c.step_first + c.step_count):
-        reason = _step_reason(plan, state, room, row, i, int(c.purpose), int(c.category), now_ms)
+        step = steps_of(plan.campaigns)[i]
+        pushes = step.bits & STEP_PUSHES != 0
+        reason = step_reason(
+            plan, state, room, row, i, int(step.contact_class), pushes, int(c.purpose), int(c.category), now_ms
+        )
+        if step.bits:
+            reason = _may_open(plan, state, room, row, i, reason, now_ms)
         if reason == OK:
             best_of(room)[0, BEST_STEP] = i
             break
+    if reason == CAPACITY and not room_for_open(state.open, row, OPENED_PER_EVENT_MAX):
+        state.open.refused += 1
     return reason
 
 
 @compiled_leaf
-def _step_reason(plan: Any, state: Any, room: Any, row: int, i: int, purpose: int, category: int, now_ms: int) -> int:
+def _may_open(plan: Any, state: Any, room: Any, row: int, i: int, reason: int, now_ms: int) -> int:
+    """What becomes of a step's reason where its decision would be an open one: OK too where only the hour withholds a push."""
+    bits = steps_of(plan.campaigns)[i].bits
+    best_of(room)[0, BEST_DEFERRED] = OK
+    opens = bits & (STEP_WAITS | STEP_LEASED) != 0
+    if bits & STEP_DEFERS and bits & STEP_PUSHES and deferrable(reason):
+        until = deferred_until(plan, state, room, i, now_ms, now_ms + DEFER_MAX_MS)
+        if until:
+            best_of(room)[0, BEST_DEFERRED] = reason
+            best_of(room)[0, BEST_UNTIL] = until
+            opens, reason = True, OK
+    if reason == OK and opens and not room_for_open(state.open, row, OPENED_PER_EVENT_MAX):
+        return CAPACITY
+    return reason
+
+
+@compiled_leaf
+def step_reason(
+    plan: Any, state: Any, room: Any, row: int, i: int, contact_class: int, pushes: bool, purpose: int, category: int,
+    now_ms: int,
+) -> int:  # fmt: skip
+    """May step row `i` contact the customer now, as that class? OK, or the first gate that says no."""
     step = steps_of(plan.campaigns)[i]
     best_of(room)[0, BEST_ARG] = step.touchpoint
-    contact_class, channel = int(step.contact_class), int(step.channel)
+    channel = int(step.channel)
     if contact_class != CLASS_SERVICE:
         until = blocked_until(ledger_of(state), row, contact_class)
         if until > now_ms:
             best_of(room)[0, BEST_ARG] = until
             return block_reason(ledger_of(state), row, contact_class, now_ms)
+    if pushes and state.clock.stopped:
+        return SENDING_STOPPED
+    if contact_class != CLASS_SERVICE:
         reason = consent_reason(plan.policy, ledger_of(state), row, purpose, channel)
         if reason != OK:
             return reason
@@ -118,15 +188,34 @@ def _step_reason(plan: Any, state: Any, room: Any, row: int, i: int, purpose: in
             reason = quiet_reason(plan.policy, int(step.quiet_from), int(step.quiet_to), room.local_ms)
             if reason != OK:
                 return reason
-        p = plan.policy
-        first, last = channel_caps_of(p)[channel], channel_caps_of(p)[channel + 1]
-        if capped_until(p, ledger_of(state), row, first, last, not push) > now_ms:
-            return CAP_CHANNEL
-        first, last = category_caps_of(p)[category], category_caps_of(p)[category + 1]
-        if capped_until(p, ledger_of(state), row, first, last, not push) > now_ms:
-            return CAP_CATEGORY
+        reason = _cap_reason(plan, state, row, channel, category, not push, now_ms)
+        if reason != OK:
+            return reason
     if step.capacity >= 0 and limit_state_of(state)[step.capacity, LIMIT_CLOSED]:
         return CAPACITY
+    if step.bits & STEP_HOURS:
+        showing = showings_of(plan.campaigns)[i]
+        local_ms = home_time(plan, room, now_ms)
+        if closed_for(int(showing.hours_from), int(showing.hours_to), int(showing.hours_days), local_ms):
+            return OUTSIDE_WORKING_HOURS
+    return OK
+
+
+@compiled_leaf
+def _cap_reason(plan: Any, state: Any, row: int, channel: int, category: int, inbound: bool, now_ms: int) -> int:
+    """Do caps withhold a contact? What is reserved for open decisions counts like contacts."""
+    p, ledger = plan.policy, ledger_of(state)
+    every, same_channel, same_category = 0, 0, 0
+    if first_open(state.open, row) != NO_RECORD:
+        every, same_channel, same_category = reserved_of(state.open, row, channel, category, now_ms)
+        if every and capped_until(p, ledger, row, 0, p.customer_caps, inbound, every) > now_ms:
+            return CAP_CUSTOMER
+    first, last = channel_caps_of(p)[channel], channel_caps_of(p)[channel + 1]
+    if capped_until(p, ledger, row, first, last, inbound, same_channel) > now_ms:
+        return CAP_CHANNEL
+    first, last = category_caps_of(p)[category], category_caps_of(p)[category + 1]
+    if capped_until(p, ledger, row, first, last, inbound, same_category) > now_ms:
+        return CAP_CATEGORY
     return OK
 
 

@@ -17,7 +17,9 @@ from opportune.campaigns import (
     OFFER_CHOICE,
     PAIR_HEADER_WORDS,
     PRIORITY_VALUE_MAX,
+    SHOWING,
     STEP,
+    TOUCHPOINT,
     WEIGHT_PPM_MAX,
     CampaignDefinition,
     CampaignPlan,
@@ -26,6 +28,15 @@ from opportune.campaigns import (
     seed_of,
 )
 from opportune.engine.compile_profiles import Registers
+from opportune.engine.compile_showings import (
+    check_steps,
+    check_touchpoint,
+    may_wait,
+    places_of,
+    showing_of,
+    touch_class_of,
+    touch_of,
+)
 from opportune.engine.vocabulary import Vocabulary, channel_of
 from opportune.facts import NULL, PPM, VALUE_MAX, Kind, Numbering, in_lines, parse_rate, parse_scaled
 from opportune.policy import CLASS_INBOUND, CLASS_PUSH, CLASS_SERVICE
@@ -58,6 +69,8 @@ class CampaignCompiler:
         self.limits: dict[int, tuple[int, int, int]] = {}
         self.rows: dict[int, tuple[int, ...]] = {}
         self.takers: dict[str, set[tuple[str | None, bool]]] = {}
+        for name, touchpoint in vocabulary.definitions.touchpoints.items():
+            check_touchpoint(vocabulary, name, touchpoint)
 
     def check(self, name: str, campaign: CampaignDefinition) -> CampaignRules:
         """Check the campaign's rules; problems are noted in the vocabulary."""
@@ -70,9 +83,11 @@ class CampaignCompiler:
             if known is not None and known not in self.v.events:
                 self.v.problem("campaign", name, path, f"no {family} `{known}`")
                 return rules
+        check_steps(self.v, name, campaign)
         scope = self.v.scope(event)
         if campaign.audience is not None:
             rules.audience = self.v.rule("campaign", name, "audience", campaign.audience, scope)
+            self._check_audience(name, campaign, rules.audience)
         if campaign.trigger and campaign.trigger.where is not None:
             rules.where = self.v.rule("campaign", name, "trigger.where", campaign.trigger.where, scope)
         goal = campaign.goal
@@ -97,6 +112,13 @@ class CampaignCompiler:
             rules.offers.append([rule for rule in found if rule is not None])
         return rules
 
+    def _check_audience(self, name: str, campaign: CampaignDefinition, rule: Rule | None) -> None:
+        """Where decisions wait, the audience is asked again when nobody remembers the event any more."""
+        if rule and may_wait(campaign, self.v.definitions.touchpoints) and any(r.source == "event" for r in rule.refs):
+            hint = "write conditions on the event into trigger.where"
+            message = "a campaign whose decisions wait or are leased asks its audience again later, without the event"
+            self.v.problem("campaign", name, "audience", message, hint)
+
     def add(self, name: str, campaign: CampaignDefinition, rules: CampaignRules) -> None:
         """Compile one checked campaign into the tables."""
         v = self.v
@@ -119,9 +141,10 @@ class CampaignCompiler:
         max_age = 0
         if trigger:
             max_age = v.definitions.events[trigger.event].max_age if trigger.max_age is None else trigger.max_age
+        since = self._day(name, "valid.from", campaign.valid.since, 0, NULL + 1)
+        to = self._day(name, "valid.to", campaign.valid.to, 1, VALUE_MAX)
         self.rows[number] = (
-            self._day(name, "valid.from", campaign.valid.since, 0, NULL + 1),
-            self._day(name, "valid.to", campaign.valid.to, 1, VALUE_MAX),
+            since, NULL + 1 if campaign.paused else to,
             seed_of("campaign", name), window if campaign.again_after is None else campaign.again_after, max_age,
             campaign.policy.cool_down_after_refusal or 0, self._ppm(name, "lever", campaign.lever),
             propensity_ppm, propensity_ref, campaign.control,
@@ -137,6 +160,7 @@ class CampaignCompiler:
         table = np.zeros(len(names["campaign"]), CAMPAIGN).view(np.recarray)
         table.goal = -1
         table.category = -1
+        table.purpose = -1
         table.limit_contacts = -1
         table.limit_money = -1
         for number, row in self.rows.items():
@@ -148,9 +172,13 @@ class CampaignCompiler:
         rows = [touchpoint_row(known.get(name), self.v.numbering) for name in names["touchpoint"]]
         touchpoints = np.array(rows, np.int32).reshape(-1, 2)
         most = max((cap[1] for cap in self.caps), default=0)
+        width = len(STEP.names or ())
+        showings = _table([row[width:] for row in self.steps], SHOWING)
+        touches = _table([touch_of(known.get(name)) for name in names["touchpoint"]], TOUCHPOINT)
         return CampaignPlan(
-            in_lines(table).view(np.recarray), _table(self.steps, STEP), _table(self.offers, OFFER_CHOICE),
-            _table(self.caps, CAMPAIGN_CAP), in_lines(_table(self.goals, GOAL_PLAN)).view(np.recarray), limits, touchpoints, PAIR_HEADER_WORDS + most,
+            in_lines(table).view(np.recarray), _table([row[:width] for row in self.steps], STEP), _table(self.offers, OFFER_CHOICE),
+            _table(self.caps, CAMPAIGN_CAP), in_lines(_table(self.goals, GOAL_PLAN)).view(np.recarray), limits, touchpoints, showings,
+            touches, PAIR_HEADER_WORDS + most,
         )  # fmt: skip
 
     def _clauses(self, rule: Rule | None) -> tuple[int, int]:
@@ -206,17 +234,19 @@ class CampaignCompiler:
         return self.known_steps[key]
 
     def _steps(self, name: str, campaign: CampaignDefinition) -> list[tuple[int, ...]]:
-        """The touchpoints that can be used when the trigger happens, as rows of STEP."""
+        """The touchpoints that can be used when the trigger happens, as rows of STEP and behind them SHOWING."""
         steps: list[tuple[int, ...]] = []
         classes = 0
         here = self.v.definitions.events[campaign.trigger.event].at if campaign.trigger else None
         for i, step in enumerate(campaign.touchpoints):
-            for touchpoint_name in (step.at,) if isinstance(step.at, str) else step.at:
+            for touchpoint_name in places_of(step):
                 touchpoint = self.v.definitions.touchpoints.get(touchpoint_name)
                 if touchpoint is None:
                     self.v.problem("campaign", name, f"touchpoints[{i}].at", f"no touchpoint `{touchpoint_name}`")
                     continue
-                contact_class = _class_of(touchpoint, here, step.push is not None)
+                contact_class = touch_class_of(touchpoint)
+                if step.wait is None:
+                    contact_class = _class_of(touchpoint, here, step.push is not None)
                 if contact_class < 0:
                     continue
                 classes |= 1 << contact_class
@@ -228,6 +258,7 @@ class CampaignCompiler:
                     self.v.numbering.number("channel", channel_of(touchpoint)),
                     contact_class, -1 if quiet is None else quiet.since, -1 if quiet is None else quiet.to,
                     self._limit(f"touchpoint/{touchpoint_name}/day", touchpoint.capacity.per_day, 1, 1),
+                    *showing_of(campaign, i, touchpoint, here),
                 ))  # fmt: skip
         if classes & (1 << CLASS_SERVICE) and classes != 1 << CLASS_SERVICE:
             self.v.problem(
@@ -240,7 +271,7 @@ class CampaignCompiler:
         if campaign.trigger and not classes:
             self.v.problem(
                 "campaign", name, "touchpoints",
-                f"none can be used when `{campaign.trigger.event}` happens: inbound ones need the event to happen `at` them, outbound ones `push: now`",
+                f"none can be used when `{campaign.trigger.event}` happens: inbound ones need the event to happen `at` them or a `wait`, outbound ones `push: now`",
             )  # fmt: skip
         return steps
 

@@ -3,23 +3,30 @@
 from typing import Any
 
 from opportune.campaigns import (
+    STEP_DEFERS,
+    STEP_LEASED,
+    STEP_WAITS,
     bucket,
     campaigns_of,
     fetch_plan,
     offers_of,
     open_instance,
+    open_of,
     open_pair,
     pair_contact,
     pair_decided,
+    showings_of,
     steps_of,
 )
 from opportune.engine.candidates import (
     BEST_ARG,
     BEST_CAMPAIGN,
     BEST_CHOICE,
+    BEST_DEFERRED,
     BEST_PRIORITY,
     BEST_PROPENSITY,
     BEST_STEP,
+    BEST_UNTIL,
     BEST_WORDS,
     audience_reason,
     gate_reason,
@@ -27,9 +34,11 @@ from opportune.engine.candidates import (
     offer_reason,
 )
 from opportune.engine.conditions import first_failing
-from opportune.engine.limits import spend
+from opportune.engine.limits import mark, spend
 from opportune.engine.matching import fitting
+from opportune.engine.open_decisions import M_PUSHED, defer_at, new_record, reserve, wait_at
 from opportune.engine.outputs import count_withheld, write_fate
+from opportune.engine.registers import load_registers
 from opportune.engine.tables import (
     CANDIDATE_WORDS,
     REASONS,
@@ -43,17 +52,11 @@ from opportune.engine.tables import (
     fates_of,
     keys_of,
     ledger_of,
-    loads_of,
     regs_of,
-    rules_of,
-    stack_of,
     withheld_of,
-    zones_of,
 )
-from opportune.facts import NO_OFFER, Arm, Reason, compiled_leaf, lowest_bit, prefetch, zone_offset
+from opportune.facts import NO_OFFER, NO_TOUCHPOINT, Arm, Reason, compiled_leaf, lowest_bit, prefetch
 from opportune.policy import CLASS_INBOUND, CLASS_PUSH, CLASS_SERVICE, block_reason, blocked_until, record_contact
-from opportune.profiles import load
-from opportune.rules import run_program
 
 OK = int(Reason.PROPOSED)
 CAP_CHANNEL = int(Reason.CAP_CHANNEL)
@@ -81,8 +84,7 @@ def decide(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int) -
         count_withheld(plan, state, -1, block_reason(ledger_of(state), row, lowest, now_ms))
         if blocked == e.classes and not trace:
             return
-    load_registers(plan, state, room, event, row)
-    room.local_ms = now_ms + zone_offset(zones_of(plan), regs_of(room)[plan.ref_zone], now_ms)
+    load_registers(plan, state, room, e, row)
     for group in (MARKETING, SERVICE):
         best_of(room)[group, BEST_CAMPAIGN] = -1
         best_of(room)[group, BEST_PRIORITY] = -1
@@ -94,21 +96,24 @@ def decide(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int) -
         for index in range(e.block_first, e.block_end):
             first = int(blocks_of(plan)[index].first)
             low, high = fitting(plan, room, index, blocked)
-            _propose(plan, state, room, row, low, first, at_ms)
-            _propose(plan, state, room, row, high, first + SET_BITS, at_ms)
+            _fetch_candidates(plan, low, first)
+            _fetch_candidates(plan, high, first + SET_BITS)
+            low = _matching(plan, state, room, low, first, now_ms - at_ms)
+            high = _matching(plan, state, room, high, first + SET_BITS, now_ms - at_ms)
+            _propose(plan, state, room, row, low, first)
+            _propose(plan, state, room, row, high, first + SET_BITS)
     for group in (MARKETING, SERVICE):
         if best_of(room)[group, BEST_CAMPAIGN] >= 0:
             _settle(plan, state, room, group, row, fates_from)
 
 
 @compiled_leaf
-def _propose(plan: Any, state: Any, room: Any, row: int, fit: int, first: int, at_ms: int) -> None:
-    """The candidates of a set, of which the lowest bit is candidate `first`: what no bit set knows, the gates, the challenge."""
+def _propose(plan: Any, state: Any, room: Any, row: int, matching: int, first: int) -> None:
+    """The candidates of a set that match, of which the lowest bit is candidate `first`: the gates, the challenge."""
     now_ms = state.clock.now_ms
-    fit = _matching(plan, state, room, fit, first, now_ms - at_ms)
-    while fit:
-        index = first + lowest_bit(fit)
-        fit &= fit - 1
+    while matching:
+        index = first + lowest_bit(matching)
+        matching &= matching - 1
         c = candidates_of(plan)[index]
         reason = gate_reason(plan, state, room, row, index, now_ms)
         if reason == OK and c.bound <= best_of(room)[_group_of(c.classes), BEST_PRIORITY]:
@@ -123,16 +128,19 @@ def _propose(plan: Any, state: Any, room: Any, row: int, fit: int, first: int, a
 
 
 @compiled_leaf
-def _matching(plan: Any, state: Any, room: Any, fit: int, first: int, age_ms: int) -> int:
-    """Those of a set that match in what no bit set knows too. Memory is asked ahead for all that their gates will read."""
-    candidates = candidates_of(plan)
-    ahead = fit
-    while ahead:
-        word = (first + lowest_bit(ahead)) * CANDIDATE_WORDS
+def _fetch_candidates(plan: Any, fit: int, first: int) -> None:
+    """Ask memory for both lines of the rows of a set's candidates."""
+    while fit:
+        word = (first + lowest_bit(fit)) * CANDIDATE_WORDS
+        fit &= fit - 1
         prefetch(candidate_words_of(plan), word)
         prefetch(candidate_words_of(plan), word + CANDIDATE_WORDS // 2)
-        ahead &= ahead - 1
-    regs = regs_of(room)
+
+
+@compiled_leaf
+def _matching(plan: Any, state: Any, room: Any, fit: int, first: int, age_ms: int) -> int:
+    """Those of a set that match in what no bit set knows too. Memory is asked for all that their gates will read."""
+    candidates, regs = candidates_of(plan), regs_of(room)
     matching = 0
     while fit:
         index = lowest_bit(fit)
@@ -191,25 +199,6 @@ def _blocked_classes(state: Any, row: int, classes: int, now_ms: int) -> int:
 
 
 @compiled_leaf
-def load_registers(plan: Any, state: Any, room: Any, event: int, row: int) -> None:
-    """Fill the registers that the event's campaigns read beside the moment: hot tags, rule tags."""
-    base = row * plan.record_bytes
-    regs = regs_of(room)
-    e = events_of(plan)[event]
-    loads = loads_of(plan)
-    for i in range(e.load_first, e.load_8):
-        regs[loads[i].ref] = load(state.records, base + loads[i].offset, 8)
-    for i in range(e.load_8, e.load_4):
-        regs[loads[i].ref] = load(state.records, base + loads[i].offset, 4)
-    for i in range(e.load_4, e.load_2):
-        regs[loads[i].ref] = load(state.records, base + loads[i].offset, 2)
-    for i in range(e.load_2, e.load_1):
-        regs[loads[i].ref] = load(state.records, base + loads[i].offset, 1)
-    for i in range(e.load_1, e.load_end):
-        regs[loads[i].ref] = run_program(rules_of(plan), loads[i].program, regs, zones_of(plan), stack_of(room))
-
-
-@compiled_leaf
 def _challenge(plan: Any, state: Any, room: Any, campaign: int) -> None:
     """A candidate that passed every gate against the best so far; equal priority: the campaign defined first stays."""
     best = best_of(room)
@@ -265,10 +254,15 @@ def _settle(plan: Any, state: Any, room: Any, group: int, row: int, fates_from: 
         open_instance(
             plan.campaigns, state.campaigns, row, campaign, arm, now_ms, state.clock.next_seq, state.clock.wheel_minute,
         )  # fmt: skip
+    step = steps_of(plan.campaigns)[best[group, BEST_STEP]]
+    waits = step.bits & STEP_WAITS != 0 or (step.bits & STEP_DEFERS != 0 and best[group, BEST_DEFERRED] != OK)
     cost = 0
     if arm == TREATED_ARM:
-        cost = _contact(plan, state, room, group, row, campaign, pair)
-    _emit(plan, state, room, group, row, arm, cost)
+        if waits or step.bits & STEP_LEASED:
+            cost = _open(plan, state, room, group, row, campaign)
+        else:
+            cost = _contact(plan, state, room, group, row, campaign, pair)
+    _emit(plan, state, room, group, row, arm, cost, waits)
 
 
 @compiled_leaf
@@ -279,6 +273,7 @@ def _group_of(classes: int) -> int:
 @compiled_leaf
 def _contact(plan: Any, state: Any, room: Any, group: int, row: int, campaign: int, pair: int) -> int:
     """Count the contact into every cap and limit it uses; returns its cost in minor units."""
+    mark(state)
     c = campaigns_of(plan.campaigns)[campaign]
     step = steps_of(plan.campaigns)[best_of(room)[group, BEST_STEP]]
     now_ms = state.clock.now_ms
@@ -298,7 +293,25 @@ def _contact(plan: Any, state: Any, room: Any, group: int, row: int, campaign: i
 
 
 @compiled_leaf
-def _emit(plan: Any, state: Any, room: Any, group: int, row: int, arm: int, cost: int) -> None:
+def _open(plan: Any, state: Any, room: Any, group: int, row: int, campaign: int) -> int:
+    """The decision stays open: it waits, is deferred or is leased to a channel; returns the cost reserved."""
+    best = best_of(room)
+    i, choice = int(best[group, BEST_STEP]), best[group, BEST_CHOICE]
+    offer = NO_OFFER if choice < 0 else int(offers_of(plan.campaigns)[choice].offer)
+    step = steps_of(plan.campaigns)[i]
+    index = new_record(state, row, state.clock.next_decision, best[group, BEST_PRIORITY], campaign, offer)
+    if step.bits & STEP_WAITS:
+        wait_at(plan, state, room, index, i)
+    elif step.bits & STEP_DEFERS and best[group, BEST_DEFERRED] != OK:
+        defer_at(plan, state, room, index, i, int(best[group, BEST_DEFERRED]), best[group, BEST_UNTIL])
+    else:
+        until_ms = state.clock.now_ms + showings_of(plan.campaigns)[i].lease
+        reserve(plan, state, room, index, i, int(step.contact_class), M_PUSHED, until_ms)
+    return open_of(state.open)[index].cost
+
+
+@compiled_leaf
+def _emit(plan: Any, state: Any, room: Any, group: int, row: int, arm: int, cost: int, waits: bool) -> None:
     best = best_of(room)
     step = steps_of(plan.campaigns)[best[group, BEST_STEP]]
     choice = best[group, BEST_CHOICE]
@@ -314,6 +327,6 @@ def _emit(plan: Any, state: Any, room: Any, group: int, row: int, arm: int, cost
     out.propensity_ppm = best[group, BEST_PROPENSITY]
     out.campaign = best[group, BEST_CAMPAIGN]
     out.offer = NO_OFFER if choice < 0 else offers_of(plan.campaigns)[choice].offer
-    out.touchpoint = step.touchpoint
+    out.touchpoint = NO_TOUCHPOINT if waits else step.touchpoint
     out.arm = arm
     out.contact_class = step.contact_class

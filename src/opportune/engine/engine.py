@@ -11,6 +11,7 @@ from opportune.engine.candidates import BEST_WORDS
 from opportune.engine.definitions import DefinitionSet, decode_body
 from opportune.engine.limits import LIMITS_PER_EVENT_MAX
 from opportune.engine.migrate import contacts_of, limits_moved, migrated
+from opportune.engine.outputs import MOVES_PER_EVENT_MAX
 from opportune.engine.playbook import Playbook
 from opportune.engine.state import CUSTOMERS_MAX, Memory
 from opportune.engine.step import DECISIONS_PER_EVENT_MAX, step
@@ -20,6 +21,7 @@ from opportune.facts import (
     FATE,
     GOAL,
     LIMIT,
+    MOVE,
     WITHHELD,
     Arrays,
     FactBatch,
@@ -89,6 +91,8 @@ class Engine:
             "late_for_counters": int(clock.late),
             "counter_range_ends_met": int(clock.overflowed),
             "goal_instances_refused": int(self.memory.campaigns.refused),
+            "open_decisions": int(self.memory.open.many),
+            "open_decisions_refused": int(self.memory.open.refused),
         }
 
     def to_arrays(self) -> Arrays:
@@ -279,6 +283,7 @@ class Room:
             "goals": np.zeros(ROOM_ROWS + INSTANCES_PER_CUSTOMER_MAX, GOAL),
             "withheld": np.zeros(ROOM_ROWS, WITHHELD),
             "limits": np.zeros(max(ROOM_ROWS, limits), LIMIT),
+            "moves": np.zeros(ROOM_ROWS + MOVES_PER_EVENT_MAX, MOVE),
             "fates": np.zeros(fates, FATE),
             "regs": np.zeros(playbook.registers_size, np.int64),
             "stack": np.zeros(STACK_MAX, np.int64),
@@ -292,15 +297,15 @@ class Room:
 
     def empty(self) -> Outputs:
         """Take out what the kernel has written."""
-        decisions, goals, withheld, limits, fates = self._used.tolist()
-        if not (decisions or goals or withheld or limits or fates):
+        decisions, goals, withheld, limits, moves, fates = self._used.tolist()
+        if not (decisions or goals or withheld or limits or moves or fates):
             return _NOTHING
         outputs = Outputs(
             self.arrays["decisions"][:decisions].copy(),
             self.arrays["goals"][:goals].copy(),
             self.arrays["withheld"][:withheld].copy(),
             self.arrays["limits"][:limits].copy(),
-            _NOTHING.moves,
+            self.arrays["moves"][:moves].copy(),
         )
         if fates and self.traced is not None:
             self.traced.append(self.arrays["fates"][:fates].copy())

@@ -6,12 +6,21 @@ customer can be replayed alone with them as inputs.
 
 from typing import Any
 
-from opportune.campaigns import limits_of
-from opportune.engine.tables import LIMIT_CLOSED, LIMIT_LEFT, limit_facts_of, limit_state_of
+from opportune.campaigns import OPEN_PER_CUSTOMER_MAX, limits_of
+from opportune.engine.tables import (
+    LIMIT_CLOSED,
+    LIMIT_LEFT,
+    LIMITS_TOLD_MAX,
+    limit_facts_of,
+    limit_state_of,
+    told_of,
+)
 from opportune.facts import compiled_leaf
 
-LIMITS_PER_EVENT_MAX = 8
-"""Limit facts that one event can cause: two decisions of four limits each (stock, capacity, contacts, money)."""
+LIMITS_PER_DECISION_MAX = 4
+"""Limits that one decision uses: stock, capacity, contacts, money."""
+LIMITS_PER_EVENT_MAX = LIMITS_PER_DECISION_MAX * (2 + 3 * OPEN_PER_CUSTOMER_MAX)
+"""Limit facts that one event can cause: of two decisions, and of each open one that is released, pushed on and then touched."""
 
 
 @compiled_leaf
@@ -22,6 +31,7 @@ def _emit(state: Any, room: Any, limit: int, closed: int) -> None:
     row.now_ms = state.clock.now_ms
     row.limit = limit
     row.closed = closed
+    row.marks = state.clock.marks
 
 
 @compiled_leaf
@@ -34,6 +44,21 @@ def spend(plan: Any, state: Any, room: Any, limit: int, amount: int) -> None:
     if short and limit_state_of(state)[limit, LIMIT_CLOSED] == 0:
         limit_state_of(state)[limit, LIMIT_CLOSED] = 1
         _emit(state, room, limit, 1)
+
+
+@compiled_leaf
+def give_back(plan: Any, state: Any, room: Any, limit: int, amount: int, day: int) -> None:
+    """Return `amount` units that were taken on a local day; what was taken of another day's limit is gone with that day."""
+    if limit < 0 or state.clock.alone:
+        return
+    row = limits_of(plan.campaigns)[limit]
+    if row.per_day and day != state.clock.limits_day:
+        return
+    limit_state_of(state)[limit, LIMIT_LEFT] = min(limit_state_of(state)[limit, LIMIT_LEFT] + amount, row.most)
+    enough = limit_state_of(state)[limit, LIMIT_LEFT] >= row.close_below
+    if enough and limit_state_of(state)[limit, LIMIT_CLOSED]:
+        limit_state_of(state)[limit, LIMIT_CLOSED] = 0
+        _emit(state, room, limit, 0)
 
 
 @compiled_leaf
@@ -51,7 +76,32 @@ def new_day(plan: Any, state: Any, room: Any) -> None:
 
 
 @compiled_leaf
-def drive_limit(state: Any, limit: int, closed: int) -> None:
-    """A LIMIT fact: in a single-customer replay limits are not counted but told."""
-    if limit < len(limit_state_of(state)):
+def drive_limit(state: Any, limit: int, closed: int, after: int) -> None:
+    """A LIMIT fact: in a single-customer replay limits are not counted but told; this one after so many marks of the next fact."""
+    if limit >= len(limit_state_of(state)):
+        return
+    if after <= 0 or state.clock.told >= LIMITS_TOLD_MAX:
         limit_state_of(state)[limit, LIMIT_CLOSED] = closed
+        return
+    told_of(state)[state.clock.told, 0] = limit
+    told_of(state)[state.clock.told, 1] = closed
+    told_of(state)[state.clock.told, 2] = after
+    state.clock.told += 1
+
+
+@compiled_leaf
+def mark(state: Any) -> None:
+    """One more decision or move of this fact; the limits told for this place change now."""
+    state.clock.marks += 1
+    for i in range(state.clock.told):
+        if told_of(state)[i, 2] == state.clock.marks:
+            limit_state_of(state)[told_of(state)[i, 0], LIMIT_CLOSED] = told_of(state)[i, 1]
+
+
+@compiled_leaf
+def end_marks(state: Any) -> None:
+    """The fact is done: what was told for later places in it changes now."""
+    for i in range(state.clock.told):
+        if told_of(state)[i, 2] > state.clock.marks:
+            limit_state_of(state)[told_of(state)[i, 0], LIMIT_CLOSED] = told_of(state)[i, 1]
+    state.clock.told = 0

@@ -5,7 +5,7 @@ The searches are counted out, not walked: which way a comparison falls is random
 
 from typing import Any
 
-from opportune.engine.tables import SET_WORDS, blocks_of, cells_of, columns_of, regs_of
+from opportune.engine.tables import SET_WORDS, blocks_of, bounds_of, columns_of, regs_of, sets_of
 from opportune.facts import compiled_leaf
 
 
@@ -16,41 +16,41 @@ def fitting(plan: Any, room: Any, index: int, blocked: int) -> tuple[int, int]:
     A block's columns stand by their steps, so that most searches have steps that are known when this is compiled.
     """
     block = blocks_of(plan)[index]
-    cells, columns, regs = cells_of(plan), columns_of(plan), regs_of(room)
+    bounds, sets, columns, regs = bounds_of(plan), sets_of(plan), columns_of(plan), regs_of(room)
     start = block.open + SET_WORDS * blocked
-    low, high = cells[start], cells[start + 1]
+    low, high = sets[start], sets[start + 1]
     i, end = int(block.column_first), int(block.column_end)
     while i < end and columns[i].steps <= 2:
         column = columns[i]
         value, at = regs[column.ref], int(column.at)
-        at += _step(cells, at, 1, value) * (column.steps - 1)
-        at += _step(cells, at, 0, value)
-        low &= cells[column.sets + SET_WORDS * at]
-        high &= cells[column.sets + SET_WORDS * at + 1]
+        at += _step(bounds, at, 1, value) * (column.steps - 1)
+        at += _step(bounds, at, 0, value)
+        low &= sets[column.sets + SET_WORDS * at]
+        high &= sets[column.sets + SET_WORDS * at + 1]
         i += 1
     while i < end and columns[i].steps <= 4:
         column = columns[i]
         value, at = regs[column.ref], int(column.at)
         if column.steps == 4:
-            at += _step(cells, at, 3, value)
-        at += _step(cells, at, 2, value)
-        at += _step(cells, at, 1, value)
-        at += _step(cells, at, 0, value)
-        low &= cells[column.sets + SET_WORDS * at]
-        high &= cells[column.sets + SET_WORDS * at + 1]
+            at += _step(bounds, at, 3, value)
+        at += _step(bounds, at, 2, value)
+        at += _step(bounds, at, 1, value)
+        at += _step(bounds, at, 0, value)
+        low &= sets[column.sets + SET_WORDS * at]
+        high &= sets[column.sets + SET_WORDS * at + 1]
         i += 1
     while i < end:
         column = columns[i]
         value, at = regs[column.ref], int(column.at)
         for shift in range(column.steps - 1, -1, -1):
-            at += _step(cells, at, shift, value)
-        low &= cells[column.sets + SET_WORDS * at]
-        high &= cells[column.sets + SET_WORDS * at + 1]
+            at += _step(bounds, at, shift, value)
+        low &= sets[column.sets + SET_WORDS * at]
+        high &= sets[column.sets + SET_WORDS * at + 1]
         i += 1
     return low, high
 
 
 @compiled_leaf
-def _step(cells: Any, at: int, shift: int, value: int) -> int:
+def _step(bounds: Any, at: int, shift: int, value: int) -> int:
     """How far the search goes on: over 2**shift bounds where the last of them is at or below the value."""
-    return int(cells[at + (1 << shift) - 1] <= value) << shift
+    return int(bounds[at + (1 << shift) - 1] <= value) << shift

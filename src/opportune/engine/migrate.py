@@ -10,7 +10,18 @@ from opportune.campaigns import GOAL_PLAN, MASK_BITS, MASK_WANTED, WANTED_NOTHIN
 from opportune.engine.playbook import Playbook
 from opportune.engine.state import Memory
 from opportune.engine.tables import LIMIT_CLOSED, LIMIT_LEFT, REASONS, ledger_of, plan_at, state_at
-from opportune.facts import LIMIT, NULL, Arm, Arrays, FactBatch, FactKind, Outputs, compiled_leaf
+from opportune.facts import (
+    LIMIT,
+    NO_TOUCHPOINT,
+    NULL,
+    Arm,
+    Arrays,
+    FactBatch,
+    FactKind,
+    MoveKind,
+    Outputs,
+    compiled_leaf,
+)
 from opportune.policy import TIME_WORDS, refresh_every_block
 from opportune.profiles import RECORD_HEADER_BYTES, WIDE_HEADER_BYTES, WIDE_PLACE
 
@@ -57,7 +68,7 @@ def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Me
 
 def _kept(old: Memory, was: Playbook, new: Playbook, missing: bool) -> Arrays:
     """What both playbooks lay out alike goes on as it is: most changes of a playbook copy nothing."""
-    names = ["keys", "heads", "instances", "wheel"]
+    names = ["keys", "heads", "instances", "wheel", "open_heads", "open_pool", "open_wheel"]
     if was.layout == new.layout and not missing:
         names += ["records", "wide"]
     if was.ledger == new.ledger:
@@ -207,14 +218,26 @@ def _move_withheld(source: Arrays, target: Arrays, touched: int) -> None:
 
 
 def contacts_of(outputs: Outputs, first: int, end: int) -> FactBatch:
-    """The treated decisions of inputs first .. end-1 as CONTACT facts, to fold them into contact rings again."""
-    decisions = outputs.decisions
-    made = decisions[(decisions["arm"] == Arm.TREATED) & (decisions["seq"] >= first) & (decisions["seq"] < end)]
-    n = len(made)
+    """The contacts that inputs first .. end-1 led to, as CONTACT facts in their order, to fold them into contact rings again.
+
+    A decision at a touchpoint is one, unless it was pushed under a lease; and so is each that was shown, or of which nobody can tell.
+    """
+    decisions, moves = outputs.decisions, outputs.moves
+    treated = (decisions["arm"] == Arm.TREATED) & (decisions["touchpoint"] != NO_TOUCHPOINT)
+    leased = moves["decision"][(moves["kind"] == MoveKind.PUSHED) & (moves["seq"] == moves["decided_seq"])]
+    made = decisions[treated & ~np.isin(decisions["number"], leased)]
+    shown = moves[np.isin(moves["kind"], (MoveKind.PRESENTED, MoveKind.UNKNOWN))]
+    columns = {name: np.concatenate([made[name], shown[name]]) for name in _CONTACT_COLUMNS}
+    order = np.argsort(columns["seq"], kind="stable")
+    order = order[(columns["seq"][order] >= first) & (columns["seq"][order] < end)]
+    campaign, customer, now_ms, touchpoint = (columns[name][order] for name in _CONTACT_COLUMNS[1:])
+    n = len(order)
     values = np.full((n, 2), NULL, np.int64)
-    values[:, 0] = made["touchpoint"]
+    values[:, 0] = touchpoint
     return FactBatch(
-        np.full(n, FactKind.CONTACT, np.uint8), made["campaign"].copy(), made["customer"].copy(),
-        made["now_ms"].copy(), made["now_ms"].copy(),
+        np.full(n, FactKind.CONTACT, np.uint8), campaign, customer, now_ms, now_ms.copy(),
         np.arange(0, 2 * n + 1, 2, dtype=np.uint32), values.reshape(-1), np.zeros((n, 2), np.uint64), np.zeros(n, np.uint64),
     )  # fmt: skip
+
+
+_CONTACT_COLUMNS = ("seq", "campaign", "customer", "now_ms", "touchpoint")

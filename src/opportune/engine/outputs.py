@@ -1,10 +1,48 @@
-"""Writing outputs into their room: goal facts, withheld counts, fates. Kernel functions."""
+"""Writing outputs into their room: goal facts, moves, withheld counts, fates. Kernel functions."""
 
 from typing import Any
 
-from opportune.campaigns import instances_of
-from opportune.engine.tables import REASONS, fates_of, goal_facts_of, touched_of, withheld_facts_of, withheld_of
+from opportune.campaigns import OPEN_PER_CUSTOMER_MAX, instances_of, open_of
+from opportune.engine.limits import mark
+from opportune.engine.tables import (
+    REASONS,
+    fates_of,
+    goal_facts_of,
+    moves_of,
+    touched_of,
+    withheld_facts_of,
+    withheld_of,
+)
 from opportune.facts import NO_CAMPAIGN, compiled_leaf
+
+MOVES_PER_DECISION_MAX = 3
+"""Moves that the end of one deadline can cause: released, pushed elsewhere, and by that presented."""
+MOVES_PER_EVENT_MAX = (MOVES_PER_DECISION_MAX + 1) * OPEN_PER_CUSTOMER_MAX + 8
+
+
+@compiled_leaf
+def emit_move(
+    state: Any, room: Any, index: int, kind: int, reason: int, touchpoint: int, until_ms: int, cost: int
+) -> None:
+    """One move of the open decision `index`. It comes before the limits that it changes."""
+    at = room.used.moves
+    room.used.moves += 1
+    record = open_of(state.open)[index]
+    row = moves_of(room)[at]
+    row.seq = state.clock.next_seq
+    row.now_ms = state.clock.now_ms
+    row.decision = record.number
+    row.decided_seq = record.decided_seq
+    row.until_ms = until_ms
+    row.cost = cost
+    row.customer = record.customer
+    row.campaign = record.campaign
+    row.offer = record.offer
+    row.touchpoint = touchpoint
+    row.reason = reason
+    row.kind = kind
+    row.contact_class = record.contact_class
+    mark(state)
 
 
 @compiled_leaf

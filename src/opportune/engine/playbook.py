@@ -167,7 +167,7 @@ class Playbook:
         zone_of_code = self._zone_codes() if zone_tag else np.zeros(1, np.int32)
         self.plan = Plan(
             rules._replace(clauses=triggers.clauses), profiles, policy, campaigns, zone_table(self.zones), zone_of_code,
-            triggers.events, triggers.candidates, triggers.blocks, triggers.columns, triggers.cells, triggers.loads, figures,
+            triggers.events, triggers.admissions, triggers.candidates, *triggers.segments, triggers.loads, figures,
         )  # fmt: skip
         self.registers_size = registers.size
         self._point()

@@ -11,8 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.engine.tables import BLOCK, BLOCK_CANDIDATES_MAX, COLUMN, SET_BITS, SET_WORDS
-from opportune.facts import NULL, VALUE_MAX
+from opportune.engine.tables import (
+    BLOCK,
+    BLOCK_CANDIDATES_MAX,
+    COLUMN,
+    SET_BITS,
+    SET_WORDS,
+)
+from opportune.facts import NULL, VALUE_MAX, in_lines
 from opportune.policy import CLASS_INBOUND, CLASS_PUSH
 
 Interval = tuple[int, int]
@@ -27,13 +33,23 @@ class Asked(NamedTuple):
     clauses: Sequence[tuple[int, Sequence[Interval]]]
 
 
+class SegmentTables(NamedTuple):
+    """BLOCK, COLUMN, and what they point at."""
+
+    blocks: np.recarray
+    columns: np.recarray
+    sets: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+
+
 class Segments:
     """Collects the blocks of all triggers. The tables grow with the number of intervals, whatever their values are."""
 
     def __init__(self) -> None:
         self._blocks: list[tuple[int, int, int, int]] = []
         self._columns: list[tuple[int, int, int, int]] = []
-        self._cells: list[int] = []
+        self._sets: list[int] = []
+        self._bounds: list[int] = []
 
     def add(self, first: int, asked: Sequence[Asked]) -> tuple[int, int]:
         """Add a trigger's candidates, numbered from `first`; gives (first block, end of blocks)."""
@@ -42,16 +58,19 @@ class Segments:
             self._add_block(first + start, asked[start : start + BLOCK_CANDIDATES_MAX])
         return begun, len(self._blocks)
 
-    def build(self) -> tuple[np.recarray, np.recarray, NDArray[np.int64]]:
-        """The tables (BLOCK, COLUMN, cells)."""
-        return (
+    def build(self) -> SegmentTables:
+        """The tables of all triggers added."""
+        return SegmentTables(
             np.array(self._blocks, BLOCK).view(np.recarray),
             np.array(self._columns, COLUMN).view(np.recarray),
-            np.array(self._cells, np.int64),
+            in_lines(np.array(self._sets, np.int64)),
+            in_lines(
+                np.array([*self._bounds, NULL], np.int64)
+            ),  # a search of one step looks one bound too far, and drops it
         )
 
     def _add_block(self, first: int, asked: Sequence[Asked]) -> None:
-        at = len(self._cells)
+        at = len(self._sets)
         for blocked in range(BLOCKED_CLASSES_END):
             self._add_set(sum(1 << i for i, one in enumerate(asked) if one.classes & ~blocked))
         everyone = (1 << len(asked)) - 1
@@ -63,18 +82,18 @@ class Segments:
         self._blocks.append((first, at, begun, len(self._columns)))
 
     def _add_column(self, ref: int, bounds: list[int], sets: list[int]) -> None:
+        """NULL fills the bounds up at their front: it is at or below every value, so it counts always and needs no sets."""
         steps = len(bounds).bit_length()
-        size = (1 << steps) - 1
-        missing = size - len(bounds)
-        at = len(self._cells)
-        self._cells += bounds + missing * [VALUE_MAX]
-        for one in sets + missing * sets[-1:]:  # VALUE_MAX itself is not below the bounds that fill up
+        missing = (1 << steps) - 1 - len(bounds)
+        at = len(self._bounds)
+        self._columns.append((ref, steps, at, len(self._sets) - SET_WORDS * (at + missing)))
+        self._bounds += missing * [NULL] + bounds
+        for one in sets:
             self._add_set(one)
-        self._columns.append((ref, steps, at, at + size - SET_WORDS * at))
 
     def _add_set(self, candidates: int) -> None:
         for word in range(SET_WORDS):
-            self._cells.append(candidates >> (SET_BITS * word) & ((1 << SET_BITS) - 1))
+            self._sets.append(candidates >> (SET_BITS * word) & ((1 << SET_BITS) - 1))
 
 
 def _by_register(asked: Iterable[Asked]) -> dict[tuple[int, int], list[tuple[int, Sequence[Interval]]]]:

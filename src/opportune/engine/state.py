@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from opportune.campaigns import INSTANCE, WHEEL_SLOTS
+from opportune.campaigns import INSTANCE, OPEN_DECISION, WHEEL_SLOTS
 from opportune.engine.playbook import Playbook
-from opportune.engine.tables import CLOCK, LIMIT_CLOSED, LIMIT_LEFT, REASONS, STATE
+from opportune.engine.tables import CLOCK, LIMIT_CLOSED, LIMIT_LEFT, LIMITS_TOLD_MAX, REASONS, STATE
 from opportune.facts import Arrays, point
 from opportune.profiles import point_records
 
-STATE_LAYOUT = 2
+STATE_LAYOUT = 3
 """What the arrays of a state mean; a state of another layout cannot be loaded, only folded again from the journal.
 
 1: contact times as 64-bit words. 2: contact times of 48 bits, narrow buckets.
+3: open decisions.
 """
 CUSTOMERS_MAX = 16_000_000
 POOL_START = 4_096
@@ -24,6 +25,10 @@ RESERVED_BYTES_MIN = 1 << 22
 MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
 POOL_PER_CUSTOMER, POOL_RESERVED_MAX = 2, 2**25
 """Places of the pools whose address space is reserved: a pool that outgrows them is copied to a larger one, which takes time."""
+
+
+_OPEN = ("open_heads", "open_pool", "open_wheel")
+_OPEN_FIGURES = ("used", "free_head", "many", "refused")
 
 
 class StateLayoutError(ValueError):
@@ -49,6 +54,10 @@ class Memory:
             "pairs": ((places, plan.campaigns.pair_words), np.int64),
             "instances": (places, INSTANCE),
             "wheel": (WHEEL_SLOTS, np.int32),
+            "open_heads": (customers_max, np.int32),
+            "open_pool": (places, OPEN_DECISION),
+            "open_wheel": ((WHEEL_SLOTS, 2), np.int32),
+            "told": ((LIMITS_TOLD_MAX, 3), np.int64),
             "limits": ((len(limits), 2), np.int64),
             "withheld": ((campaigns + 1, REASONS), np.int32),
             "touched": ((campaigns + 1) * REASONS, np.int32),
@@ -61,7 +70,9 @@ class Memory:
         self.arrays["limits"][:, LIMIT_CLOSED] = limits.most < limits.close_below
         self._bundle = np.zeros(1, STATE).view(np.recarray)
         pools = self._bundle["campaigns"]
-        self._pools_used = (pools["pairs_used"], pools["instances_used"])  # views: reading a record by name is slow
+        # Views: reading a record by name is slow.
+        self._pools_used = (pools["pairs_used"], pools["instances_used"], self._bundle["open"]["used"])
+        self._open_many = self._bundle["open"]["many"]
         self.address = int(self._bundle.ctypes.data)
         """The address of the STATE bundle."""
         self._point()
@@ -86,13 +97,19 @@ class Memory:
         """The bundle RECORDS of the places of wide buckets: how many are used, and the first free one."""
         return self._bundle[0].wide
 
+    @property
+    def open(self) -> Any:
+        """The record OPEN_MEMORY: how many decisions are open, how much of their pool is used."""
+        return self._bundle[0].open
+
     def ensure_pools(self, facts: int) -> None:
-        """Make sure that `facts` more facts find room in the pools."""
-        pairs, instances = (int(used.item()) + 2 * facts + 2 for used in self._pools_used)
-        if pairs < len(self.arrays["pairs"]) and instances < len(self.arrays["instances"]):
+        """Make sure that `facts` more facts find room in the pools; each open decision may need a pair when it is shown."""
+        pairs, instances, opened = (int(used.item()) + 2 * facts + 2 for used in self._pools_used)
+        needed = {"pairs": pairs + int(self._open_many.item()), "instances": instances, "open_pool": opened}
+        if all(places < len(self.arrays[pool]) for pool, places in needed.items()):
             return
-        self.arrays["pairs"] = _at_least(self.arrays["pairs"], pairs + 1)
-        self.arrays["instances"] = _at_least(self.arrays["instances"], instances + 1)
+        for pool, places in needed.items():
+            self.arrays[pool] = _at_least(self.arrays[pool], places + 1)
         self._point()
 
     def to_arrays(self) -> Arrays:
@@ -106,12 +123,15 @@ class Memory:
             "heads": customers,
             "pairs": int(used.pairs_used) + 1,
             "instances": int(used.instances_used) + 1,
+            "told": int(self.clock.told),
         }
+        opened = int(self.open.used)
+        lengths |= {"open_pool": opened + 1, "open_heads": customers} if opened else dict.fromkeys(_OPEN, 0)
         arrays: Arrays = {name: array[: lengths.get(name, len(array))] for name, array in self.arrays.items()}
         arrays["figures"] = np.array(
             [
                 *self.clock.tolist(), used.pairs_used, used.instances_used, used.free_head, used.refused,
-                self.wide.used, self.wide.free,
+                self.wide.used, self.wide.free, *(self.open[name] for name in _OPEN_FIGURES),
             ],
             np.int64,
         )  # fmt: skip
@@ -125,7 +145,7 @@ class Memory:
             raise StateLayoutError(
                 f"the state has layout {layout}, this program reads layout {STATE_LAYOUT}; fold it again from the journal"
             )
-        for pool in ("pairs", "instances"):
+        for pool in ("pairs", "instances", "open_pool"):
             self.arrays[pool] = _at_least(self.arrays[pool], len(arrays[pool]) + 1)
         for name, array in arrays.items():
             if name not in ("figures", "layout"):
@@ -139,14 +159,17 @@ class Memory:
             self.clock[name] = value
         used = self.campaigns
         used.pairs_used, used.instances_used, used.free_head, used.refused, *places = figures[len(names) :]
-        self.wide.used, self.wide.free = places
+        self.wide.used, self.wide.free, *opened = places
+        for name, value in zip(_OPEN_FIGURES, opened, strict=True):
+            self.open[name] = value
         self._point()
 
     def _point(self) -> None:
         into = self._bundle[0]
-        point(into, {name: self.arrays[name] for name in ("keys", "ledger", "limits", "withheld", "touched")})
+        point(into, {name: self.arrays[name] for name in ("keys", "ledger", "limits", "withheld", "touched", "told")})
         point_records(into.records, self.arrays["records"])
         point_records(into.wide, self.arrays["wide"])
+        point(into.open, {name: self.arrays[name] for name in _OPEN})
         point(into.campaigns, {name: self.arrays[name] for name in ("heads", "pairs", "instances", "wheel")})
 
 

@@ -1,25 +1,36 @@
 """The kernel: one loop over a batch in order. The order of the stages is written here and nowhere else:
 
-    time -> fold -> goals -> match -> gate -> arbitrate -> control -> emit
+    time -> deadlines -> fold -> goals -> match -> gate -> arbitrate -> control -> emit
 
 The loop's order is the meaning: however inputs are batched, the outputs are the same, bit for bit.
 """
 
 from typing import Any
 
-from opportune.campaigns import HEAD_INSTANCES, INSTANCES_PER_CUSTOMER_MAX, fetch_lists, heads_of
+from opportune.campaigns import (
+    HEAD_INSTANCES,
+    INSTANCES_PER_CUSTOMER_MAX,
+    NO_RECORD,
+    fetch_lists,
+    first_open,
+    heads_of,
+    open_heads_of,
+)
 from opportune.engine.absorb import (
     absorb_consent,
     absorb_contact,
+    absorb_do_not_disturb,
     absorb_event,
     absorb_goals,
     absorb_response,
     absorb_tags,
-    load_moment,
 )
-from opportune.engine.advance import advance
+from opportune.engine.advance import advance, end_deadlines
 from opportune.engine.decide import decide
-from opportune.engine.limits import LIMITS_PER_EVENT_MAX, drive_limit
+from opportune.engine.limits import LIMITS_PER_EVENT_MAX, drive_limit, end_marks
+from opportune.engine.open_decisions import end_own_deadlines
+from opportune.engine.outputs import MOVES_PER_EVENT_MAX
+from opportune.engine.registers import load_moment
 from opportune.engine.tables import (
     at_ms_of,
     batch_at,
@@ -34,6 +45,7 @@ from opportune.engine.tables import (
     kind_of,
     ledger_of,
     limit_facts_of,
+    moves_of,
     now_ms_of,
     plan_at,
     regs_of,
@@ -41,8 +53,8 @@ from opportune.engine.tables import (
     state_at,
     values_of,
 )
+from opportune.engine.touch import absorb_receipt, absorb_touch
 from opportune.facts import NOBODY, NULL, FactKind, compiled_leaf, prefetch
-from opportune.policy import record_do_not_disturb
 from opportune.profiles import create_record, i8_of
 
 EVENT = int(FactKind.EVENT)
@@ -53,6 +65,10 @@ DO_NOT_DISTURB = int(FactKind.DO_NOT_DISTURB)
 RESPONSE = int(FactKind.RESPONSE)
 CUSTOMER = int(FactKind.CUSTOMER)
 LIMIT = int(FactKind.LIMIT)
+PLAYBOOK = int(FactKind.PLAYBOOK)
+TOUCH = int(FactKind.TOUCH)
+RECEIPT = int(FactKind.RECEIPT)
+SENDING = int(FactKind.SENDING)
 
 DECISIONS_PER_EVENT_MAX = 2
 AHEAD, AHEAD_LISTS = 6, 3
@@ -83,11 +99,22 @@ def step(plan_address: int, state_address: int, batch_address: int, room_address
             return i
         if not advance(plan, state, room, now_ms_of(batch)[i]):
             return i
+        kind = kind_of(batch)[i]
+        # A fact that publishes, or tells a limit, ends no deadlines: they end at the next one, when limits are settled.
+        if kind != PLAYBOOK and kind != LIMIT and not end_deadlines(plan, state, room):
+            return i
         customer = customer_of(batch)[i]
         if customer != NOBODY:
             take(plan, state, batch, room, i, int(customer))
-        elif kind_of(batch)[i] == LIMIT:
-            drive_limit(state, int(code_of(batch)[i]), values_of(batch)[first_of(batch)[i]])
+        elif kind == LIMIT:
+            first = int(first_of(batch)[i])
+            after = values_of(batch)[first + 1] if first_of(batch)[i + 1] > first + 1 else 0
+            drive_limit(state, int(code_of(batch)[i]), values_of(batch)[first], after)
+        elif kind == SENDING:
+            state.clock.stopped = int(values_of(batch)[first_of(batch)[i]] != 0)
+        if state.clock.told and kind != LIMIT:
+            end_marks(state)
+        state.clock.marks = 0
         state.clock.next_seq += 1
     return end
 
@@ -98,6 +125,8 @@ def fetch_ahead(plan: Any, state: Any, row: int) -> None:
     if row >= state.clock.customers:
         return
     prefetch(heads_of(state.campaigns), row * 4)
+    if state.open.many:
+        prefetch(open_heads_of(state.open), row)
     words = plan.record_bytes // 8
     for line in range(0, min(words, FETCHED_WORDS_MAX), LINE_BYTES // 8):
         prefetch(i8_of(state.records), row * words + line)
@@ -117,6 +146,7 @@ def _has_room(plan: Any, batch: Any, room: Any, i: int) -> bool:
         used.decisions + DECISIONS_PER_EVENT_MAX <= len(decisions_of(room))
         and used.goals + INSTANCES_PER_CUSTOMER_MAX <= len(goal_facts_of(room))
         and used.limits + LIMITS_PER_EVENT_MAX <= len(limit_facts_of(room))
+        and used.moves + MOVES_PER_EVENT_MAX <= len(moves_of(room))
     )
 
 
@@ -127,6 +157,8 @@ def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> None
     at_ms = at_ms_of(batch)[i]
     first = int(first_of(batch)[i])
     values = values_of(batch)
+    if first_open(state.open, row) != NO_RECORD:
+        end_own_deadlines(plan, state, room, row)
     if kind == EVENT:
         if code < len(events_of(plan)):
             given = int(first_of(batch)[i + 1]) - first
@@ -142,9 +174,13 @@ def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> None
     elif kind == CONTACT:
         absorb_contact(plan, state, code, values[first], row, at_ms)
     elif kind == CONSENT:
-        absorb_consent(plan, state, code, values[first], values[first + 1], row)
+        absorb_consent(plan, state, room, code, values[first], values[first + 1], row)
     elif kind == DO_NOT_DISTURB:
-        record_do_not_disturb(plan.policy, ledger_of(state), row, values[first] != 0)
+        absorb_do_not_disturb(plan, state, room, values[first] != 0, row)
+    elif kind == TOUCH:
+        absorb_touch(plan, state, room, code, values[first], row)
+    elif kind == RECEIPT:
+        absorb_receipt(plan, state, room, code, values[first], values[first + 1], values[first + 2], row, at_ms)
     elif kind == RESPONSE:
         absorb_response(plan, state, code, values[first], row, at_ms)
     elif kind == CUSTOMER:

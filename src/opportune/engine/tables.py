@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.campaigns import CAMPAIGN_MEMORY, CAMPAIGNS, CampaignPlan
+from opportune.campaigns import CAMPAIGN_MEMORY, CAMPAIGNS, OPEN_MEMORY, CampaignPlan
 from opportune.facts import (
     DECISION,
     FATE,
     GOAL,
     LIMIT,
+    MOVE,
     WITHHELD,
     ZoneTable,
     bundle,
@@ -84,14 +85,14 @@ BLOCK_CANDIDATES_MAX = SET_BITS * SET_WORDS
 BLOCK = record([("first", "i4"), ("open", "i4"), ("column_first", "i4"), ("column_end", "i4")])
 """Up to BLOCK_CANDIDATES_MAX candidates of a trigger, from candidate `first` on, and the columns that tell which of them fit.
 
-A set of candidates is SET_WORDS words of SET_BITS bits. cells[open + SET_WORDS * blocked] is the set of those that may be
+A set of candidates is SET_WORDS words of SET_BITS bits. sets[open + SET_WORDS * blocked] is the set of those that may be
 contacted when the classes of the bits `blocked` are not.
 """
 COLUMN = record([("ref", "i4"), ("steps", "i4"), ("at", "i4"), ("sets", "i4")])
-"""One register's part in a block: cells[at :] holds 2**steps - 1 bounds, ascending, then one more set than bounds.
+"""One register's part in a block: 2**steps - 1 bounds from `at` on, ascending.
 
-The k-th set is that of the candidates whose clauses over this register hold for values with k bounds at or below them; it
-stands at sets + SET_WORDS * (at + k).
+The set of the candidates whose clauses over this register hold for values with k bounds at or below them stands in `sets` at
+sets + SET_WORDS * (at + k).
 """
 
 
@@ -108,16 +109,18 @@ class Plan(NamedTuple):
     zones: ZoneTable
     zone_of_code: NDArray[np.int32]
     events: np.recarray
+    admissions: np.recarray
     candidates: np.recarray
     blocks: np.recarray
     columns: np.recarray
-    cells: NDArray[np.int64]
+    sets: NDArray[np.int64]
+    bounds: NDArray[np.int64]
     loads: np.recarray
     figures: dict[str, int]
 
 
-PLAN_TABLES = ("zone_of_code", "events", "candidates", "blocks", "columns", "cells", "loads")
-"""The tables of a Plan that stand in its bundle itself."""
+PLAN_TABLES = ("zone_of_code", "events", "admissions", "candidates", "blocks", "columns", "sets", "bounds", "loads")
+"""The tables of a Plan that stand in its bundle itself; `admissions` is one row of EVENT_PLAN: what to load where a decision waits."""
 RULES = bundle({"terms": 1, "clauses": 1, "programs": 1, "code": 1, "luts": 2})
 ZONES = bundle({"first": 1, "at": 1, "offset": 1})
 PLAN = bundle(
@@ -138,9 +141,11 @@ PLAN = bundle(
     ],
 )
 zone_of_code_of, events_of = table("zone_of_code", "i4"), table("events", EVENT_PLAN)
+admissions_of = table("admissions", EVENT_PLAN)
 candidate_words_of = table("candidates", "i8")
 candidates_of, loads_of = table("candidates", CANDIDATE), table("loads", LOAD)
-blocks_of, columns_of, cells_of = table("blocks", BLOCK), table("columns", COLUMN), table("cells", "i8")
+blocks_of, columns_of, sets_of = table("blocks", BLOCK), table("columns", COLUMN), table("sets", "i8")
+bounds_of = table("bounds", "i8")
 terms_of, clauses_of, _programs_of = (
     table("terms", TERM),
     table("clauses", SPAN),
@@ -178,22 +183,29 @@ CLOCK = record(
         ("late", "i8"),  # events too late for a counter's window
         ("overflowed", "i8"),  # counts that met the end of their range
         ("alone", "i8"),  # 1 in a single-customer replay: limits are driven by facts, nothing is counted
+        ("open_minute", "i8"),  # the wheel of open decisions has been looked at up to here
+        ("stopped", "i8"),  # 1: all sending is stopped
+        ("marks", "i8"),  # moves and decisions of the fact being processed
+        ("told", "i8"),  # rows of the table told that wait for their mark
     ]
 )
 
 REASONS = 128
 STATE = bundle(
-    {"keys": 1, "ledger": 2, "limits": 2, "withheld": 2, "touched": 1},
-    [("records", RECORDS), ("wide", RECORDS), ("campaigns", CAMPAIGN_MEMORY), ("clock", CLOCK)],
+    {"keys": 1, "ledger": 2, "limits": 2, "withheld": 2, "touched": 1, "told": 2},
+    [("records", RECORDS), ("wide", RECORDS), ("campaigns", CAMPAIGN_MEMORY), ("open", OPEN_MEMORY), ("clock", CLOCK)],
 )
 """All that is remembered; a snapshot is a copy of its arrays and of the clock.
 
 keys u8[customers]; ledger u2[customers, words]; limits i8[limits, 2]: units left, 1 = closed; withheld i4[campaigns + 1, REASONS]
-since the last flush, the last row for what was withheld before matching; touched i4[]: its cells in use, in order of first use.
+since the last flush, the last row for what was withheld before matching; touched i4[]: its cells in use, in order of first use;
+told i8[LIMITS_TOLD_MAX, 3]: (limit, closed, after how many marks) of a single-customer replay.
 """
+LIMITS_TOLD_MAX = 256
 LIMIT_LEFT, LIMIT_CLOSED = 0, 1
 keys_of, ledger_of, limit_state_of = table("keys", "u8"), table("ledger", "u2", 2), table("limits", "i8", 2)
 withheld_of, touched_of = table("withheld", "i4", 2), table("touched", "i4")
+told_of = table("told", "i8", 2)
 
 BATCH = bundle({"kind": 1, "code": 1, "customer": 1, "at_ms": 1, "now_ms": 1, "first": 1, "values": 1})
 """The columns of a FactBatch that the kernel reads."""
@@ -201,9 +213,9 @@ kind_of, code_of, customer_of = table("kind", "u1"), table("code", "u2"), table(
 at_ms_of, now_ms_of = table("at_ms", "i8"), table("now_ms", "i8")
 first_of, values_of = table("first", "u4"), table("values", "i8")
 
-USED = record([(name, "i8") for name in ("decisions", "goals", "withheld", "limits", "fates")])
+USED = record([(name, "i8") for name in ("decisions", "goals", "withheld", "limits", "moves", "fates")])
 ROOM = bundle(
-    {"decisions": 1, "goals": 1, "withheld": 1, "limits": 1, "fates": 1, "regs": 1, "stack": 1, "best": 2},
+    {"decisions": 1, "goals": 1, "withheld": 1, "limits": 1, "moves": 1, "fates": 1, "regs": 1, "stack": 1, "best": 2},
     [("used", USED), ("home_from", "i8"), ("home_until", "i8"), ("home_offset", "i8"), ("local_ms", "i8")],
 )
 """Room for outputs and scratch; `used` counts rows. A trace (fates) is written where its table has rows.
@@ -216,7 +228,7 @@ decisions_of, goal_facts_of, withheld_facts_of = (
     table("goals", GOAL),
     table("withheld", WITHHELD),
 )
-limit_facts_of, fates_of = table("limits", LIMIT), table("fates", FATE)
+limit_facts_of, fates_of, moves_of = table("limits", LIMIT), table("fates", FATE), table("moves", MOVE)
 regs_of, stack_of, best_of = table("regs", "i8"), table("stack", "i8"), table("best", "i8", 2)
 
 plan_at, state_at, batch_at, room_at = pointed(PLAN), pointed(STATE), pointed(BATCH), pointed(ROOM)

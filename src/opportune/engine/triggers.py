@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from opportune.campaigns import CampaignPlan, priority_of
 from opportune.engine.compile_campaigns import CampaignRules
 from opportune.engine.compile_profiles import hot_tags
-from opportune.engine.segments import Asked, Interval, Segments
+from opportune.engine.compile_showings import may_wait
+from opportune.engine.segments import Asked, Interval, Segments, SegmentTables
 from opportune.engine.tables import CANDIDATE, EVENT_PLAN, LOAD
 from opportune.engine.vocabulary import Vocabulary
 from opportune.facts import NULL, PPM, VALUE_MAX, in_lines
@@ -22,16 +22,15 @@ ALWAYS = (NULL, VALUE_MAX, NULL, VALUE_MAX, 0, 0)
 
 
 class EventTables:
-    """The tables of what events trigger: `build` them, then read `events`, `candidates`, `blocks`, `columns`, `cells`, `loads`.
+    """The tables of what events trigger: `build` them, then read `events`, `admissions`, `candidates`, `segments`, `loads`, `clauses`.
 
     `clauses` is the rule plan's table with what candidates are asked besides the bit sets appended, each in one span.
     """
 
     events: np.recarray
+    admissions: np.recarray
     candidates: np.recarray
-    blocks: np.recarray
-    columns: np.recarray
-    cells: NDArray[np.int64]
+    segments: SegmentTables
     loads: np.recarray
     clauses: np.recarray
 
@@ -69,19 +68,29 @@ class EventTables:
             row.slots, row.complaint, row.watched = len(v.events[name]), event.means == "complaint", name in watched
             self._add_trigger(row, sorted(by_event.get(name, ()), key=lambda n: number("campaign", n)))
         self.events = events
+        self.admissions = np.zeros(1, EVENT_PLAN).view(np.recarray)
+        waiting = [name for name, campaign in d.campaigns.items() if may_wait(campaign, d.touchpoints)]
+        asked = [rule for name in waiting if (rule := self._rules[name].audience)]
+        self._load(self.admissions[0], asked, [])
         self.candidates = in_lines(np.array(self._candidates, CANDIDATE)).view(np.recarray)
-        self.blocks, self.columns, self.cells = self._segments.build()
+        self.segments = self._segments.build()
         self.loads = np.array(self._loads, LOAD).view(np.recarray)
         self.clauses = np.array(self._clauses, SPAN).view(np.recarray)
 
     def _add_trigger(self, row: np.record, names: list[str]) -> None:
         v = self._v
         row.trigger_first, row.trigger_count = len(self._candidates), len(names)
-        asked = [self._add_candidate(v.numbering.number("campaign", name)) for name in names]
+        numbers = [v.numbering.number("campaign", name) for name in names]
+        asked = [self._add_candidate(number) for number in numbers]
         row.block_first, row.block_end = self._segments.add(row.trigger_first, asked)
-        row.classes = np.bitwise_or.reduce([one.classes for one in asked] or [0])
+        row.classes = np.bitwise_or.reduce([self._campaigns[number]["classes"] for number in numbers] or [0])
         used = [rule for name in names for rule in rules_of_campaign(self._rules[name])]
         also = [tag for name in names if (tag := v.definitions.campaigns[name].propensity) in v.tags]
+        self._load(row, used, also)
+
+    def _load(self, row: np.record, used: list[Rule], also: list[str]) -> None:
+        """Note the loads of the tags that rules use, and of those named."""
+        v = self._v
         _add_loads(row, self._loads, [
             (self._registers[tag], *self._layout.columns.get(v.numbering.number("tag", tag), (0, 0)), self._programs.get(tag, -1))
             for tag in hot_tags(v, used, also)
@@ -93,11 +102,13 @@ class EventTables:
         clauses: list[tuple[int, list[Interval]]] = []
         either, rest = ALWAYS, list[tuple[int, int]]()
         valid = (c["valid_from"], c["valid_to"] - 1)
-        if valid != ALWAYS_VALID:
-            clauses.append((self._ref_now, [valid] if valid[0] <= valid[1] else []))
+        possible = valid[0] <= valid[1]
+        if valid != ALWAYS_VALID and possible:
+            clauses.append((self._ref_now, [valid]))
         for part in ("where", "audience"):
             for span in self._clauses[c[f"{part}_first"] : c[f"{part}_first"] + c[f"{part}_count"]]:
                 terms = self._terms[span[0] : span[0] + span[1]]
+                possible &= bool(terms)  # a clause without terms never holds
                 refs = {ref if kind == INTERVAL else -1 for kind, ref, _, _ in terms}
                 if len(refs) == 1 and -1 not in refs:
                     clauses.append((refs.pop(), [(low, high) for _, _, low, high in terms]))
@@ -112,7 +123,7 @@ class EventTables:
             *either, c["goal"], c["propensity_ref"], c["propensity_ppm"], c["lever_ppm"], c["seed"],
         ))  # fmt: skip
         self._clauses += rest
-        return Asked(c["classes"], clauses)
+        return Asked(c["classes"], clauses) if possible else Asked(0, [])
 
     def _bound(self, c: dict[str, Any]) -> int:
         """The highest priority the campaign can have; VALUE_MAX where an offer may fall away, which only asking tells."""

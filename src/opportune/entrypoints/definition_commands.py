@@ -14,10 +14,12 @@ from opportune.entrypoints.tables import show_json, show_table
 from opportune.entrypoints.words import word
 
 if TYPE_CHECKING:
+    from opportune.operations import SmsPreview
     from opportune.store import Change, Definitions
 
 EXAMPLE = "minimal"
 VALUE_CHARACTERS_MAX = 60
+ODD_CHARACTERS_MAX = 12
 
 
 def init(
@@ -53,24 +55,31 @@ def init(
 def check(
     folder: Annotated[Path, typer.Argument(help="The folder with the definitions in YAML.")],
     as_json: AsJson = False,
+    lang: Language = Lang.EN,
 ) -> None:
-    """Check a folder of definitions without using them: every problem with its place; exit code 1 where there is one."""
-    from opportune.operations import DefinitionsRefusedError, compile_playbook, read_definitions
+    """Check a folder of definitions without using them: every problem with its place; exit code 1 where there is one.
+
+    Where messages leave as SMS, shows how long each is: with made-up values where a customer's would stand.
+    """
+    from opportune.operations import DefinitionsRefusedError, compile_playbook, preview_sms, read_definitions
 
     definitions = None
     problems: list[Any] = []
+    texts: list[SmsPreview] = []
     try:
         definitions = read_definitions(folder)
-        compile_playbook(None, definitions)
+        texts = preview_sms(definitions, compile_playbook(None, definitions))
     except DefinitionsRefusedError as error:
         if not as_json:
             raise
         problems = error.problems
     count = _count(definitions) if definitions is not None else 0
     if as_json:
-        show_json({"definitions": count, "problems": problems})
+        show_json({"definitions": count, "problems": problems, "sms": texts})
     else:
         print(f"{count} definitions, no problems")
+        if texts:
+            _show_sms(texts, lang)
     if problems:
         raise typer.Exit(EXIT_MISTAKE)
 
@@ -164,6 +173,16 @@ def _show_changes(changes: "list[Change]", lang: Lang) -> None:
         if not change.fields:
             rows.append([*head, "", "", ""])
     show_table("changes", ("change", "definition", "field", "before", "after"), rows, lang)
+
+
+def _show_sms(texts: "list[SmsPreview]", lang: Lang) -> None:
+    rows = [
+        [one.offer, one.touchpoint, one.language or "–", one.length.units, one.length.coding.upper(), one.length.parts,
+         one.length.left, one.length.odd[:ODD_CHARACTERS_MAX]]
+        for one in texts
+    ]  # fmt: skip
+    columns = ("offer", "touchpoint", "language", "characters", "encoding", "parts", "characters left", "not in GSM-7")
+    show_table("sms", columns, rows, lang)
 
 
 def _shown(value: Any) -> str:

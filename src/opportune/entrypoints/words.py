@@ -36,6 +36,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "withheld": ("Withheld, by reason", "未接触原因"), "words only": ("words only", "仅文字"), "added": ("added", "新增"), "changed": ("changed", "修改"),
     "copying": ("copying", "正在复制"), "files": ("files", "个文件"), "bytes": ("bytes", "字节"),
     "removed": ("removed", "删除"), "before": ("before", "修改前"), "after": ("after", "修改后"), "declared": ("declared", "声明"), "rule": ("rule", "规则"),
+    "sms": ("SMS, with made-up values", "短信长度（以示例值计）"), "language": ("language", "语言"), "characters": ("characters", "字符数"),
+    "encoding": ("encoding", "编码"), "parts": ("SMS", "短信条数"), "characters left": ("left in the last", "末条剩余"),
+    "not in GSM-7": ("not in GSM-7", "非 GSM-7 字符"),
     "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
 }  # fmt: skip
 """Key: English, Chinese."""

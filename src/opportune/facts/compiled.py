@@ -1,7 +1,7 @@
 """The one decorator of kernel functions: compiled by Numba with an on-disk cache, or plain Python with NUMBA_DISABLE_JIT=1.
 
 Numba's cache looks only at the file of the function it compiles, not at the files of the functions that one calls; so the
-cache folder is named by a fingerprint of the whole package, and a change anywhere compiles anew.
+cache folder is named by a fingerprint of all rooms that have any, and a change in one of them compiles anew.
 """
 
 import hashlib
@@ -16,14 +16,16 @@ from numba import types
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-CACHES_KEPT_MAX = 16
+CACHES_KEPT_MAX = 4
+KERNEL_ROOMS = ("facts", "rules", "profiles", "campaigns", "policy", "engine", "intake")
+"""The rooms that have kernel functions: a change in another compiles nothing anew."""
 COMPILED = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 
 
 def _cache_folder() -> Path:
     package = Path(__file__).parents[1]
     digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(package.rglob("*.py")):
+    for path in sorted(path for room in KERNEL_ROOMS for path in (package / room).rglob("*.py")):
         stat = path.stat()
         digest.update(f"{path.relative_to(package)} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "opportune" / "kernels"

@@ -18,13 +18,18 @@ class Title(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DeploymentDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What holds for the whole deployment: default time zone, currency and its minor digits."""
+    """What holds for the whole deployment: default time zone, currency and its minor digits, languages in the order of preference.
+
+    `public_url` is where customers reach the service (https://…), for links in messages.
+    """
 
     deployment: str
     title: Title = Title()
     zone: str = "UTC"
     currency: str = "USD"
     money_scale: int = 2
+    languages: tuple[str, ...] = ("en", "zh")
+    public_url: str = ""
     note: str = ""
 
 

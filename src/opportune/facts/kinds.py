@@ -24,7 +24,8 @@ class FactKind(IntEnum):
     RECEIPT           what became of a decision outside; code = touchpoint number; values = decision number, an `Outcome`, campaign
                       number, code of the reason's text or NULL
     SENDING           sending is stopped (1) or goes on (0); values = that
-    LIMIT             (single-customer replay only) a budget, stock or capacity closed or opened; code = limit number; values = 1 closed / 0 open
+    LIMIT             (single-customer replay only) a budget, stock or capacity closed or opened; code = limit number; values = 1 closed / 0 open,
+                      after how many of the customer's moves and decisions within the next fact (absent: at once)
     """
 
     EVENT = 1

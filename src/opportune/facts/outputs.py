@@ -57,7 +57,16 @@ WITHHELD = np.dtype(
     ]
 )
 
-LIMIT = np.dtype([("seq", "i8"), ("now_ms", "i8"), ("limit", "u4"), ("closed", "u4")])
+LIMIT = np.dtype(
+    [
+        ("seq", "i8"),
+        ("now_ms", "i8"),
+        ("limit", "u4"),
+        ("closed", "u4"),
+        ("marks", "i8"),  # how many moves and decisions of this input came before: where in it the limit changed
+    ]
+)
+"""A budget, stock or capacity that closed (1) or opened (0)."""
 
 MOVE = np.dtype(
     [
@@ -109,8 +118,8 @@ class Outputs:
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> "Outputs":
-        """The outputs that `to_arrays` wrote."""
-        return cls(**{name: arrays.get(name, np.empty(0, dtype)) for name, dtype in _TYPES.items()})
+        """The outputs that `to_arrays` wrote; a field that an older version did not write is 0."""
+        return cls(**{name: _as(arrays.get(name), dtype) for name, dtype in _TYPES.items()})
 
     @classmethod
     def concatenate(cls, parts: "list[Outputs]") -> "Outputs":
@@ -121,6 +130,15 @@ class Outputs:
                 for name, dtype in _TYPES.items()
             }
         )
+
+
+def _as(found: NDArray[Any] | None, dtype: np.dtype[Any]) -> NDArray[Any]:
+    if found is None or found.dtype == dtype:
+        return np.empty(0, dtype) if found is None else found
+    widened = np.zeros(len(found), dtype)
+    for name in found.dtype.names or ():
+        widened[name] = found[name]
+    return widened
 
 
 _TYPES = {"decisions": DECISION, "goals": GOAL, "withheld": WITHHELD, "limits": LIMIT, "moves": MOVE}

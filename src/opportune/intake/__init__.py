@@ -8,6 +8,7 @@ from opportune.intake.doors import (
 from opportune.intake.hashing import KEY_BYTES, hash_identifier, hash_message, key_words
 from opportune.intake.identity import CUSTOMERS_MAX, IdentityIndex
 from opportune.intake.ndjson import BLANKS, LINE_BYTES_MAX, Clock, Decoder, Intake
+from opportune.intake.personal import looks_personal
 from opportune.intake.quarantine import QUARANTINE_TEXTS, Quarantined, QuarantineReason
 from opportune.intake.mappings import SourceDefinition
 from opportune.intake.repeats import HORIZON_MS, REPEATS_MAX, RepeatFilter
@@ -18,6 +19,6 @@ __all__ = [
     "INFLATE_RATIO_MAX", "KEY_BYTES", "LINE_BYTES_MAX", "QUARANTINE_TEXTS", "REPEATS_MAX", "SINGLE_ROUTES",
     "BodyRefusedError", "Clock", "ColumnDecoder", "Decoder", "IdentityIndex", "Intake", "Position",
     "QuarantineReason", "Quarantined", "ReadLimits", "RepeatFilter", "SourceDefinition", "Translated",
-    "hash_identifier", "hash_message", "inflated", "key_words", "posthog_key", "read_messages", "redriven_line", "require_object", "translate_batch",
+    "hash_identifier", "hash_message", "inflated", "key_words", "looks_personal", "posthog_key", "read_messages", "redriven_line", "require_object", "translate_batch",
     "translate_cloudevents", "translate_posthog", "translate_sensors", "translate_single",
 ]  # fmt: skip

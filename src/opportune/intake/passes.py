@@ -23,7 +23,8 @@ LINE = record(
         *((name, "u8") for name in ("message_low", "message_high", "content")),
     ]
 )
-"""What is known of a line between scanning and applying: its place, the fact it states, its values and keys, its event's row (0: none), its times (NULL where it has none), the places of its identifiers and message id (0 where it has none), and their hashes."""
+"""What is known of a line between scanning and applying: its place, the fact it states, its values and keys, its event's row (0: none),
+its times (NULL where it has none), the places of its identifiers and message id (0 where it has none), and their hashes."""
 LINE_WORDS = LINE.itemsize // 8
 KEY_TEXT = record([(name, "i8") for name in ("row", "name", "name_end", "value", "value_end")])
 """Where the name and the text of a key stand, and the row of the fact that they belong to."""
@@ -84,12 +85,8 @@ PASS = bundle(
 """data u1 the text; lines the block, and words i8 the same as words; places i8: where each field of the line being read begins (0: noted
 nowhere); values i8, one line's behind the other's; keys, keys_per_line for each line; newcomers and keyed are found; drawn i8 random keys to
 give away; kinds u2 of the identity index. Then the addresses of what has a bundle of its own, and limits of a line."""
-data_of, lines_of, words_of, places_of = (
-    table("data", "u1"),
-    table("lines", LINE),
-    table("words", "i8", 2),
-    table("places", "i8"),
-)
+data_of, lines_of = table("data", "u1"), table("lines", LINE)
+words_of, places_of = table("words", "i8", 2), table("places", "i8")
 values_of, keys_of, keyed_of = table("values", "i8"), table("keys", KEY_TEXT), table("keyed", KEY_TEXT)
 newcomers_of, drawn_of, kinds_of = table("newcomers", NEWCOMER), table("drawn", "i8"), table("kinds", "u2")
 pass_at = pointed(PASS)

@@ -2,6 +2,7 @@
 
 from opportune.operations.accounting import Accounting, SourceAccount
 from opportune.operations.backup import MANIFEST, Manifest, backup, restore
+from opportune.operations.consents import state_consent
 from opportune.operations.customer import CustomerView, view_customer
 from opportune.operations.decisions import DecisionFilter, DecisionLine, list_decisions, moment_in
 from opportune.operations.demo_starbucks import StarbucksResult, run_starbucks
@@ -14,24 +15,29 @@ from opportune.operations.examples import examples_folder
 from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
 from opportune.operations.imports import Imported, import_ndjson, import_sources, sources_of
 from opportune.operations.ingest import Ingested, ingest, pieces
+from opportune.operations.previews import SmsPreview, preview_sms
 from opportune.operations.publish import (
     DefinitionsRefusedError, Publication, compile_playbook, preview_changes, publish, read_definitions,
 )  # fmt: skip
 from opportune.operations.redrive import GoneError, Redriven, redrive
 from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
+from opportune.operations.sending import read_accounts
 from opportune.operations.service import Service
 from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
+from opportune.operations.tokens import TokenError
+from opportune.operations.touch import ANSWERS, Customer, Offered, RefusedError, TouchAsk, Touched
 from opportune.operations.who import find_customer, open_people
 
 __all__ = [
-    "CAMPAIGNS", "FOLDING_MAX", "MANIFEST", "OFFERS", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult",
-    "Candidate", "ContactMonth", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView",
-    "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "Explanation", "Folded", "GoneError",
-    "Imported", "Ingested", "Manifest", "OverloadedError", "Publication", "Redriven", "Replayed", "Report", "Service",
-    "SourceAccount", "StarbucksResult", "Taken", "TelecomResult", "UnmetCondition", "World", "backup",
-    "compile_playbook", "create_deployment", "examples_folder", "explain", "find_customer", "import_ndjson",
-    "import_sources", "ingest", "journal_of", "list_decisions", "moment_in", "open_deployment", "open_people",
-    "pieces", "preview_changes", "publish", "read_definitions", "read_group", "redrive", "replay", "report",
-    "restore", "run_starbucks", "run_telecom", "sources_of", "view_customer", "view_decisions",
+    "ANSWERS", "CAMPAIGNS", "FOLDING_MAX", "MANIFEST", "OFFERS", "TOUCHPOINTS", "Accounting", "ArmResult",
+    "CampaignResult", "Candidate", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine",
+    "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "Explanation", "Folded",
+    "GoneError", "Imported", "Ingested", "Manifest", "Offered", "OverloadedError", "Publication", "Redriven",
+    "RefusedError", "Replayed", "Report", "Service", "SmsPreview", "SourceAccount", "StarbucksResult", "Taken", "TelecomResult",
+    "TokenError", "TouchAsk", "Touched", "UnmetCondition", "World", "backup", "compile_playbook", "create_deployment",
+    "examples_folder", "explain", "find_customer", "import_ndjson", "import_sources", "ingest", "journal_of",
+    "list_decisions", "moment_in", "open_deployment", "open_people", "pieces", "preview_changes", "preview_sms", "publish",
+    "read_accounts", "read_definitions", "read_group", "redrive", "replay", "report", "restore", "run_starbucks",
+    "run_telecom", "sources_of", "state_consent", "view_customer", "view_decisions",
 ]  # fmt: skip

@@ -268,6 +268,11 @@ class Deployment:
         self.people.remember(identifiers, personal, links)
         self._links_unsettled += len(links)
 
+    def settle_quietly(self) -> None:
+        """Like `settle`, where the askers were told of what failed already."""
+        while self._folding:
+            self._folding.popleft().exception()
+
     def snapshot(self) -> None:
         """Write a snapshot of the state as it is, once all of it is durable. Raises JournalFailed, DeploymentError, OSError."""
         with self.changing():

@@ -6,6 +6,7 @@ piece is on its way to the disk the next one is decoded.
 
 import asyncio
 import os
+import queue
 import threading
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 
 from opportune.facts import NOBODY, BatchBuilder, FactBatch, FactKind, Outputs
 from opportune.intake import Decoder, Intake
+from opportune.journal import Commit
 from opportune.operations.deployment import Deployment, DeploymentError, Folding
 from opportune.operations.ingest import ingest
 
@@ -31,6 +33,7 @@ LINGER_BELOW_MESSAGES = 500
 TICK_SECONDS = 5.0
 SNAPSHOT_EVERY_FACTS = 5_000_000
 RETRY_AFTER_SECONDS = 1
+TOLD_BEHIND_MAX = 1_000
 
 
 class OverloadedError(Exception):
@@ -68,8 +71,11 @@ OnTaken = Callable[[Taken], None]
 
 
 class Door:
-    """Takes in what is asked, from any number of tasks of one event loop. `on_taken` hears of every piece once it is durable,
-    in the order of the journal, in the commit thread."""
+    """Takes in what is asked, from any number of tasks of one event loop.
+
+    `on_taken` hears of every piece once it is durable, in the order of the journal, in a thread of its own; it may take its time,
+    and the door waits when it is TOLD_BEHIND_MAX pieces behind.
+    """
 
     def __init__(
         self, deployment: Deployment, loop: asyncio.AbstractEventLoop, on_taken: OnTaken | None = None
@@ -86,6 +92,8 @@ class Door:
         self._decoders_playbook = -1
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="door", daemon=True)
+        self._durable: queue.Queue[tuple[Taken, Commit] | None] = queue.Queue(TOLD_BEHIND_MAX)
+        self._telling = threading.Thread(target=self._tell, name="told", daemon=True)
         self._snapshot_at = deployment.engine.next_seq + SNAPSHOT_EVERY_FACTS
         self._snapshot_child = 0
         self.snapshots_failed = 0
@@ -96,6 +104,8 @@ class Door:
     def open(self) -> None:
         """Begin."""
         self._thread.start()
+        if self._on_taken is not None:
+            self._telling.start()
 
     def close(self) -> None:
         """Take in what is queued, and stop; call it from another thread than the event loop's."""
@@ -103,6 +113,10 @@ class Door:
             self._stopping = True
             self._changed.notify()
         self._thread.join()
+        if self._on_taken is not None:
+            self.deployment.settle_quietly()
+            self._durable.put(None)
+            self._telling.join()
         if self._snapshot_child:
             self._reap(0)
 
@@ -225,16 +239,27 @@ class Door:
             return
         outputs, commit = folding.result()
         taken = Taken(batch, intake, outputs, commit.end_seq - len(batch))
+        if self._on_taken is not None:
+            self._durable.put((taken, commit))
 
         def durable(_: Any) -> None:
             if commit.failed:
                 self._fail(asks, DeploymentError(f"facts below {commit.end_seq:,} did not reach the disk"))
                 return
-            if self._on_taken is not None:
-                self._on_taken(taken)
             self._answer(asks, taken if asks and asks[0].alone else None)
 
         commit.then(durable)
+
+    def _tell(self) -> None:
+        assert self._on_taken is not None, "only started where somebody listens"
+        while (told := self._durable.get()) is not None:
+            taken, commit = told
+            try:
+                commit.wait()
+                self._on_taken(taken)
+            except BaseException as error:
+                self.failure = self.failure or error
+                self._loop.call_soon_threadsafe(_reject, [], error)
 
     def _decoder(self, source: str) -> Decoder:
         playbook = self.deployment.playbook.version

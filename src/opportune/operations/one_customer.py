@@ -50,7 +50,9 @@ class Trail(msgspec.Struct):
     customers: int = 0
     facts: list[CustomerFact] = []
     playbooks: list[Publishing] = []
-    limits: list[tuple[int, int, int]] = []  # seq, limit, closed
+    limits: list[tuple[int, int, int, int]] = []  # seq, limit, closed, after how many of her marks in that fact
+    sendings: list[CustomerFact] = []
+    moved: dict[int, int] = {}  # seq of each fact at which her open decisions moved -> engine time
     texts: list[str] = []
     decisions: NDArray[Any] = np.empty(0, DECISION)
 
@@ -92,11 +94,12 @@ def _read_group(trail: Trail, group: Group, end_seq: int | None) -> NDArray[Any]
             body = read.bodies[int(arrays["code"][at])]
             trail.playbooks.append(Publishing(group.first_seq + at, int(now_ms[at]), body))
     first, values = arrays["first"], arrays["values"]
-    for at in rows.tolist():
-        found = tuple(values[int(first[at]) : int(first[at + 1])].tolist())
-        trail.facts.append(
-            CustomerFact(group.first_seq + at, int(kind[at]), int(arrays["code"][at]), int(arrays["at_ms"][at]), int(now_ms[at]), found)
-        )  # fmt: skip
+    for told, facts in ((rows, trail.facts), (np.flatnonzero(kind == FactKind.SENDING), trail.sendings)):
+        for at in told.tolist():
+            found = tuple(values[int(first[at]) : int(first[at + 1])].tolist())
+            facts.append(
+                CustomerFact(group.first_seq + at, int(kind[at]), int(arrays["code"][at]), int(arrays["at_ms"][at]), int(now_ms[at]), found)
+            )  # fmt: skip
     created = customer[kind == FactKind.CUSTOMER]
     trail.customers = max(trail.customers, int(created.max()) + 1 if len(created) else 0)
     trail.end_seq = group.first_seq + count
@@ -105,10 +108,15 @@ def _read_group(trail: Trail, group: Group, end_seq: int | None) -> NDArray[Any]
 
 
 def _outputs_of(trail: Trail, arrays: Arrays, end_seq: int) -> NDArray[Any]:
-    if "limits" in arrays:
-        limits = arrays["limits"][arrays["limits"]["seq"] < end_seq]
-        trail.limits += zip(limits["seq"].tolist(), limits["limit"].tolist(), limits["closed"].tolist(), strict=True)
-    decisions: NDArray[Any] = arrays.get("decisions", np.empty(0, DECISION))
+    outputs = Outputs.from_arrays(arrays)
+    moves = outputs.moves[outputs.moves["seq"] < end_seq]
+    hers = moves["customer"] == trail.customer
+    trail.moved |= dict(zip(moves["seq"][hers].tolist(), moves["now_ms"][hers].tolist(), strict=True))
+    for row in outputs.limits[outputs.limits["seq"] < end_seq]:
+        seq, marks = int(row["seq"]), int(row["marks"])
+        others = int(np.count_nonzero(~hers[moves["seq"] == seq][:marks]))
+        trail.limits.append((seq, int(row["limit"]), int(row["closed"]), marks - others))
+    decisions = outputs.decisions
     return decisions[(decisions["customer"] == trail.customer) & (decisions["seq"] < end_seq)].copy()
 
 
@@ -125,6 +133,7 @@ class OneCustomer:
         self.decisions: list[NDArray[Any]] = []
         self._every_tag = every_tag
         self._seqs: list[int] = []
+        self._numbers = {int(number): alone for alone, number in enumerate(trail.decisions["number"])}
         self._steps = list(_steps(trail))
         self._at = 0
 
@@ -167,9 +176,13 @@ class OneCustomer:
     def _add(self, builder: BatchBuilder, seq: int, step: "CustomerFact | LimitTold") -> None:
         self._seqs.append(seq)
         if isinstance(step, LimitTold):
-            builder.add(FactKind.LIMIT, step.limit, NOBODY, 0, 0, (step.closed,))
-        else:
-            builder.add(step.kind, step.code, ALONE, step.at_ms, step.now_ms, step.values)
+            builder.add(FactKind.LIMIT, step.limit, NOBODY, 0, 0, (step.closed, step.after))
+            return
+        values = step.values
+        if step.kind == FactKind.RECEIPT:  # her decisions are numbered from 0 here
+            values = (self._numbers.get(values[0], -1), *values[1:])
+        nobody = step.kind in (FactKind.TICK, FactKind.SENDING)
+        builder.add(step.kind, step.code, NOBODY if nobody else ALONE, step.at_ms, step.now_ms, values)
 
     def _process(self, builder: BatchBuilder) -> None:
         if len(builder):
@@ -186,33 +199,44 @@ class OneCustomer:
 
 
 class LimitTold(NamedTuple):
-    """A limit that closed or opened."""
+    """A limit that closed or opened, after how many of her moves and decisions within the next step."""
 
     limit: int
     closed: int
+    after: int
 
 
 Step = tuple[int, int, CustomerFact | Publishing | LimitTold]
 
 
 def _steps(trail: Trail) -> Iterator[Step]:
-    """What to process, in order: an opening came before the fact that it is journaled with, a closing followed from it.
+    """What to process, in order: a limit is told before the fact that it is journaled with, and takes effect at its place in that fact.
 
-    Of the time before she was known only the playbook then in force and the limits then closed matter.
+    Where another's fact ended a deadline of hers, time passes. Of the time before she was known only the playbook then in force, the
+    limits then closed and a stop of all sending matter.
     """
     born = trail.facts[0].seq
     first = max((step.seq for step in trail.playbooks if step.seq < born), default=-1)
     publishings = [step for step in trail.playbooks if step.seq >= first]
     published = {step.seq for step in publishings}
     steps: list[Step] = [(step.seq, _FACT, step) for step in publishings]
-    steps += [(fact.seq, _FACT, fact) for fact in trail.facts]
+    steps += [(fact.seq, _FACT, fact) for fact in (*trail.facts, *trail.sendings)]
+    known = {seq for seq, _, _ in steps}
+    for seq, now_ms in trail.moved.items():
+        if seq not in known:
+            steps.append((seq, _FACT, CustomerFact(seq, FactKind.TICK, 0, now_ms, now_ms, ())))
+    known |= trail.moved.keys()
     told: dict[int, int] = {}
-    for seq, limit, closed in trail.limits:
+    for seq, limit, closed, after in trail.limits:
         if seq <= first:
             told[limit] = closed
+        elif seq in published:
+            steps.append((seq, _AFTER, LimitTold(limit, closed, 0)))
         else:
-            steps.append((seq, _AFTER if closed or seq in published else _BEFORE, LimitTold(limit, closed)))
-    steps += [(first, _AFTER, LimitTold(limit, closed)) for limit, closed in told.items()]
+            # A version that told no places wrote 0: a closing came of the fact, so of its first decision.
+            place = max(after, closed) if seq in known else 0
+            steps.append((seq, _BEFORE, LimitTold(limit, closed, place)))
+    steps += [(first, _AFTER, LimitTold(limit, closed, 0)) for limit, closed in told.items()]
     return iter(sorted(steps, key=lambda step: step[:2]))
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from opportune.engine import DefinitionSet, Playbook, PlaybookError
 from opportune.facts import BatchBuilder, DeploymentDefinition, FactKind
+from opportune.operations.content_check import check_contents
 from opportune.operations.deployment import Deployment
 from opportune.store import Change, DefinitionProblem, Definitions, ProblemCode, difference, load_folder
 
@@ -48,9 +49,12 @@ def definition_set(definitions: Definitions) -> DefinitionSet:
 
 
 def compile_playbook(deployment: Deployment | None, definitions: Definitions, version: int = 1) -> Playbook:
-    """Compile definitions, continuing the deployment's numbers. Raises DefinitionsRefusedError with the place of each problem."""
+    """Compile definitions, continuing the deployment's numbers; offers' content is checked too.
+
+    Raises DefinitionsRefusedError with the place of each problem.
+    """
     try:
-        return Playbook(
+        playbook = Playbook(
             definition_set(definitions),
             numbers=deployment.playbook.numbering.names if deployment else None,
             dictionary=deployment.dictionary if deployment else None,
@@ -60,6 +64,10 @@ def compile_playbook(deployment: Deployment | None, definitions: Definitions, ve
         raise DefinitionsRefusedError([
             definitions.problem(p.family, p.name, p.path, ProblemCode.NOT_COMPILABLE, p.message, p.hint, p.start) for p in error.problems
         ]) from error  # fmt: skip
+    unsaid = check_contents(definitions, playbook)
+    if unsaid:
+        raise DefinitionsRefusedError(unsaid)
+    return playbook
 
 
 def preview_changes(deployment: Deployment, definitions: Definitions) -> list[Change]:

@@ -2,12 +2,19 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from opportune.facts import NOBODY, BatchBuilder, FactBatch, FactKind
 from opportune.operations.accounting import SourceAccount
 from opportune.operations.deployment import Deployment
 from opportune.operations.door import Door, Taken
+from opportune.operations.publish import Publication, publish
+from opportune.operations.saying import Saying
+from opportune.operations.sending import Sending
+from opportune.operations.touch import Touches
+from opportune.store import Definitions
 
 Result = TypeVar("Result")
 
@@ -18,19 +25,27 @@ class Service:
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
         self.door = Door(deployment, asyncio.get_running_loop(), self._taken)
+        self.saying = Saying(deployment)
+        self.touches = Touches(deployment, self.door, self.saying)
+        self.sending = Sending(deployment, self.door, self.saying)
         self._counts_lock = threading.Lock()
         self.decisions = 0
         """Decisions since the start of the service."""
         self.withheld: dict[int, int] = {}
         """Candidates withheld since the start of the service, per `Reason`; told by the engine once an hour is over."""
+        self.moves: dict[int, int] = {}
+        """What became of decisions since the start of the service, per `MoveKind`."""
 
     async def start(self) -> None:
-        """Begin to take in."""
+        """Begin to take in, and to send."""
         self.door.open()
+        await self.sending.start()
 
     async def stop(self) -> None:
-        """Take in what is queued, and close the deployment with a snapshot."""
+        """Finish what is being sent, take in what is queued, and close the deployment with a snapshot."""
+        await self.sending.drain()
         await asyncio.to_thread(self.door.close)
+        self.sending.close()
         await asyncio.to_thread(self.deployment.close)
 
     @property
@@ -53,11 +68,36 @@ class Service:
         """What became of a source's messages so far; None for a source that never sent any."""
         return self.deployment.accounting.sources.get(source)
 
+    async def publish(self, definitions: Definitions, author: str) -> Publication:
+        """Put definitions in force at the next fact. Raises DefinitionsRefusedError, DeploymentError, StoreFailedError."""
+        published = await self.work(lambda deployment: publish(deployment, definitions, author))
+        await self.sending.follow_playbook()
+        return published
+
+    async def stop_sending(self, reason: str, *, stop: bool = True) -> None:
+        """Let nothing leave any more, or let it leave again. It is a fact, and holds over restarts."""
+        if stop:
+            await self.sending.stop_sending(reason)
+        await self.door.state(lambda deployment: sending_fact(stop=stop))
+        if not stop:
+            await self.sending.go_on()
+
     def _taken(self, taken: Taken) -> None:
-        """In the commit thread: a piece is durable."""
+        """A piece is durable; in a thread of its own, in order."""
+        self.sending.take(taken)
         with self._counts_lock:
             self.decisions += len(taken.outputs.decisions)
             for reason, count in zip(
                 taken.outputs.withheld["reason"].tolist(), taken.outputs.withheld["count"].tolist(), strict=True
             ):
                 self.withheld[reason] = self.withheld.get(reason, 0) + count
+            for kind in taken.outputs.moves["kind"].tolist():
+                self.moves[kind] = self.moves.get(kind, 0) + 1
+
+
+def sending_fact(*, stop: bool) -> FactBatch:
+    """The fact that all sending stops, or goes on."""
+    builder = BatchBuilder()
+    now_ms = time.time_ns() // 1_000_000
+    builder.add(FactKind.SENDING, 0, NOBODY, now_ms, now_ms, (int(stop),))
+    return builder.build()

@@ -3,16 +3,13 @@
 A token says all that a receipt is made of, so no table has to be asked; the signature is keyed by the deployment.
 """
 
-import base64
-import binascii
-import hashlib
-import hmac
 import struct
 from typing import NamedTuple
 
+from opportune.delivery import open_signed, sign
+
 _FORM = struct.Struct("<qqIHHHq")
-_SIGNATURE_BYTES = 12
-_PREFIX = "d_"
+_USE = "decision"
 
 
 class TokenError(ValueError):
@@ -33,25 +30,12 @@ class DecisionToken(NamedTuple):
 
 def sign_decision(key: bytes, decision: DecisionToken) -> str:
     """The token, as a text that is safe in a URL."""
-    body = _FORM.pack(*decision)
-    return _PREFIX + base64.urlsafe_b64encode(body + _signature(key, body)).decode().rstrip("=")
+    return sign(key, _USE, _FORM.pack(*decision))
 
 
 def open_decision(key: bytes, token: str) -> DecisionToken:
     """What a token says. Raises TokenError."""
-    try:
-        raw = base64.b64decode(token.removeprefix(_PREFIX) + "==", altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error):
-        raise TokenError("the decision's token is damaged; send it back as it was given") from None
-    body, signature = raw[: _FORM.size], raw[_FORM.size :]
-    if (
-        not token.startswith(_PREFIX)
-        or len(body) != _FORM.size
-        or not hmac.compare_digest(signature, _signature(key, body))
-    ):
+    body = open_signed(key, _USE, token)
+    if body is None or len(body) != _FORM.size:
         raise TokenError("the decision's token was not given by this deployment; send it back as it was given")
     return DecisionToken(*_FORM.unpack(body))
-
-
-def _signature(key: bytes, body: bytes) -> bytes:
-    return hmac.new(key, b"decision\0" + body, hashlib.sha256).digest()[:_SIGNATURE_BYTES]

@@ -2,8 +2,9 @@
 
 from opportune.policy.definitions import Cap, CoolDown, PolicyDefinition, PolicyQuietHours
 from opportune.policy.gate import (
-    block_reason, blocked_until, capped_until, consent_reason, quiet_reason, record_complaint, record_consent,
-    record_contact, record_do_not_disturb, record_refusal, refresh_blocks, refresh_every_block,
+    block_reason, blocked_until, capped_until, closed_for, consent_reason, in_quiet, quiet_for, quiet_reason,
+    record_complaint, record_consent, record_contact, record_do_not_disturb, record_refusal, refresh_blocks,
+    refresh_every_block,
 )  # fmt: skip
 from opportune.policy.ledger import (
     CLASS_INBOUND, CLASS_PUSH, CLASS_SERVICE, COMPLAINED_UNTIL, DO_NOT_DISTURB_BIT, POLICY, REFUSED_UNTIL, TIME_WORDS,
@@ -13,7 +14,7 @@ from opportune.policy.ledger import (
 __all__ = [
     "CLASS_INBOUND", "CLASS_PUSH", "CLASS_SERVICE", "COMPLAINED_UNTIL", "DO_NOT_DISTURB_BIT", "POLICY", "REFUSED_UNTIL",
     "TIME_WORDS", "Cap", "CoolDown", "LedgerLayout", "PolicyDefinition", "PolicyPlan", "PolicyQuietHours", "bit_in",
-    "block_reason", "blocked_until", "capped_until", "category_caps_of", "channel_caps_of", "consent_reason", "moment_in",
-    "plan_policy", "point_policy", "quiet_reason", "record_complaint", "record_consent", "record_contact",
+    "block_reason", "blocked_until", "capped_until", "category_caps_of", "channel_caps_of", "closed_for", "consent_reason", "in_quiet",
+    "moment_in", "plan_policy", "point_policy", "quiet_for", "quiet_reason", "record_complaint", "record_consent", "record_contact",
     "record_do_not_disturb", "record_refusal", "refresh_blocks", "refresh_every_block", "said_in",
 ]  # fmt: skip

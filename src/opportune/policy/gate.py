@@ -69,14 +69,19 @@ def _put_bit(ledger: Any, row: int, bit: int, on: bool) -> None:
 
 
 @compiled_leaf
-def capped_until(plan: Any, ledger: Any, row: int, first: int, last: int, inbound_only: bool) -> int:
-    """Until when (ms, excluded) the caps first..last withhold this customer; 0 where none has been used up."""
+def capped_until(plan: Any, ledger: Any, row: int, first: int, last: int, inbound_only: bool, reserved: int) -> int:
+    """Until when (ms, excluded) the caps first..last withhold this customer; 0 where none has been used up.
+
+    Each contact `reserved` counts like one that was made a moment ago; FOREVER where reservations alone use a cap up.
+    """
     until = 0
     for i in range(first, last):
         cap = caps_of(plan)[i]
         if inbound_only and cap.inbound == 0:
             continue
-        oldest = time_at(ledger, row, cap.word)
+        if reserved >= cap.most:
+            return FOREVER
+        oldest = time_at(ledger, row, cap.word - reserved * TIME_WORDS)
         if oldest > 0:
             until = max(until, oldest + cap.window)
     return until
@@ -86,10 +91,10 @@ def capped_until(plan: Any, ledger: Any, row: int, first: int, last: int, inboun
 def refresh_blocks(plan: Any, ledger: Any, row: int) -> None:
     """Recompute until when each class of contact is blocked, after anything it depends on has changed."""
     cool = max(time_at(ledger, row, REFUSED_UNTIL), time_at(ledger, row, COMPLAINED_UNTIL))
-    push = max(cool, capped_until(plan, ledger, row, 0, plan.customer_caps, False))
+    push = max(cool, capped_until(plan, ledger, row, 0, plan.customer_caps, False, 0))
     if _bit_at(ledger, row, DO_NOT_DISTURB_BIT):
         push = TIME_MAX
-    inbound = max(cool, capped_until(plan, ledger, row, 0, plan.customer_caps, True))
+    inbound = max(cool, capped_until(plan, ledger, row, 0, plan.customer_caps, True, 0))
     put_time(ledger, row, PUSH_UNTIL, min(push, TIME_MAX))
     put_time(ledger, row, INBOUND_UNTIL, min(inbound, TIME_MAX))
 
@@ -240,3 +245,29 @@ def record_complaint(plan: Any, ledger: Any, row: int, at_ms: int) -> None:
     until = max(time_at(ledger, row, COMPLAINED_UNTIL), at_ms + plan.after_complaint)
     put_time(ledger, row, COMPLAINED_UNTIL, min(until, TIME_MAX))
     refresh_blocks(plan, ledger, row)
+
+
+@compiled_leaf
+def quiet_for(plan: Any, since: int, to: int, local_ms: int) -> int:
+    """For how many more minutes of local time a quiet time or holiday lasts that withholds at `local_ms`; 0: none does."""
+    minute = local_ms % 86_400_000 // 60_000
+    if in_quiet(plan.quiet_from, plan.quiet_to, minute):
+        return (plan.quiet_to - minute) % 1_440
+    if in_quiet(since, to, minute):
+        return (to - minute) % 1_440
+    for i in range(plan.holidays_rows):
+        if holidays_of(plan)[i] == local_ms // 86_400_000:
+            return 1_440 - minute
+    return 0
+
+
+@compiled_leaf
+def closed_for(since: int, to: int, days: int, local_ms: int) -> int:
+    """For how many minutes at least working hours [since, to) on the weekdays of the bits `days` are over; 0: they are not."""
+    minute = local_ms % 86_400_000 // 60_000
+    weekday = (local_ms // 86_400_000 + 3) % 7
+    if since < 0 or ((days >> weekday) & 1 and in_quiet(since, to, minute)):
+        return 0
+    if (days >> weekday) & 1 and minute < since:
+        return since - minute
+    return 1_440 - minute

@@ -13,6 +13,7 @@ from opportune.store.definitions import FAMILIES, Definitions, Place, Places
 from opportune.store.difference import Change, FieldChange, difference
 from opportune.store.fingerprint import WORDS, Fingerprint, fingerprint_of, playbook_fingerprint
 from opportune.store.inbox import Inbox, InboxItem, InboxState
+from opportune.store.links import Links
 from opportune.store.outbox import Depth, Outbox
 from opportune.store.outbox_tables import (
     EVERYWHERE, NewMessage, OutboxRow, OutboxState, Report, Settled, Stage,
@@ -29,7 +30,7 @@ from opportune.store.yaml_folder import check_definitions, load_files, load_fold
 __all__ = [
     "EVERYWHERE", "FAMILIES", "WORDS", "ApiKey", "Change", "Coupons", "DefinitionProblem", "DefinitionStore",
     "DefinitionVersion", "Definitions", "Depth", "FieldChange", "Fingerprint", "Inbox", "InboxItem", "InboxState",
-    "Keys", "NewMessage", "Outbox", "OutboxRow", "OutboxState", "People", "Place", "Places", "PlaybookDraft",
+    "Keys", "Links", "NewMessage", "Outbox", "OutboxRow", "OutboxState", "People", "Place", "Places", "PlaybookDraft",
     "PlaybookRow", "PoolLeft", "ProblemCode", "Quarantined", "Report", "Settled", "Stage", "StoreFailedError",
     "WorkItem", "WorkItems", "WorkState", "check_definitions", "check_references", "check_soundness", "copy_database",
     "did_you_mean", "difference", "fingerprint_of", "load_files", "load_folder", "open_database",

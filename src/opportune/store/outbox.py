@@ -55,6 +55,22 @@ _REPORTED_AS = {
 _PUT = insert(MESSAGE).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
+# Built once: what SQLAlchemy needs to build a statement is several times what SQLite needs to run it.
+_SETTLE = (
+    sa.update(MESSAGE)
+    .where(
+        MESSAGE.c.key == sa.bindparam("ended"), MESSAGE.c.state == OutboxState.SENDING.value,
+        MESSAGE.c.owner == sa.bindparam("mine"),
+    )
+    .values(
+        state=sa.bindparam("to_state"), reason=sa.bindparam("why"), owner="", next_at_ms=sa.bindparam("next_ms"),
+        tries_from=MESSAGE.c.tries_from + sa.bindparam("untried", type_=sa.BigInteger),
+        provider_id=sa.bindparam("ids"), changed_ms=sa.bindparam("now_ms"),
+    )
+    .returning(MESSAGE.c.key, MESSAGE.c.touchpoint, MESSAGE.c.attempts, MESSAGE.c.is_test)
+)  # fmt: skip
+
+
 class Depth(msgspec.Struct, frozen=True):
     """How many messages of a touchpoint are in a state, tests left out; `oldest_ms` is since when the oldest waits there."""
 
@@ -164,24 +180,19 @@ class Outbox:
         settled = 0
         with writing(self._engine) as connection:
             for end in ends:
-                change = (
-                    sa.update(MESSAGE)
-                    .where(_mine(self.worker), MESSAGE.c.key == end.key)
-                    .values(
-                        state=end.state.value, reason=cut(end.reason), owner="", next_at_ms=end.next_at_ms or now_ms,
-                        provider_id=" ".join(end.provider_ids), changed_ms=now_ms,
-                        tries_from=MESSAGE.c.tries_from + (0 if end.is_try else 1),
-                    )
-                    .returning(MESSAGE)
-                )  # fmt: skip
-                row = connection.execute(change).first()
+                values = {
+                    "mine": self.worker, "ended": end.key, "to_state": end.state.value, "why": cut(end.reason),
+                    "next_ms": end.next_at_ms or now_ms, "ids": " ".join(end.provider_ids), "now_ms": now_ms,
+                    "untried": 0 if end.is_try else 1,
+                }  # fmt: skip
+                row = connection.execute(_SETTLE, values).first()
                 if row is None:
                     continue
                 settled += 1
                 stage = _REPORTED_AS.get(end.state)
                 if stage is not None and not row.is_test and not (stage is Stage.SENT and not end.presented):
                     add_report(connection, row.key, row.attempts, stage, now_ms, end.reason)
-                link_provider_ids(connection, row.key, row.touchpoint, end.provider_ids, now_ms)
+                link_provider_ids(connection, row.key, end.account or row.touchpoint, end.provider_ids, now_ms)
         return settled
 
     def recover(self, now_ms: int) -> int:
@@ -252,10 +263,10 @@ class Outbox:
         with writing(self._engine) as connection:
             return note_stage(connection, key, stage, reason, at_ms)
 
-    def note_receipt(self, touchpoint: str, provider_id: str, stage: Stage, at_ms: int, reason: str = "") -> bool:
-        """Keep what the provider says of a message it named; whether it is news. It may come before the send is settled."""
+    def note_receipt(self, account: str, provider_id: str, stage: Stage, at_ms: int, reason: str = "") -> bool:
+        """Keep what an account's provider says of a message it named; whether it is news. It may come before the send is settled."""
         with writing(self._engine) as connection:
-            return note_provider_receipt(connection, touchpoint, provider_id, stage, reason, at_ms)
+            return note_provider_receipt(connection, account, provider_id, stage, reason, at_ms)
 
     def unreported(self, limit: int = LIST_MAX) -> list[Report]:
         """The oldest reports that nobody has taken, at most `limit`."""

@@ -18,6 +18,13 @@ from opportune.store.outbox_tables import (
 
 EARLY_RECEIPTS_MAX = 10_000
 
+_ADD = insert(REPORT).on_conflict_do_nothing()
+_NEW_LINK = insert(PROVIDER_MESSAGE)
+_LINK = _NEW_LINK.on_conflict_do_update(
+    index_elements=["account", "provider_id"],
+    set_={"key": _NEW_LINK.excluded.key, "changed_ms": _NEW_LINK.excluded.changed_ms},
+).returning(PROVIDER_MESSAGE.c.stage)
+
 
 def add_report(
     connection: sa.Connection, key: str, attempts: int, stage: Stage, at_ms: int, reason: str = "",
@@ -29,7 +36,7 @@ def add_report(
         "message_id": f"{key}:{attempts}:{stage}", "key": key, "stage": stage.value, "outcome": outcome or 0,
         "reason": cut(reason), "at_ms": at_ms, "reported": False,
     }  # fmt: skip
-    return connection.execute(insert(REPORT).values(row).on_conflict_do_nothing()).rowcount > 0
+    return connection.execute(_ADD, row).rowcount > 0
 
 
 def waiting_reports(connection: sa.Connection, limit: int) -> list[Report]:
@@ -53,29 +60,25 @@ def waiting_reports(connection: sa.Connection, limit: int) -> list[Report]:
 
 
 def link_provider_ids(
-    connection: sa.Connection, key: str, touchpoint: str, provider_ids: tuple[str, ...], at_ms: int
+    connection: sa.Connection, key: str, account: str, provider_ids: tuple[str, ...], at_ms: int
 ) -> None:
     """Remember which message the provider's ids mean; receipts that came before are settled now."""
     early = False
     for provider_id in provider_ids:
         row = {
-            "touchpoint": touchpoint, "provider_id": provider_id, "key": key, "stage": "", "reason": "",
+            "account": account, "provider_id": provider_id, "key": key, "stage": "", "reason": "",
             "changed_ms": at_ms,
         }  # fmt: skip
-        there = insert(PROVIDER_MESSAGE).values(row)
-        statement = there.on_conflict_do_update(
-            index_elements=["touchpoint", "provider_id"], set_={"key": key, "changed_ms": at_ms}
-        ).returning(PROVIDER_MESSAGE.c.stage)
-        early |= bool(connection.execute(statement).scalar_one())
+        early |= bool(connection.execute(_LINK, row).scalar_one())
     if early:
         settle_parts(connection, key, at_ms)
 
 
 def note_provider_receipt(
-    connection: sa.Connection, touchpoint: str, provider_id: str, stage: Stage, reason: str, at_ms: int
+    connection: sa.Connection, account: str, provider_id: str, stage: Stage, reason: str, at_ms: int
 ) -> bool:
     """Keep what the provider says of one of its ids; one that is not known yet waits for its message. Whether it is news."""
-    place = sa.and_(PROVIDER_MESSAGE.c.touchpoint == touchpoint, PROVIDER_MESSAGE.c.provider_id == provider_id)
+    place = sa.and_(PROVIDER_MESSAGE.c.account == account, PROVIDER_MESSAGE.c.provider_id == provider_id)
     known = connection.execute(sa.select(PROVIDER_MESSAGE).where(place)).first()
     if known is None:
         early = connection.scalar(
@@ -84,7 +87,7 @@ def note_provider_receipt(
         if (early or 0) >= EARLY_RECEIPTS_MAX:
             return False
         row = {
-            "touchpoint": touchpoint, "provider_id": provider_id, "key": "", "stage": stage.value,
+            "account": account, "provider_id": provider_id, "key": "", "stage": stage.value,
             "reason": cut(reason), "changed_ms": at_ms,
         }  # fmt: skip
         connection.execute(sa.insert(PROVIDER_MESSAGE), row)

@@ -38,7 +38,7 @@ MESSAGE = sa.Table(
 )  # fmt: skip
 PROVIDER_MESSAGE = sa.Table(
     "provider_message", TABLES,
-    sa.Column("touchpoint", sa.Text, primary_key=True), sa.Column("provider_id", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, primary_key=True), sa.Column("provider_id", sa.Text, primary_key=True),
     _text("key"), _text("stage"), _text("reason"), _number("changed_ms"),
 )  # fmt: skip
 REPORT = sa.Table(
@@ -64,6 +64,7 @@ WORK_ITEM = sa.Table(
     _number("customer"), _text("body"), _text("state"), _text("assignee"), _number("claimed_until_ms"),
     _number("placed_ms"), _number("due_ms"), _number("outcome"), _text("note"), _number("changed_ms"),
 )  # fmt: skip
+LINK = sa.Table("link", TABLES, sa.Column("number", sa.Integer, primary_key=True), _text("url", unique=True))
 COUPON = sa.Table(
     "coupon", TABLES, sa.Column("number", sa.Integer, primary_key=True), _text("pool"), _text("code"),
     sa.Column("decision", sa.Text), sa.Column("taken_ms", sa.BigInteger),
@@ -168,7 +169,7 @@ class Settled(msgspec.Struct, frozen=True):
     """How one send ended: the new state, and where that is QUEUED, when to try again.
 
     `presented` is False where the message only lies ready to be fetched: then nothing is reported yet. `is_try` is False where
-    it was not tried, so that it keeps its tries.
+    it was not tried, so that it keeps its tries. `account` is whose `provider_ids` they are (the touchpoint's own where empty).
     """
 
     key: str
@@ -178,6 +179,7 @@ class Settled(msgspec.Struct, frozen=True):
     next_at_ms: int = 0
     presented: bool = True
     is_try: bool = True
+    account: str = ""
 
 
 class Report(msgspec.Struct, frozen=True):

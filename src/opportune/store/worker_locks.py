@@ -18,9 +18,11 @@ class WorkerLock:
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def close(self) -> None:
-        """Say that this worker is gone."""
-        self._path.unlink(missing_ok=True)
-        os.close(self._file)
+        """Say that this worker is gone; may be said twice."""
+        if self._file >= 0:
+            self._path.unlink(missing_ok=True)
+            os.close(self._file)
+            self._file = -1
 
 
 def is_dead(folder: Path, worker: str) -> bool:

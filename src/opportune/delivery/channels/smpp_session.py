@@ -187,7 +187,11 @@ class _Hook(smpp.AbstractHook):
 
 
 class _Esme(smpp.ESME):
-    """The library's client, that a receipt it cannot read does not throw out of its session."""
+    """The library's client, that a receipt it cannot read does not throw out of its session, and that ends at once."""
+
+    async def _end_task(self, task: asyncio.Task[Any]) -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
     async def _handle_request(self, pdu: bytes, header: smpp.PduHeader) -> smpp.SmppMessage | None:
         try:

@@ -1,6 +1,7 @@
 """E-mail by SMTP: one message per transaction over a few kept connections."""
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from email.errors import MessageError
 from email.message import EmailMessage
@@ -15,10 +16,12 @@ from opportune.delivery.channel import ReceiptHandler, said
 from opportune.delivery.mail_reports import message_id
 from opportune.delivery.message import Message, Rejected, SendAnswer, Sent, TryLater, Unanswered
 from opportune.delivery.pace import Clock, SystemClock
+from opportune.delivery.signatures import check_secret
 
 CONNECTIONS_MAX = 32
 MESSAGES_PER_CONNECTION_MAX = 100
 HEADER_CHARACTERS_MAX = 900
+_MAILBOX = re.compile(r"[^\s<>\x00-\x1f]+@[^\s<>@]+")
 
 
 class SmtpAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +48,8 @@ class SmtpChannel:
     """The channel of one account."""
 
     def __init__(self, account: SmtpAccount, clock: Clock | None = None) -> None:
-        """Connects to nothing yet."""
+        """Connects to nothing yet. Raises ValueError where the secret is too short to sign Message-IDs with."""
+        check_secret(account.secret)
         self._account = account
         self._clock = clock or SystemClock()
         self._idle: list[tuple[aiosmtplib.SMTP, int]] = []
@@ -134,7 +138,8 @@ def compose_mail(account: SmtpAccount, message: Message, now_ms: int) -> EmailMe
             if len(value) > HEADER_CHARACTERS_MAX:
                 raise ValueError(f"{name} has {len(value)} characters, more than {HEADER_CHARACTERS_MAX}; shorten it")
             mail[name] = value
-    if not message.address or len(mail["To"].addresses) != 1:
+    mailboxes = mail["To"].addresses
+    if len(mailboxes) != 1 or not mailboxes[0].domain or not _MAILBOX.fullmatch(mailboxes[0].addr_spec):
         raise ValueError("the address is not one mailbox")
     if not message.text and not message.html:
         raise ValueError("there is neither text nor HTML")

@@ -9,13 +9,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from opportune.entrypoints.http.answers import ANY_ORIGIN, CLOSE, JSON, answer, refusal, retry_headers
 from opportune.entrypoints.http.authority import Authority
+from opportune.entrypoints.http.customer_pages import customer_router
 from opportune.entrypoints.http.intake_routes import IntakeRoutes
 from opportune.entrypoints.http.limits import RETRY_AFTER_SECONDS, Limits
 from opportune.entrypoints.http.metrics import registry_of
 from opportune.entrypoints.http.openapi import describe
 from opportune.entrypoints.http.operating_routes import operating_router
 from opportune.entrypoints.http.problems import tell_problems
+from opportune.entrypoints.http.sending_routes import sending_router
 from opportune.entrypoints.http.state_routes import state_router
+from opportune.entrypoints.http.touch_routes import touch_router
 from opportune.entrypoints.http.traffic import Traffic
 from opportune.operations import Service
 from opportune.store import Keys
@@ -81,10 +84,13 @@ def make_app(
     """The application over a running service. `event_names` maps CloudEvents types to events."""
     bounds, traffic, authority = limits or Limits(), Traffic(), Authority(keys)
     # The pages that show the OpenAPI are left out: they load code from a CDN.
-    rest = FastAPI(title="Opportune", docs_url=None, redoc_url=None, redirect_slashes=False)
+    rest = FastAPI(title="Opportune", docs_url=None, redoc_url=None, redirect_slashes=False, strict_content_type=False)
     tell_problems(rest)
     rest.include_router(state_router(service, authority, registry_of(service, traffic)))
     rest.include_router(operating_router(service, authority, bounds))
+    rest.include_router(touch_router(service, authority, bounds))
+    rest.include_router(sending_router(service, authority, bounds))
+    rest.include_router(customer_router(service))
     intake = IntakeRoutes(service, authority, bounds, traffic, event_names)
     describe(rest)
     return Application(intake, rest, traffic, bounds)

@@ -43,7 +43,7 @@ def _messages() -> None:
     op.create_index("message_customer", "message", ["customer"])
     op.create_table(
         "provider_message",
-        sa.Column("touchpoint", sa.Text, primary_key=True),
+        sa.Column("account", sa.Text, primary_key=True),
         sa.Column("provider_id", sa.Text, primary_key=True),
         sa.Column("key", sa.Text, nullable=False),
         sa.Column("stage", sa.Text, nullable=False),
@@ -114,6 +114,11 @@ def _fetched() -> None:
     )
     op.create_index("work_item_desk", "work_item", ["touchpoint", "state", "due_ms"])
     op.create_index("work_item_customer", "work_item", ["customer"])
+    op.create_table(
+        "link",
+        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("url", sa.Text, nullable=False, unique=True),
+    )
     op.create_table(
         "coupon",
         sa.Column("number", sa.Integer, primary_key=True),

@@ -1,0 +1,159 @@
+"""What can be said to a customer: the words of an offer for her, and why it is offered. Reads the running engine, changes nothing."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+
+from opportune.delivery import Rendered, render_content
+from opportune.engine import Playbook
+from opportune.facts import NO_OFFER, FactBatch, FactKind, ValueType
+from opportune.operations.deployment import Deployment, journal_of, read_group
+from opportune.operations.names import Language, Names
+from opportune.profiles import read_column
+from opportune.rules import read
+
+Value = str | int | bool | None
+Variables = dict[str, Value]
+
+LANGUAGE_TAG = "language"
+"""The tag, where the catalogue has it, that holds a customer's language."""
+_WORD = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+class DecidedEvent(msgspec.Struct, frozen=True):
+    """The event that a decision answered: its number among the facts, its type and values."""
+
+    seq: int
+    code: int
+    values: tuple[int, ...]
+
+
+def decided_event(batch: FactBatch, first_seq: int, seq: int) -> DecidedEvent | None:
+    """Fact `seq` of a batch that begins with `first_seq`, where it is an event of it."""
+    at = seq - first_seq
+    if not 0 <= at < len(batch) or batch.kind[at] != FactKind.EVENT:
+        return None
+    values = batch.values[batch.first[at] : batch.first[at + 1]]
+    return DecidedEvent(seq, int(batch.code[at]), tuple(values.tolist()))
+
+
+class Saying:
+    """Puts decisions of a running deployment into words."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._names: dict[str, Names] = {}
+        self._playbook: Playbook | None = None
+
+    @property
+    def playbook(self) -> Playbook:
+        """The playbook in force."""
+        return self._deployment.playbook
+
+    def names(self, language: Language) -> Names:
+        """The words for numbers under the playbook in force."""
+        if self._playbook is not self.playbook:
+            self._names, self._playbook = {}, self.playbook
+        if language not in self._names:
+            self._names[language] = Names(self.playbook.body(), language)
+        return self._names[language]
+
+    def find_event(self, seq: int) -> DecidedEvent | None:
+        """The event with that number, from the journal; it must be durable."""
+        for group in journal_of(self._deployment.folder).read(seq):
+            return decided_event(read_group(group)[0], group.first_seq, seq)
+        return None
+
+    def event_variables(self, event: DecidedEvent | None) -> Variables:
+        """The declared properties of an event as `event.<name>`."""
+        if event is None:
+            return {}
+        names = self.names("en")
+        types = self.playbook.vocabulary.events.get(names.name("event", event.code), {})
+        found = zip(types.items(), event.values, strict=False)
+        return {f"event.{name}": self._plain(value, kind) for (name, kind), value in found}
+
+    def tag_variables(self, customer: int, wanted: frozenset[str]) -> Variables:
+        """The values of those of a customer's tags that are wanted and have a column."""
+        layout, types = self.playbook.layout, self.playbook.vocabulary.tags
+        known = self.names("en").of("tag")
+        found: Variables = {}
+        for number, (offset, width) in layout.columns.items():
+            name = known[number]
+            if name in wanted:
+                found[name] = self._plain(self._column(customer, offset, width), types[name])
+        return found
+
+    def zone_of(self, customer: int) -> ZoneInfo:
+        """The customer's time zone; the deployment's where hers is unknown."""
+        policy, catalogue = self.playbook.definitions.policy, self._deployment.catalogue
+        tag = policy.time_zone if policy is not None else None
+        name = self.tag_variables(customer, frozenset((tag,))).get(tag) if tag is not None else None
+        try:
+            return ZoneInfo(str(name or catalogue.zone))
+        except (ValueError, OSError):
+            return ZoneInfo(catalogue.zone)
+
+    def language_of(self, customer: int) -> str:
+        """The customer's language as her tag says it, empty where it does not."""
+        value = self.tag_variables(customer, frozenset((LANGUAGE_TAG,))).get(LANGUAGE_TAG)
+        return value if isinstance(value, str) else ""
+
+    def content_of(self, offer: str, touchpoint: str) -> Any:
+        """An offer's content for a touchpoint, None where it has none."""
+        definition = self.playbook.definitions.offers.get(offer)
+        return None if definition is None else definition.content.get(touchpoint)
+
+    def render(
+        self, offer: str, touchpoint: str, customer: int, language: str, variables: Mapping[str, Value],
+        link: Callable[[str], str],
+    ) -> Rendered:  # fmt: skip
+        """The words of an offer at a touchpoint for a customer. Raises TemplateFailedError where they cannot be written."""
+        content = self.content_of(offer, touchpoint)
+        wanted = frozenset(_WORD.findall(msgspec.json.encode(content).decode()))
+        definition = self.playbook.definitions.offers.get(offer)
+        title = (
+            "" if definition is None else (definition.title.zh if language.startswith("zh") else definition.title.en)
+        )
+        known = self.tag_variables(customer, wanted) | {"offer": offer, "title": title or offer} | dict(variables)
+        return render_content(content, language, self.languages, known, link)
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """The deployment's languages, the first one first."""
+        return self.playbook.definitions.deployment.languages
+
+    def why(self, campaign: str, language: Language) -> str:
+        """Why a customer is offered this: the campaign's condition and audience, read out."""
+        rules = self.playbook.campaign_rules.get(campaign)
+        definition = self.playbook.definitions.campaigns.get(campaign)
+        if rules is None or definition is None:
+            return ""
+        event = definition.trigger.event if definition.trigger is not None else ""
+        said = [read(rule, language, self._titles(event)) for rule in (rules.where, rules.audience) if rule is not None]
+        title = self.names(language).title("event", event) if event else ""
+        return ("；" if language == "zh" else "; ").join(filter(None, [title, *said]))
+
+    def offer_name(self, number: int) -> str:
+        """An offer's name, empty where there is none."""
+        return "" if number == NO_OFFER else self.names("en").offer(number)
+
+    def _column(self, customer: int, offset: int, width: int) -> int:
+        size = self.playbook.layout.record_bytes
+        record = self._deployment.engine.memory.arrays["records"][customer * size : (customer + 1) * size]
+        return int(read_column(np.ascontiguousarray(record), 1, size, offset, width)[0])
+
+    def _plain(self, value: int, kind: ValueType) -> Value:
+        found = self.names("en").value(value, kind, self._deployment.dictionary)
+        return ", ".join(found) if isinstance(found, list) else found
+
+    def _titles(self, event: str) -> Mapping[str, tuple[str, str]]:
+        d = self.playbook.definitions
+        titles = {name: (tag.title.en, tag.title.zh) for name, tag in d.tags.items()}
+        for name, known in (d.events[event].properties if event in d.events else {}).items():
+            titles[f"event.{name}"] = (known.title.en, known.title.zh)
+        return titles
