@@ -19,7 +19,7 @@ import urllib.request
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from benchmarks.end_to_end import SEED, fill
 from benchmarks.measure import Report, median, options, percentile
@@ -72,17 +72,22 @@ class _Client(asyncio.Protocol):
     def __init__(self) -> None:
         self.answered: asyncio.Future[None] | None = None
         self.transport: asyncio.Transport | None = None
+        self.heard = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by class
 
     def data_received(self, data: bytes) -> None:
         assert self.answered is not None
-        if not data.startswith(b"HTTP/1.1 200"):
-            self.answered.set_exception(RuntimeError(data[:500].decode("latin-1")))
-        elif not self.answered.done():
+        self.heard += data
+        head, gap, body = self.heard.partition(b"\r\n\r\n")
+        if not gap or len(body) < int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]):
+            return
+        self.heard = b""
+        if head.startswith(b"HTTP/1.1 200"):
             self.answered.set_result(None)
+        else:
+            self.answered.set_exception(RuntimeError((head + body).decode("latin-1")))
 
     async def ask(self, request: bytes) -> None:
         assert self.transport is not None

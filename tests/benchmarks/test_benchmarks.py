@@ -29,6 +29,13 @@ FIGURES = {
     },
     "matching": {"matching_40_ours", "matching_40_python_by_hand"},
     "limit": {"limit_file", "limit_sqlite", "limit"},
+    "http": {
+        "http_batches_events",
+        "http_batches_half_p99",
+        "http_single_requests",
+        "http_single_half_p99",
+        "http_fsync_p99",
+    },
     "end_to_end": {"end_to_end", "end_to_end_p99", "recovery_replay", "recovery_ready"},
 }
 
@@ -41,7 +48,7 @@ def figures_of(output: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_benchmark_prints_figures(name: str, tmp_path: Path) -> None:
-    arguments = ["--folder", str(tmp_path)] if name in ("limit", "end_to_end") else []
+    arguments = ["--folder", str(tmp_path)] if name in ("http", "limit", "end_to_end") else []
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", "--quick", *arguments],
         cwd=ROOT, capture_output=True, text=True, timeout=280,
