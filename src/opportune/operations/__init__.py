@@ -4,9 +4,11 @@ from opportune.operations.accounting import Accounting, SourceAccount
 from opportune.operations.backup import MANIFEST, Manifest, backup, restore
 from opportune.operations.consents import state_consent
 from opportune.operations.customer import CustomerView, view_customer
+from opportune.operations.decision_feed import PAGE_MAX as DECISIONS_PAGE_MAX
 from opportune.operations.decisions import DecisionFilter, DecisionLine, list_decisions, moment_in
 from opportune.operations.demo_starbucks import StarbucksResult, run_starbucks
-from opportune.operations.demo_telecom import TelecomResult, run_telecom
+from opportune.operations.demo_telecom import SOURCE as TELECOM_SOURCE
+from opportune.operations.demo_telecom import Carrier, TelecomResult, customers_max_of, run_telecom
 from opportune.operations.deployment import (
     FOLDING_MAX, Deployment, DeploymentError, Folded, create_deployment, journal_of, open_deployment, read_group,
 )  # fmt: skip
@@ -30,14 +32,15 @@ from opportune.operations.touch import ANSWERS, Customer, Offered, RefusedError,
 from opportune.operations.who import find_customer, open_people
 
 __all__ = [
-    "ANSWERS", "CAMPAIGNS", "FOLDING_MAX", "MANIFEST", "OFFERS", "TOUCHPOINTS", "Accounting", "ArmResult",
-    "CampaignResult", "Candidate", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine",
-    "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "Explanation", "Folded",
-    "GoneError", "Imported", "Ingested", "Manifest", "Offered", "OverloadedError", "Publication", "Redriven",
-    "RefusedError", "Replayed", "Report", "Service", "SmsPreview", "SourceAccount", "StarbucksResult", "Taken", "TelecomResult",
-    "TokenError", "TouchAsk", "Touched", "UnmetCondition", "World", "backup", "compile_playbook", "create_deployment",
+    "ANSWERS", "CAMPAIGNS", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS", "TELECOM_SOURCE",
+    "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate", "Carrier", "ContactMonth", "Customer",
+    "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError", "Deployment",
+    "DeploymentError", "Door", "Explanation", "Folded", "GoneError", "Imported", "Ingested", "Manifest", "Offered",
+    "OverloadedError", "Publication", "Redriven", "RefusedError", "Replayed", "Report", "Service", "SmsPreview",
+    "SourceAccount", "StarbucksResult", "Taken", "TelecomResult", "TokenError", "TouchAsk", "Touched",
+    "UnmetCondition", "World", "backup", "compile_playbook", "create_deployment", "customers_max_of",
     "examples_folder", "explain", "find_customer", "import_ndjson", "import_sources", "ingest", "journal_of",
-    "list_decisions", "moment_in", "open_deployment", "open_people", "pieces", "preview_changes", "preview_sms", "publish",
-    "read_accounts", "read_definitions", "read_group", "redrive", "replay", "report", "restore", "run_starbucks",
-    "run_telecom", "sources_of", "state_consent", "view_customer", "view_decisions",
+    "list_decisions", "moment_in", "open_deployment", "open_people", "pieces", "preview_changes", "preview_sms",
+    "publish", "read_accounts", "read_definitions", "read_group", "redrive", "replay", "report", "restore",
+    "run_starbucks", "run_telecom", "sources_of", "state_consent", "view_customer", "view_decisions",
 ]  # fmt: skip

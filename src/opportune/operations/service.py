@@ -3,11 +3,13 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from opportune.facts import NOBODY, BatchBuilder, FactBatch, FactKind
+from opportune.intake import Clock
 from opportune.operations.accounting import SourceAccount
+from opportune.operations.decision_feed import DecisionFeed
 from opportune.operations.deployment import Deployment
 from opportune.operations.door import Door, Taken
 from opportune.operations.publish import Publication, publish
@@ -20,14 +22,18 @@ Result = TypeVar("Result")
 
 
 class Service:
-    """An open deployment that serves. Made and used in one event loop; `start` and `stop` bracket its life."""
+    """An open deployment that serves. Made and used in one event loop; `start` and `stop` bracket its life.
 
-    def __init__(self, deployment: Deployment) -> None:
+    `clocks`: see `Door`; only a demonstration has a source whose messages bring their own time.
+    """
+
+    def __init__(self, deployment: Deployment, clocks: Mapping[str, Clock] | None = None) -> None:
         self.deployment = deployment
-        self.door = Door(deployment, asyncio.get_running_loop(), self._taken)
+        self.door = Door(deployment, asyncio.get_running_loop(), self._taken, clocks)
         self.saying = Saying(deployment)
         self.touches = Touches(deployment, self.door, self.saying)
         self.sending = Sending(deployment, self.door, self.saying)
+        self.feed = DecisionFeed(deployment, lambda: self.saying.names("en"))
         self._counts_lock = threading.Lock()
         self.decisions = 0
         """Decisions since the start of the service."""

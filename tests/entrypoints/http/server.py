@@ -46,12 +46,12 @@ class Served(NamedTuple):
     operator: str
 
 
-def served_folder(root: Path) -> Served:
-    """A new data folder with the minimal example in force."""
+def served_folder(root: Path, definitions: Path = MINIMAL) -> Served:
+    """A new data folder with definitions (the minimal example's) in force."""
     folder = root / "data"
     create_deployment(folder, seed="tests")
     with open_deployment(folder, customers_max=CUSTOMERS_MAX) as deployment:
-        publish(deployment, read_definitions(MINIMAL), "tests")
+        publish(deployment, read_definitions(definitions), "tests")
     keys = Keys(folder)
     _, write_key = keys.create([f"intake:{SOURCE}"], "tests", 0)
     _, operator = keys.create(["read", "operate", "metrics"], "tests", 0)
