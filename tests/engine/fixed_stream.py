@@ -7,6 +7,7 @@ import numpy as np
 
 from opportune.engine import Engine
 from opportune.facts import Outputs
+from tests.engine.waiting_worlds import WaitingWorld
 from tests.engine.worlds import CUSTOMERS_MAX, World, batch_of
 
 _LIMIT = [("seq", "i8"), ("now_ms", "i8"), ("limit", "u4"), ("closed", "u4")]
@@ -33,5 +34,15 @@ def hash_of_worlds(seeds: range, events: int) -> str:
     return digest.hexdigest()
 
 
+def hash_of_waiting_worlds(seeds: range, events: int) -> str:
+    """The hash of the outputs of several worlds whose decisions wait."""
+    digest = hashlib.blake2b(digest_size=16)
+    for seed in seeds:
+        batch = batch_of(WaitingWorld(seed).waiting_stream(events))
+        digest.update(hash_of(Engine(customers_max=CUSTOMERS_MAX).process(batch)).encode())
+    return digest.hexdigest()
+
+
 if __name__ == "__main__":
     print(hash_of_worlds(range(int(sys.argv[1])), int(sys.argv[2])))
+    print(hash_of_waiting_worlds(range(int(sys.argv[1])), int(sys.argv[2])))

@@ -14,7 +14,7 @@ from opportune.campaigns.memory import (
     WHEEL_SLOTS, fetch_lists, heads_of, instances_of, may_hold, note_held,
 )  # fmt: skip
 from opportune.campaigns.open_decisions import (
-    DEFERRED, LEASED, NO_RECORD, OPEN_DAYS_MAX, OPEN_DECISION, OPEN_MEMORY, OPEN_PER_CUSTOMER_MAX, PUSHED, WAITING,
+    DEFERRED, LEASED, MOVING, NO_RECORD, OPEN_DAYS_MAX, OPEN_DECISION, OPEN_MEMORY, OPEN_PER_CUSTOMER_MAX, PUSHED, WAITING,
     WITHDRAWN, close_record, due_in_slot, due_of, find_number, find_open, first_open, next_in_order, open_heads_of,
     open_of, open_record, reserved_of, room_for_open, set_deadline,
 )  # fmt: skip
@@ -31,7 +31,7 @@ from opportune.campaigns.plan import (
 __all__ = [
     "CAMPAIGN", "CAMPAIGNS", "CAMPAIGN_CAP", "CAMPAIGN_MEMORY", "DEFERRED", "GOAL_COUNT", "GOAL_EVENT", "GOAL_PLAN",
     "GOAL_SUM", "HEAD_INSTANCES", "INSTANCE", "INSTANCES_PER_CUSTOMER_MAX", "LEASED", "LIMIT_PLAN", "MASK_BITS",
-    "MASK_WANTED", "NO_RECORD", "OFFER_CHOICE", "OPEN_DAYS_MAX", "OPEN_DECISION", "OPEN_MEMORY",
+    "MASK_WANTED", "MOVING", "NO_RECORD", "OFFER_CHOICE", "OPEN_DAYS_MAX", "OPEN_DECISION", "OPEN_MEMORY",
     "OPEN_PER_CUSTOMER_MAX", "PAIR_HEADER_WORDS", "PRIORITY_VALUE_MAX", "PUSHED", "SHOWING", "STEP", "STEP_DEFERS",
     "STEP_HOURS", "STEP_LEASED", "STEP_PUSHES", "STEP_WAITS", "TOUCHPOINT", "WAITING", "WANTED_NOTHING", "WATCHED",
     "WEIGHT_PPM_MAX", "WHEEL_SLOTS", "WITHDRAWN", "Budget", "CampaignCap", "CampaignDefinition", "CampaignPlan",

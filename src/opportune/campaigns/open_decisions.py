@@ -45,8 +45,8 @@ OPEN_DECISION = np.dtype(
     ]
 )
 
-FREE, WAITING, DEFERRED, LEASED, PUSHED, WITHDRAWN = range(6)
-"""States of a record. WITHDRAWN: a touchpoint still has it and may have shown it; its word, or the end of its lease, ends it."""
+FREE, WAITING, DEFERRED, LEASED, PUSHED, WITHDRAWN, MOVING = range(7)
+"""States of a record. MOVING: within a fact, on the way to the next touchpoint. WITHDRAWN: a touchpoint still has it and may have shown it; its word, or the end of its lease, ends it."""
 
 NO_RECORD = 0
 OPEN_PER_CUSTOMER_MAX = 48

@@ -8,6 +8,7 @@ from opportune.campaigns import (
     WHEEL_SLOTS,
     due_in_slot,
     due_instance,
+    due_of,
     free_instance,
     instances_of,
     limits_of,
@@ -15,7 +16,7 @@ from opportune.campaigns import (
 )
 from opportune.engine.home_time import home_time
 from opportune.engine.limits import LIMITS_PER_DECISION_MAX, LIMITS_PER_EVENT_MAX, new_day
-from opportune.engine.open_decisions import end_deadline
+from opportune.engine.open_decisions import end_deadline, go_on
 from opportune.engine.outputs import MOVES_PER_DECISION_MAX, MOVES_PER_EVENT_MAX, emit_goal, flush_withheld
 from opportune.engine.tables import goal_facts_of, limit_facts_of, moves_of
 from opportune.facts import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, NULL, GoalKind, compiled_leaf
@@ -74,24 +75,34 @@ def _lapse_before(state: Any, room: Any, minute: int) -> bool:
 
 
 @compiled_leaf
-def end_deadlines(plan: Any, state: Any, room: Any) -> bool:
-    """End what is open and due at engine time, minute by minute of the wheel. False where there is no room: call again with room.
+def end_deadlines(plan: Any, state: Any, room: Any, row: int) -> bool:
+    """End what is open and over: of one customer, the oldest decision first, or with row < 0 of all, minute by minute of the wheel.
 
-    All of it happens now, whenever it was due: the hour and the caps of now decide.
+    False where there is no room for what that leads to: call again with room (never for one customer, whose fact found room). All of
+    it happens now, whenever it was due: the hour and the caps of now decide.
     """
     clock = state.clock
-    now_minute = clock.now_ms // MS_PER_MINUTE
-    last = min(now_minute, clock.open_minute + WHEEL_SLOTS)  # no deadline is further away than the wheel is long
-    while clock.open_minute < last and state.open.many:
-        index = due_in_slot(state.open, clock.open_minute + 1, clock.now_ms)
-        if index == NO_RECORD:
-            clock.open_minute += 1
-            continue
-        # What is left is for the fact itself, which cannot wait.
-        moves = room.used.moves + MOVES_PER_DECISION_MAX + MOVES_PER_EVENT_MAX
-        limits = room.used.limits + 2 * LIMITS_PER_DECISION_MAX + LIMITS_PER_EVENT_MAX
-        if moves > len(moves_of(room)) or limits > len(limit_facts_of(room)):
-            return False
-        end_deadline(plan, state, room, index)
-    clock.open_minute = now_minute
+    last = min(
+        clock.now_ms // MS_PER_MINUTE, clock.open_minute + WHEEL_SLOTS
+    )  # no deadline is further than the wheel is long
+    while state.open.many and (row >= 0 or clock.open_minute < last):
+        if row >= 0:
+            index = due_of(state.open, row, clock.now_ms)
+            if index == NO_RECORD:
+                return True
+        else:
+            index = due_in_slot(state.open, clock.open_minute + 1, clock.now_ms)
+            if index == NO_RECORD:
+                clock.open_minute += 1
+                continue
+            # What is left is for the fact itself, which cannot wait.
+            moves = room.used.moves + MOVES_PER_DECISION_MAX + MOVES_PER_EVENT_MAX
+            limits = room.used.limits + 2 * LIMITS_PER_DECISION_MAX + LIMITS_PER_EVENT_MAX
+            if moves > len(moves_of(room)) or limits > len(limit_facts_of(room)):
+                return False
+        first, reason = end_deadline(plan, state, room, index)
+        if first >= 0:
+            go_on(plan, state, room, index, first, reason)
+    if row < 0:
+        clock.open_minute = clock.now_ms // MS_PER_MINUTE
     return True

@@ -9,6 +9,7 @@ from typing import Any
 from opportune.campaigns import (
     DEFERRED,
     LEASED,
+    MOVING,
     NO_RECORD,
     PUSHED,
     STEP_DEFERS,
@@ -17,7 +18,6 @@ from opportune.campaigns import (
     WITHDRAWN,
     campaigns_of,
     close_record,
-    due_of,
     first_open,
     offers_of,
     open_of,
@@ -238,22 +238,51 @@ def withdraw_unconsented(plan: Any, state: Any, room: Any, row: int, purpose: in
 
 
 @compiled_leaf
-def end_deadline(plan: Any, state: Any, room: Any, index: int) -> None:
-    """The deadline of a record is over: waits and leases end, pushes nobody answered for are unknown, deferred ones leave."""
+def give_again(plan: Any, state: Any, room: Any, index: int, reason: int) -> None:
+    """The touchpoint that had leased the decision did not show it: it waits on for the next one, or moves on where the wait is over."""
     pool = open_of(state.open)
-    now = pool[index].state
-    if now == PUSHED:
-        settle(plan, state, room, index, M_UNKNOWN, LEASE_OVER)
-    elif now == LEASED:
+    wait_until = pool[index].wait_until
+    if wait_until > state.clock.now_ms:
+        release(plan, state, room, index, reason, wait_until)
+        pool[index].state = WAITING
+        set_deadline(state.open, index, wait_until)
+    else:
+        release(plan, state, room, index, reason, 0)
+        move_on(state, index, NO_TOUCHPOINT, reason)
+
+
+@compiled_leaf
+def move_on(state: Any, index: int, touchpoint: int, reason: int) -> None:
+    """What is to happen next is found when the deadline ends, which is now: one place in the kernel finds it."""
+    pool = open_of(state.open)
+    pool[index].state = MOVING
+    pool[index].touchpoint = touchpoint
+    pool[index].reason = reason
+    set_deadline(state.open, index, state.clock.now_ms)
+
+
+@compiled_leaf
+def end_deadline(plan: Any, state: Any, room: Any, index: int) -> tuple[int, int]:
+    """The deadline of a record is over: leases and pushes are settled. Gives the step row to go on at, and why; -1: nowhere."""
+    pool = open_of(state.open)
+    now, touchpoint, reason = pool[index].state, int(pool[index].touchpoint), int(pool[index].reason)
+    if now == LEASED:
         give_again(plan, state, room, index, LEASE_OVER)
+        if pool[index].state == WAITING:
+            return -1, OK
+        touchpoint, reason = NO_TOUCHPOINT, LEASE_OVER
+    elif now == PUSHED:
+        settle(plan, state, room, index, M_UNKNOWN, LEASE_OVER)
+        return -1, OK
     elif now == WITHDRAWN:
         release(plan, state, room, index, LEASE_OVER, 0)
         close_record(state.open, index)
+        return -1, OK
     elif now == WAITING:
-        go_on(plan, state, room, index, first_after(plan, state, index, NO_TOUCHPOINT, False), NOT_TOUCHED)
-    elif not _still_stopped(state, index):
-        touchpoint, reason = int(pool[index].touchpoint), int(pool[index].reason)
-        go_on(plan, state, room, index, first_after(plan, state, index, touchpoint, True), reason)
+        touchpoint, reason = NO_TOUCHPOINT, NOT_TOUCHED
+    elif now == DEFERRED and _still_stopped(state, index):
+        return -1, OK
+    return first_after(plan, state, index, touchpoint, now == DEFERRED), reason
 
 
 @compiled_leaf
@@ -265,40 +294,6 @@ def _still_stopped(state: Any, index: int) -> bool:
         return False
     set_deadline(state.open, index, until)
     return True
-
-
-@compiled_leaf
-def end_own_deadlines(plan: Any, state: Any, room: Any, row: int) -> None:
-    """End the deadlines of one customer that are over, the oldest decision first: before anything else is said of her."""
-    index = due_of(state.open, row, state.clock.now_ms)
-    while index != NO_RECORD:
-        end_deadline(plan, state, room, index)
-        index = due_of(state.open, row, state.clock.now_ms)
-
-
-@compiled_leaf
-def give_again(plan: Any, state: Any, room: Any, index: int, reason: int) -> None:
-    """The touchpoint that had leased the decision did not show it: it waits on for the next one, or goes on where the wait is over."""
-    pool = open_of(state.open)
-    wait_until = pool[index].wait_until
-    if wait_until > state.clock.now_ms:
-        release(plan, state, room, index, reason, wait_until)
-        pool[index].state = WAITING
-        set_deadline(state.open, index, wait_until)
-    else:
-        release(plan, state, room, index, reason, 0)
-        pool[index].state = WAITING
-        go_on(plan, state, room, index, first_after(plan, state, index, NO_TOUCHPOINT, False), reason)
-
-
-@compiled_leaf
-def push_failed(plan: Any, state: Any, room: Any, index: int) -> None:
-    """A channel could not send it: the next touchpoint in order."""
-    pool = open_of(state.open)
-    following = first_after(plan, state, index, int(pool[index].touchpoint), False)
-    release(plan, state, room, index, DELIVERY_FAILED, 0)
-    pool[index].state = WAITING
-    go_on(plan, state, room, index, following, DELIVERY_FAILED)
 
 
 @compiled_leaf

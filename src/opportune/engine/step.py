@@ -28,7 +28,6 @@ from opportune.engine.absorb import (
 from opportune.engine.advance import advance, end_deadlines
 from opportune.engine.decide import decide
 from opportune.engine.limits import LIMITS_PER_EVENT_MAX, drive_limit, end_marks
-from opportune.engine.open_decisions import end_own_deadlines
 from opportune.engine.outputs import MOVES_PER_EVENT_MAX
 from opportune.engine.registers import load_moment
 from opportune.engine.tables import (
@@ -71,6 +70,7 @@ RECEIPT = int(FactKind.RECEIPT)
 SENDING = int(FactKind.SENDING)
 
 DECISIONS_PER_EVENT_MAX = 2
+EVERY_ROW = -1
 AHEAD, AHEAD_LISTS = 6, 3
 FETCHED_WORDS_MAX = 64
 LINE_BYTES = 64
@@ -101,11 +101,21 @@ def step(plan_address: int, state_address: int, batch_address: int, room_address
             return i
         kind = kind_of(batch)[i]
         # A fact that publishes, or tells a limit, ends no deadlines: they end at the next one, when limits are settled.
-        if kind != PLAYBOOK and kind != LIMIT and not end_deadlines(plan, state, room):
+        if kind != PLAYBOOK and kind != LIMIT and not end_deadlines(plan, state, room, EVERY_ROW):
             return i
         customer = customer_of(batch)[i]
         if customer != NOBODY:
-            take(plan, state, batch, room, i, int(customer))
+            opened = first_open(state.open, int(customer)) != NO_RECORD
+            if opened:
+                end_deadlines(plan, state, room, int(customer))
+            if kind == TOUCH:
+                absorb_touch(plan, state, room, batch, i, int(customer))
+            elif kind == RECEIPT:
+                absorb_receipt(plan, state, room, batch, i, int(customer))
+                if opened:  # what failed moves on
+                    end_deadlines(plan, state, room, int(customer))
+            else:
+                take(plan, state, batch, room, i, int(customer))
         elif kind == LIMIT:
             first = int(first_of(batch)[i])
             after = values_of(batch)[first + 1] if first_of(batch)[i + 1] > first + 1 else 0
@@ -157,8 +167,6 @@ def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> None
     at_ms = at_ms_of(batch)[i]
     first = int(first_of(batch)[i])
     values = values_of(batch)
-    if first_open(state.open, row) != NO_RECORD:
-        end_own_deadlines(plan, state, room, row)
     if kind == EVENT:
         if code < len(events_of(plan)):
             given = int(first_of(batch)[i + 1]) - first
@@ -177,10 +185,6 @@ def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> None
         absorb_consent(plan, state, room, code, values[first], values[first + 1], row)
     elif kind == DO_NOT_DISTURB:
         absorb_do_not_disturb(plan, state, room, values[first] != 0, row)
-    elif kind == TOUCH:
-        absorb_touch(plan, state, room, code, values[first], row)
-    elif kind == RECEIPT:
-        absorb_receipt(plan, state, room, code, values[first], values[first + 1], values[first + 2], row, at_ms)
     elif kind == RESPONSE:
         absorb_response(plan, state, code, values[first], row, at_ms)
     elif kind == CUSTOMER:

@@ -35,14 +35,14 @@ from opportune.engine.open_decisions import (
     OK,
     count_own_contact,
     give_again,
-    push_failed,
+    move_on,
     release,
     reserve,
     settle,
     withdraw,
 )
 from opportune.engine.outputs import count_withheld, emit_move
-from opportune.engine.tables import ledger_of
+from opportune.engine.tables import at_ms_of, code_of, first_of, ledger_of, values_of
 from opportune.facts import NO_OFFER, VALUE_MAX, Answer, Outcome, Reason, compiled_leaf
 from opportune.policy import record_contact
 
@@ -54,14 +54,15 @@ ANSWER_REFUSED = int(Answer.REFUSED)
 
 
 @compiled_leaf
-def absorb_touch(plan: Any, state: Any, room: Any, touchpoint: int, slots: int, row: int) -> None:
+def absorb_touch(plan: Any, state: Any, room: Any, batch: Any, fact: int, row: int) -> None:
     """TOUCH: what the touchpoint has of the customer's decisions is leased on, then the best that wait for it are leased to it."""
+    touchpoint = int(code_of(batch)[fact])
     if touchpoint >= len(touches_of(plan.campaigns)) or first_open(state.open, row) == NO_RECORD:
         return
     t = touches_of(plan.campaigns)[touchpoint]
     if t.touch_class < 0:
         return
-    slots = min(slots, int(t.slots))
+    slots = min(values_of(batch)[first_of(batch)[fact]], int(t.slots))
     until_ms, oldest = state.clock.now_ms + t.lease, t.oldest != 0
     taken = _lease_on(state, room, touchpoint, slots, until_ms, oldest, row)
     if taken >= slots:
@@ -127,12 +128,12 @@ def _admit(plan: Any, state: Any, room: Any, index: int, row: int, i: int, until
 
 
 @compiled_leaf
-def absorb_receipt(
-    plan: Any, state: Any, room: Any, touchpoint: int, number: int, outcome: int, campaign: int, row: int, at_ms: int
-) -> None:
+def absorb_receipt(plan: Any, state: Any, room: Any, batch: Any, fact: int, row: int) -> None:
     """RECEIPT: what became of a decision. The word of the touchpoint that has it counts; of another only that it was shown after all."""
+    touchpoint, first, values = int(code_of(batch)[fact]), int(first_of(batch)[fact]), values_of(batch)
+    number, outcome, campaign = values[first], values[first + 1], values[first + 2]
     if outcome == REFUSED:
-        absorb_response(plan, state, campaign, ANSWER_REFUSED, row, at_ms)
+        absorb_response(plan, state, campaign, ANSWER_REFUSED, row, at_ms_of(batch)[fact])
     index = find_number(state.open, row, number)
     if index == NO_RECORD:
         return
@@ -158,13 +159,16 @@ def _known(plan: Any, touchpoint: int) -> bool:
 
 @compiled_leaf
 def _failed(plan: Any, state: Any, room: Any, index: int) -> None:
-    now = open_of(state.open)[index].state
-    if now == PUSHED:
-        push_failed(plan, state, room, index)
-    elif now == LEASED:
+    """The touchpoint that has the decision could not show or send it: back to the wait, or on to the next touchpoint in order."""
+    pool = open_of(state.open)
+    now, touchpoint = pool[index].state, int(pool[index].touchpoint)
+    if now == LEASED:
         give_again(plan, state, room, index, DELIVERY_FAILED)
+        return
+    release(plan, state, room, index, DELIVERY_FAILED, 0)
+    if now == PUSHED:
+        move_on(state, index, touchpoint, DELIVERY_FAILED)
     else:
-        release(plan, state, room, index, DELIVERY_FAILED, 0)
         close_record(state.open, index)
 
 

@@ -110,7 +110,7 @@ def decision_line(row: Any, names: Names, identifier: str = "") -> DecisionLine:
     return DecisionLine(
         int(row["number"]), int(row["seq"]), now_ms, names.moment(now_ms), int(row["customer"]),
         names.campaign(int(row["campaign"])), names.offer(int(row["offer"])),
-        names.name("touchpoint", int(row["touchpoint"])), Arm(int(row["arm"])).name.lower(),
+        names.touchpoint(int(row["touchpoint"])), Arm(int(row["arm"])).name.lower(),
         int(row["propensity_ppm"]), int(row["priority"]), names.money(int(row["cost"])), identifier,
     )  # fmt: skip
 

@@ -175,7 +175,7 @@ class _Telling:
             self.figure(reason, arg, name), arg,
             self.money(priority) if chosen else "",
             self.names.offer(int(fate["offer"])) if chosen and int(fate["offer"]) != NO_OFFER else "",
-            self.names.name("touchpoint", int(fate["touchpoint"])) if chosen else "",
+            self.names.touchpoint(int(fate["touchpoint"])) if chosen else "",
             self.unmet(reason, name),
         )  # fmt: skip
 

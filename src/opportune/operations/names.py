@@ -6,7 +6,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from opportune.engine import DefinitionSet, PlaybookBody
-from opportune.facts import NO_CAMPAIGN, NO_OFFER, NULL, Kind, TextDictionary, Title, ValueType
+from opportune.facts import NO_CAMPAIGN, NO_OFFER, NO_TOUCHPOINT, NULL, Kind, TextDictionary, Title, ValueType
 
 Language = Literal["en", "zh"]
 
@@ -48,6 +48,10 @@ class Names:
     def offer(self, number: int) -> str:
         """An offer's name; empty where there is none."""
         return "" if number in (NO_OFFER, NULL) else self.name("offer", number)
+
+    def touchpoint(self, number: int) -> str:
+        """A touchpoint's name; empty where a decision waits for the customer to come to one."""
+        return "" if number == NO_TOUCHPOINT else self.name("touchpoint", number)
 
     def title(self, family: str, name: str) -> str:
         """The display name of a campaign, event, tag, touchpoint or offer in our language; its name where it has none."""

@@ -121,7 +121,10 @@ def _outputs_of(trail: Trail, arrays: Arrays, end_seq: int) -> NDArray[Any]:
 
 
 class OneCustomer:
-    """An engine that replays a trail. `play` goes on up to a fact; `trace` takes that fact and tells every candidate's fate."""
+    """An engine that replays a trail. `play` goes on up to a fact; `trace` takes that fact and tells every candidate's fate.
+
+    `decisions` and `moves` are what came of it, with the numbers of the journal (those of decisions are told by their order).
+    """
 
     def __init__(self, trail: Trail, *, every_tag: bool = False) -> None:
         """With `every_tag` the last playbook gets a column for each tag of the catalogue, not only for those its rules use."""
@@ -131,6 +134,7 @@ class OneCustomer:
         self.engine = Engine(TextDictionary(trail.texts), customers_max=1, history=history)
         self.engine.replay_alone()
         self.decisions: list[NDArray[Any]] = []
+        self.moves: list[NDArray[Any]] = []
         self._every_tag = every_tag
         self._seqs: list[int] = []
         self._numbers = {int(number): alone for alone, number in enumerate(trail.decisions["number"])}
@@ -191,11 +195,19 @@ class OneCustomer:
 
     def _keep(self, batch: FactBatch, outputs: Outputs) -> None:
         self._done.append((batch, outputs))
+        seqs, numbers = np.array(self._seqs, np.int64), self.trail.decisions["number"]
         if len(outputs.decisions):
             made = outputs.decisions.copy()
-            made["seq"] = np.array(self._seqs, np.int64)[made["seq"]]
+            made["seq"] = seqs[made["seq"]]
             made["customer"] = self.trail.customer
             self.decisions.append(made)
+        if len(outputs.moves):
+            moved = outputs.moves.copy()
+            moved["seq"], moved["decided_seq"] = seqs[moved["seq"]], seqs[moved["decided_seq"]]
+            known = moved["decision"] < len(numbers)
+            moved["decision"][known] = numbers[moved["decision"][known]]
+            moved["customer"] = self.trail.customer
+            self.moves.append(moved)
 
 
 class LimitTold(NamedTuple):
