@@ -2,18 +2,18 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from opportune.facts import NOBODY, BatchBuilder, FactBatch, FactKind
 from opportune.operations.accounting import SourceAccount
 from opportune.operations.deployment import Deployment
 from opportune.operations.door import Door, Taken
 from opportune.operations.publish import Publication, publish
 from opportune.operations.saying import Saying
 from opportune.operations.sending import Sending
+from opportune.operations.stop_sending import sending_fact
 from opportune.operations.touch import Touches
+from opportune.operations.trial_sends import TrialSend, TrialSent
 from opportune.store import Definitions
 
 Result = TypeVar("Result")
@@ -80,6 +80,10 @@ class Service:
         if not stop:
             await self.sending.go_on()
 
+    async def test_send(self, ask: TrialSend) -> list[TrialSent]:
+        """Send an offer's content to ourselves: marked, counted nowhere, in no fact. Raises RefusedError, DeploymentError."""
+        return await self.sending.send_trial(ask)
+
     def _taken(self, taken: Taken) -> None:
         """A piece is durable; in a thread of its own, in order."""
         self.sending.take(taken)
@@ -89,11 +93,3 @@ class Service:
                 taken.outputs.withheld["reason"].tolist(), taken.outputs.withheld["count"].tolist(), strict=True
             ):
                 self.withheld[reason] = self.withheld.get(reason, 0) + count
-
-
-def sending_fact(*, stop: bool) -> FactBatch:
-    """The fact that all sending stops, or goes on."""
-    builder = BatchBuilder()
-    now_ms = time.time_ns() // 1_000_000
-    builder.add(FactKind.SENDING, 0, NOBODY, now_ms, now_ms, (int(stop),))
-    return builder.build()
