@@ -26,9 +26,11 @@ from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
 from opportune.operations.sending import read_accounts
 from opportune.operations.service import Service
+from opportune.operations.stop_sending import go_on, stop_sending
 from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
 from opportune.operations.tokens import TokenError
 from opportune.operations.touch import ANSWERS, Customer, Offered, RefusedError, TouchAsk, Touched
+from opportune.operations.trial_sends import SeedAddress, TrialSend, TrialSent, read_seeds
 from opportune.operations.who import find_customer, open_people
 
 __all__ = [
@@ -36,11 +38,12 @@ __all__ = [
     "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate", "Carrier", "ContactMonth", "Customer",
     "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError", "Deployment",
     "DeploymentError", "Door", "Explanation", "Folded", "GoneError", "Imported", "Ingested", "Manifest", "Offered",
-    "OverloadedError", "Publication", "Redriven", "RefusedError", "Replayed", "Report", "Service", "SmsPreview",
-    "SourceAccount", "StarbucksResult", "Taken", "TelecomResult", "TokenError", "TouchAsk", "Touched",
-    "UnmetCondition", "World", "backup", "compile_playbook", "create_deployment", "customers_max_of",
-    "examples_folder", "explain", "find_customer", "import_ndjson", "import_sources", "ingest", "journal_of",
-    "list_decisions", "moment_in", "open_deployment", "open_people", "pieces", "preview_changes", "preview_sms",
-    "publish", "read_accounts", "read_definitions", "read_group", "redrive", "replay", "report", "restore",
-    "run_starbucks", "run_telecom", "sources_of", "state_consent", "view_customer", "view_decisions",
+    "OverloadedError", "Publication", "Redriven", "RefusedError", "Replayed", "Report", "SeedAddress", "Service",
+    "SmsPreview", "SourceAccount", "StarbucksResult", "Taken", "TelecomResult", "TokenError", "TouchAsk", "Touched",
+    "TrialSend", "TrialSent", "UnmetCondition", "World", "backup", "compile_playbook", "create_deployment",
+    "customers_max_of", "examples_folder", "explain", "find_customer", "go_on", "import_ndjson", "import_sources",
+    "ingest", "journal_of", "list_decisions", "moment_in", "open_deployment", "open_people", "pieces",
+    "preview_changes", "preview_sms", "publish", "read_accounts", "read_definitions", "read_group", "read_seeds",
+    "redrive", "replay", "report", "restore", "run_starbucks", "run_telecom", "sources_of", "state_consent",
+    "stop_sending", "view_customer", "view_decisions",
 ]  # fmt: skip

@@ -2,11 +2,9 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from opportune.facts import NOBODY, BatchBuilder, FactBatch, FactKind
 from opportune.intake import Clock
 from opportune.operations.accounting import SourceAccount
 from opportune.operations.decision_feed import DecisionFeed
@@ -15,7 +13,9 @@ from opportune.operations.door import Door, Taken
 from opportune.operations.publish import Publication, publish
 from opportune.operations.saying import Saying
 from opportune.operations.sending import Sending
+from opportune.operations.stop_sending import sending_fact
 from opportune.operations.touch import Touches
+from opportune.operations.trial_sends import TrialSend, TrialSent
 from opportune.store import Definitions
 
 Result = TypeVar("Result")
@@ -88,6 +88,10 @@ class Service:
         if not stop:
             await self.sending.go_on()
 
+    async def test_send(self, ask: TrialSend) -> list[TrialSent]:
+        """Send an offer's content to ourselves: marked, counted nowhere, in no fact. Raises RefusedError, DeploymentError."""
+        return await self.sending.send_trial(ask)
+
     def _taken(self, taken: Taken) -> None:
         """A piece is durable; in a thread of its own, in order."""
         self.sending.take(taken)
@@ -99,11 +103,3 @@ class Service:
                 self.withheld[reason] = self.withheld.get(reason, 0) + count
             for kind in taken.outputs.moves["kind"].tolist():
                 self.moves[kind] = self.moves.get(kind, 0) + 1
-
-
-def sending_fact(*, stop: bool) -> FactBatch:
-    """The fact that all sending stops, or goes on."""
-    builder = BatchBuilder()
-    now_ms = time.time_ns() // 1_000_000
-    builder.add(FactKind.SENDING, 0, NOBODY, now_ms, now_ms, (int(stop),))
-    return builder.build()
