@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from opportune.entrypoints import demo_over_http
-from opportune.entrypoints.demo_over_http import over_http
 from opportune.facts import FactKind
 from opportune.operations import TELECOM_SOURCE, TelecomResult, journal_of, read_group, report, run_telecom
 
@@ -25,7 +24,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[TelecomResult, Telec
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(demo_over_http, "BATCH_MESSAGES", 50)
         patch.setattr(demo_over_http, "DECISIONS_PAGE_MAX", 3)
-        served = run_telecom(root / "served", customers=CUSTOMERS, days=DAYS, seed=SEED, reach=over_http)
+        served = run_telecom(root / "served", customers=CUSTOMERS, days=DAYS, seed=SEED, reach=demo_over_http.over_http)
     return served, run_telecom(root / "direct", customers=CUSTOMERS, days=DAYS, seed=SEED)
 
 

@@ -36,12 +36,13 @@ from opportune.operations import (
     World,
     customers_max_of,
     open_deployment,
+    pieces,
     view_decisions,
 )
 from opportune.store import Keys
 
 HOST = "127.0.0.1"
-BATCH_MESSAGES = 2_000
+BATCH_MESSAGES, BATCH_BYTES = 2_000, 1_000_000
 PIPELINED_MAX = 4
 ANSWER_SECONDS_MAX = 600.0
 """The first request of a fresh clone waits until the kernel is compiled."""
@@ -81,17 +82,16 @@ class HttpCarrier:
     def take_in(self, data: bytes) -> None:
         """Send canonical NDJSON as batches; returns when all of them are answered: on disk. Raises MistakeError, OSError."""
         begun = time.monotonic()
-        lines = data.splitlines()
         asked: deque[float] = deque()
-        for start in range(0, len(lines), BATCH_MESSAGES):
+        for lines in _batches(data):
             if len(asked) >= (PIPELINED_MAX if self.request_ms else 1):
                 self._answered(asked)
-            body = b'{"batch":[%b]}' % b",".join(lines[start : start + BATCH_MESSAGES])
+            body = b'{"batch":[%b]}' % b",".join(lines)
             asked.append(time.monotonic())
             self._socket.sendall(f"{self._post}{len(body)}\r\n\r\n".encode() + body)
+            self.messages += len(lines)
         while asked:
             self._answered(asked)
-        self.messages += len(lines)
         self.seconds += time.monotonic() - begun
 
     def decided(self) -> DecisionView:
@@ -149,6 +149,14 @@ class HttpCarrier:
         if not received:
             raise MistakeError("the service hung up; start the demonstration again in another folder")
         self._received += received
+
+
+def _batches(data: bytes) -> Iterator[list[bytes]]:
+    """The lines of NDJSON, BATCH_MESSAGES at a time, or fewer where they are long."""
+    for piece in pieces(data, BATCH_BYTES):
+        lines = piece.splitlines()
+        for start in range(0, len(lines), BATCH_MESSAGES):
+            yield lines[start : start + BATCH_MESSAGES]
 
 
 @contextmanager
