@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from opportune.entrypoints import demo_over_http
+from opportune.entrypoints import over_http
 from opportune.facts import FactKind
 from opportune.operations import TELECOM_SOURCE, TelecomResult, journal_of, read_group, report, run_telecom
 
@@ -19,12 +19,9 @@ def decisions_of(folder: Path) -> bytes:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[TelecomResult, TelecomResult]:
-    """The same world twice: over HTTP in small batches and by small pages, and handed in directly."""
+    """The same world twice: over HTTP, and handed in directly."""
     root = tmp_path_factory.mktemp("demo")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo_over_http, "BATCH_MESSAGES", 50)
-        patch.setattr(demo_over_http, "DECISIONS_PAGE_MAX", 3)
-        served = run_telecom(root / "served", customers=CUSTOMERS, days=DAYS, seed=SEED, reach=demo_over_http.over_http)
+    served = run_telecom(root / "served", customers=CUSTOMERS, days=DAYS, seed=SEED, reach=over_http)
     return served, run_telecom(root / "direct", customers=CUSTOMERS, days=DAYS, seed=SEED)
 
 

@@ -25,7 +25,7 @@ from opportune.operations.redrive import GoneError, Redriven, redrive
 from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
 from opportune.operations.sending import read_accounts
-from opportune.operations.service import Service
+from opportune.operations.serving import Service
 from opportune.operations.stop_sending import go_on, stop_sending
 from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
 from opportune.operations.tokens import TokenError

@@ -9,7 +9,7 @@ import msgspec
 
 from opportune.intake import redriven_line
 from opportune.operations.deployment import DeploymentError
-from opportune.operations.service import Service
+from opportune.operations.serving import Service
 
 Outcome = Literal["applied", "duplicate", "quarantined"]
 

@@ -385,7 +385,7 @@ def _lane(definition: TouchpointDefinition) -> Lane:
 
 def _code(reason: str) -> str:
     """A provider's reason as a code of few words, so that what varies with each message fills no dictionary."""
-    return _CODE.match(reason.lower().replace("-", "_").replace(" ", "_"))[0][:REASON_CHARACTERS_MAX]  # type: ignore[index]
+    return _CODE.match(reason.lower().replace("-", "_").replace(" ", "_"))[0][:REASON_CHARACTERS_MAX]  # type: ignore[index]  # it matches the empty text too
 
 
 def _moment(now_ms: int, zone: ZoneInfo) -> datetime:

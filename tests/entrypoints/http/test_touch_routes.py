@@ -263,7 +263,7 @@ def test_an_inbox_is_fetched_and_answered_by_its_customer_alone(world: World) ->
 
 def test_a_work_item_is_one_agents(world: World) -> None:
     world.usage("w1", 60, 100)
-    place = "/v1/touchpoints/call_centre/work"
+    place = "/v1/touchpoints/call_centre/work-items"
     with patience() as until:
         item = until(lambda: world.ask("POST", f"{place}/claim", {"agent": "ann"}).json)
     assert item["body"]["script"] == "您好"

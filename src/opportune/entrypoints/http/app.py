@@ -17,9 +17,9 @@ from opportune.entrypoints.http.metrics import registry_of
 from opportune.entrypoints.http.openapi import describe
 from opportune.entrypoints.http.operating_routes import operating_router
 from opportune.entrypoints.http.problems import tell_problems
-from opportune.entrypoints.http.sending_routes import sending_router
+from opportune.entrypoints.http.sending_routes import fetching_router, sending_router
 from opportune.entrypoints.http.state_routes import state_router
-from opportune.entrypoints.http.touch_routes import touch_router
+from opportune.entrypoints.http.touch_routes import ofrep_router, touch_router
 from opportune.entrypoints.http.traffic import Traffic
 from opportune.operations import Service
 from opportune.store import Keys
@@ -91,7 +91,9 @@ def make_app(
     rest.include_router(operating_router(service, authority, bounds))
     rest.include_router(decision_router(service, authority))
     rest.include_router(touch_router(service, authority, bounds))
+    rest.include_router(ofrep_router(service, authority, bounds))
     rest.include_router(sending_router(service, authority, bounds))
+    rest.include_router(fetching_router(service, authority))
     rest.include_router(customer_router(service))
     intake = IntakeRoutes(service, authority, bounds, traffic, event_names)
     describe(rest)

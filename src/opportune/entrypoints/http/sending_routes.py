@@ -58,16 +58,10 @@ class Finish(BaseModel):
 
 
 def sending_router(service: Service, authority: Authority, limits: Limits) -> APIRouter:
-    """The routes."""
+    """The stop, the outbox, mails that come back."""
     router = APIRouter(prefix="/v1", tags=["sending"])
     reading, operating = ([Depends(require(authority, scope))] for scope in ("read", "operate"))
     sending = service.sending
-
-    async def ask(work: Callable[[], Result]) -> Result:
-        try:
-            return await asyncio.to_thread(work)
-        except KeyError as error:
-            raise ProblemError(409, "not_yours", str(error.args[0])) from error
 
     @router.post("/sending/stop", dependencies=operating, status_code=204)
     async def stop(said: Stop) -> Response:
@@ -84,9 +78,9 @@ def sending_router(service: Service, authority: Authority, limits: Limits) -> AP
     @router.get("/outbox", dependencies=reading)
     async def outbox() -> Response:
         """How many messages of each touchpoint are in which state, how the lanes do, and what keeps one from sending."""
-        depths = await ask(sending.outbox.depths)
+        depths = await _asked(sending.outbox.depths)
         lanes = sending.dispatcher.health() if sending.dispatcher is not None else []
-        halts = await ask(sending.outbox.halts)
+        halts = await _asked(sending.outbox.halts)
         return _json({"depths": depths, "lanes": lanes, "halts": halts, "trouble": sending.trouble})
 
     @router.get("/outbox/{state}", dependencies=reading)
@@ -95,16 +89,37 @@ def sending_router(service: Service, authority: Authority, limits: Limits) -> AP
         cursor: Annotated[str, Query(max_length=100)] = "", limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
     ) -> Response:  # fmt: skip
         """Messages in a state, by key; give the last key as `cursor` for the page after."""
-        found = await ask(lambda: sending.outbox.messages(state, touchpoint, cursor, limit))
+        found = await _asked(lambda: sending.outbox.messages(state, touchpoint, cursor, limit))
         return _json({"messages": found, "next": found[-1].key if len(found) == limit else None})
 
     @router.post("/outbox/redrive", dependencies=operating)
     async def redrive(said: Redrive) -> Response:
         """Send dead and failed messages again; unknown ones only where asked, for they may have arrived."""
-        done = await ask(lambda: sending.outbox.redrive(said.keys, _now_ms(), said.even_unknown))
+        done = await _asked(lambda: sending.outbox.redrive(said.keys, _now_ms(), said.even_unknown))
         if sending.dispatcher is not None:
             sending.dispatcher.wake()
         return _json({"queued": done})
+
+    @router.post("/touchpoints/{touchpoint}/mail-reports", dependencies=operating, openapi_extra={"requestBody": MAIL})
+    async def mail_report(touchpoint: Name, request: Request) -> Response:
+        """A mail that came back, as it is: a bounce (RFC 3464) or a complaint (RFC 5965) of one of ours."""
+        head = read_head(request.scope)
+        raw = await read_body(request.receive, head.length, limits)
+        if len(raw) > MAIL_BYTES_MAX:
+            raise ProblemError(413, "too_large", f"more than {MAIL_BYTES_MAX:,} bytes")
+        receipt = await _asked(lambda: parse_report(bytes(raw), service.deployment.key))
+        if receipt is None:
+            raise ProblemError(422, "no_report", "it says nothing of a message of ours")
+        news = sending.dispatcher is not None and await sending.dispatcher.receive(touchpoint, receipt)
+        return _json({"key": receipt.key, "stage": receipt.stage, "news": news})
+
+    return router
+
+
+def fetching_router(service: Service, authority: Authority) -> APIRouter:
+    """Inboxes that apps fetch, work items that agents claim."""
+    router = APIRouter(prefix="/v1", tags=["sending"])
+    sending = service.sending
 
     def customer_of(user: str) -> int:
         found = service.deployment.people.customer_of("user", user)
@@ -116,8 +131,8 @@ def sending_router(service: Service, authority: Authority, limits: Limits) -> AP
     async def inbox(touchpoint: Name, user: Who, request: Request) -> Response:
         """What the customer's app may show now. Fetching shows nothing: say presented when it was."""
         require(authority, f"touch:{touchpoint}")(request)
-        customer = await ask(lambda: customer_of(user))
-        found = await ask(lambda: sending.inbox.pull(customer, touchpoint, _now_ms()))
+        customer = await _asked(lambda: customer_of(user))
+        found = await _asked(lambda: sending.inbox.pull(customer, touchpoint, _now_ms()))
         shown = [{"key": one.key, "state": one.state, "placed_ms": one.placed_ms, **one.body} for one in found]
         return _json({"messages": shown})
 
@@ -127,41 +142,35 @@ def sending_router(service: Service, authority: Authority, limits: Limits) -> AP
         require(authority, f"touch:{touchpoint}")(request)
         if state in (InboxState.WAITING, InboxState.WITHDRAWN):
             raise ProblemError(404, "unknown_answer", "there are: presented, accepted, considering, refused")
-        customer = await ask(lambda: customer_of(user))
-        await ask(lambda: sending.inbox.say(key, customer, state, _now_ms()))
+        customer = await _asked(lambda: customer_of(user))
+        await _asked(lambda: sending.inbox.say(key, customer, state, _now_ms()))
         return Response(status_code=204)
 
-    @router.post("/touchpoints/{touchpoint}/work/claim")
+    @router.post("/touchpoints/{touchpoint}/work-items/claim")
     async def claim(touchpoint: Name, said: Claim, request: Request) -> Response:
         """The next customer to speak to, this agent's alone for a while; null where there is none."""
         require(authority, f"touch:{touchpoint}")(request)
-        item = await ask(lambda: sending.items.claim(touchpoint, said.agent, _now_ms(), said.seconds * 1000))
+        item = await _asked(lambda: sending.items.claim(touchpoint, said.agent, _now_ms(), said.seconds * 1000))
         return _json(item)
 
-    @router.post("/touchpoints/{touchpoint}/work/{key}/finish", status_code=204)
+    @router.post("/touchpoints/{touchpoint}/work-items/{key}/finish", status_code=204)
     async def finish(touchpoint: Name, key: Key, said: Finish, request: Request) -> Response:
         """What came of an item that the agent has claimed."""
         require(authority, f"touch:{touchpoint}")(request)
         known = {one.name.lower(): one for one in Outcome if one is not Outcome.UNKNOWN}
         if said.outcome not in known:
             raise ProblemError(422, "unknown_outcome", f"there are: {', '.join(known)}")
-        await ask(lambda: sending.items.finish(key, said.agent, known[said.outcome], _now_ms(), said.note))
+        await _asked(lambda: sending.items.finish(key, said.agent, known[said.outcome], _now_ms(), said.note))
         return Response(status_code=204)
 
-    @router.post("/touchpoints/{touchpoint}/mail-reports", dependencies=operating, openapi_extra={"requestBody": MAIL})
-    async def mail_report(touchpoint: Name, request: Request) -> Response:
-        """A mail that came back, as it is: a bounce (RFC 3464) or a complaint (RFC 5965) of one of ours."""
-        head = read_head(request.scope)
-        raw = await read_body(request.receive, head.length, limits)
-        if len(raw) > MAIL_BYTES_MAX:
-            raise ProblemError(413, "too_large", f"more than {MAIL_BYTES_MAX:,} bytes")
-        receipt = await ask(lambda: parse_report(bytes(raw), service.deployment.key))
-        if receipt is None:
-            raise ProblemError(422, "no_report", "it says nothing of a message of ours")
-        news = sending.dispatcher is not None and await sending.dispatcher.receive(touchpoint, receipt)
-        return _json({"key": receipt.key, "stage": receipt.stage, "news": news})
-
     return router
+
+
+async def _asked(work: Callable[[], Result]) -> Result:
+    try:
+        return await asyncio.to_thread(work)
+    except KeyError as error:
+        raise ProblemError(409, "not_yours", str(error.args[0])) from error
 
 
 MAIL: dict[str, Any] = {"required": True, "content": {"message/rfc822": {"schema": {"type": "string"}}}}

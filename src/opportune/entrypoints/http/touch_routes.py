@@ -63,19 +63,6 @@ def touch_router(service: Service, authority: Authority, limits: Limits) -> APIR
     router = APIRouter()
     reading = [Depends(require(authority, "read"))]
 
-    def allow(request: Request, scope: str) -> None:
-        require(authority, scope)(request)
-
-    async def body_of(request: Request, kind: type[Result], *, empty: Result | None = None) -> Result:
-        head = read_head(request.scope)
-        raw = inflated(await read_body(request.receive, head.length, limits), head.encoding, BODY_BYTES_MAX)
-        if not raw.strip() and empty is not None:
-            return empty
-        try:
-            return msgspec.json.decode(raw, type=kind)
-        except (msgspec.DecodeError, UnicodeError) as error:
-            raise ProblemError(422, "invalid_request", str(error)) from error
-
     @router.get("/v1/touchpoints", tags=["touchpoints"], dependencies=reading)
     async def touchpoints() -> Response:
         """The touchpoints of the playbook in force, with their direction, capacity, hours and strategy."""
@@ -85,8 +72,8 @@ def touch_router(service: Service, authority: Authority, limits: Limits) -> APIR
     @router.post("/v1/touchpoints/{touchpoint}/touch", tags=["touchpoints"], openapi_extra={"requestBody": TOUCH_BODY})
     async def touch(touchpoint: Touchpoint, request: Request) -> Response:
         """A customer is here: the offers to show, best first, each leased to this touchpoint until it says what came of it."""
-        allow(request, f"touch:{touchpoint}")
-        ask = await body_of(request, TouchAsk)
+        require(authority, f"touch:{touchpoint}")(request)
+        ask = await _body(request, limits, TouchAsk)
         return _json(await _asked(service.touches.touch(touchpoint, ask)))
 
     @router.post(
@@ -94,11 +81,18 @@ def touch_router(service: Service, authority: Authority, limits: Limits) -> APIR
     )  # fmt: skip
     async def answer(touchpoint: Touchpoint, decision: Token, answer: str, request: Request) -> Response:
         """What came of a decision: presented, accepted, considering, refused (with a reason's code) or failed."""
-        allow(request, f"touch:{touchpoint}")
+        require(authority, f"touch:{touchpoint}")(request)
         if answer not in ANSWERS:
             raise ProblemError(404, "unknown_answer", f"there are: {', '.join(ANSWERS)}")
-        said = await body_of(request, _Said, empty=_Said())
+        said = await _body(request, limits, _Said, empty=_Said())
         return _json(await _asked(service.touches.answer(touchpoint, decision, answer, said.reason)))
+
+    return router
+
+
+def ofrep_router(service: Service, authority: Authority, limits: Limits) -> APIRouter:
+    """OpenFeature's remote evaluation: a touchpoint is a flag, its best offer the value."""
+    router = APIRouter(tags=["ofrep"])
 
     async def evaluate(flag: str, context: dict[str, Any]) -> tuple[dict[str, Any], int]:
         """One flag's evaluation (a touch of the touchpoint of that name) and its status."""
@@ -120,8 +114,8 @@ def touch_router(service: Service, authority: Authority, limits: Limits) -> APIR
     @router.post("/ofrep/v1/evaluate/flags/{flag}", tags=["ofrep"], openapi_extra={"requestBody": _ofrep_body()})
     async def ofrep(flag: Annotated[str, Path(max_length=NAME_CHARACTERS_MAX)], request: Request) -> Response:
         """One touchpoint's offer as a feature flag. It takes a lease, as every touch does; say presented when it was shown."""
-        allow(request, "ofrep")
-        told, status = await evaluate(flag, (await body_of(request, _Evaluation)).context)
+        require(authority, "ofrep")(request)
+        told, status = await evaluate(flag, (await _body(request, limits, _Evaluation)).context)
         return _json(told, status)
 
     @router.post("/ofrep/v1/evaluate/flags", tags=["ofrep"], openapi_extra={"requestBody": _ofrep_body()})
@@ -129,8 +123,8 @@ def touch_router(service: Service, authority: Authority, limits: Limits) -> APIR
         request: Request, only: Annotated[str | None, Query(max_length=2_000, description="Touchpoints, with commas.")] = None
     ) -> Response:  # fmt: skip
         """The offers of all touchpoints that customers come to, or of those named; 304 where nothing changed."""
-        allow(request, "ofrep")
-        context = (await body_of(request, _Evaluation)).context
+        require(authority, "ofrep")(request)
+        context = (await _body(request, limits, _Evaluation)).context
         known = service.deployment.playbook.definitions.touchpoints
         names = only.split(",") if only else [name for name, one in known.items() if one.direction != "out"]
         flags = [(await evaluate(name, context))[0] for name in names[:FLAGS_MAX]]
@@ -143,6 +137,17 @@ def touch_router(service: Service, authority: Authority, limits: Limits) -> APIR
         return _json({"flags": flags}, headers={"etag": tag})
 
     return router
+
+
+async def _body(request: Request, limits: Limits, kind: type[Result], *, empty: Result | None = None) -> Result:
+    head = read_head(request.scope)
+    raw = inflated(await read_body(request.receive, head.length, limits), head.encoding, BODY_BYTES_MAX)
+    if not raw.strip() and empty is not None:
+        return empty
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise ProblemError(422, "invalid_request", str(error)) from error
 
 
 def _flag(flag: str, touched: Touched) -> dict[str, Any]:
