@@ -116,7 +116,7 @@ def _propose(plan: Any, state: Any, room: Any, row: int, matching: int, first: i
         matching &= matching - 1
         c = candidates_of(plan)[index]
         reason = gate_reason(plan, state, room, row, index, now_ms)
-        if reason == OK and c.bound <= best_of(room)[_group_of(c.classes), BEST_PRIORITY]:
+        if reason == OK and c.bound <= best_of(room)[_group_of(int(c.classes)), BEST_PRIORITY]:
             reason = OUTRANKED  # whatever offer she would get
         if reason == OK:
             reason = offer_reason(plan, state, room, row, index)
@@ -202,7 +202,7 @@ def _blocked_classes(state: Any, row: int, classes: int, now_ms: int) -> int:
 def _challenge(plan: Any, state: Any, room: Any, campaign: int) -> None:
     """A candidate that passed every gate against the best so far; equal priority: the campaign defined first stays."""
     best = best_of(room)
-    group = _group_of(1 << steps_of(plan.campaigns)[best[0, BEST_STEP]].contact_class)
+    group = _group_of(1 << int(steps_of(plan.campaigns)[best[0, BEST_STEP]].contact_class))
     if best[0, BEST_PRIORITY] > best[group, BEST_PRIORITY]:
         if best[group, BEST_CAMPAIGN] >= 0:
             count_withheld(plan, state, best[group, BEST_CAMPAIGN], OUTRANKED)
@@ -245,7 +245,7 @@ def _settle(plan: Any, state: Any, room: Any, group: int, row: int, fates_from: 
         if fate.campaign == campaign and fate.reason == OK:
             fate.reason = arm_reason
             fate.arg = place if arm_reason != OK else fate.priority
-        elif fate.reason == OK and _group_of(campaigns_of(plan.campaigns)[fate.campaign].classes) == group:
+        elif fate.reason == OK and _group_of(int(campaigns_of(plan.campaigns)[fate.campaign].classes)) == group:
             fate.reason = OUTRANKED
             fate.arg = best[group, BEST_PRIORITY]
     pair = open_pair(state.campaigns, row, campaign, now_ms)

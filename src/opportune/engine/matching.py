@@ -23,7 +23,7 @@ def fitting(plan: Any, room: Any, index: int, blocked: int) -> tuple[int, int]:
     while i < end and columns[i].steps <= 2:
         column = columns[i]
         value, at = regs[column.ref], int(column.at)
-        at += _step(bounds, at, 1, value) * (column.steps - 1)
+        at += _step(bounds, at, 1, value)
         at += _step(bounds, at, 0, value)
         low &= sets[column.sets + SET_WORDS * at]
         high &= sets[column.sets + SET_WORDS * at + 1]

@@ -22,6 +22,8 @@ from opportune.facts import NULL, VALUE_MAX, in_lines
 from opportune.policy import CLASS_INBOUND, CLASS_PUSH
 
 Interval = tuple[int, int]
+STEPS_MIN = 2
+"""The kernel's shortest search: one or two bounds are filled up to three."""
 BLOCKED_CLASSES_END = 1 << (max(CLASS_PUSH, CLASS_INBOUND) + 1)
 """Above every set of classes, as bits, that can be blocked; service never is."""
 
@@ -83,7 +85,7 @@ class Segments:
 
     def _add_column(self, ref: int, bounds: list[int], sets: list[int]) -> None:
         """NULL fills the bounds up at their front: it is at or below every value, so it counts always and needs no sets."""
-        steps = len(bounds).bit_length()
+        steps = max(STEPS_MIN, len(bounds).bit_length())
         missing = (1 << steps) - 1 - len(bounds)
         at = len(self._bounds)
         self._columns.append((ref, steps, at, len(self._sets) - SET_WORDS * (at + missing)))
