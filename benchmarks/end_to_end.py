@@ -44,10 +44,10 @@ class Pass(NamedTuple):
     decisions: int
 
 
-def fill(deployment: Deployment, customers: int, campaigns: int) -> World:
+def fill(deployment: Deployment, customers: int, campaigns: int, *, waiting_every: int = 0) -> World:
     """Publish the playbook from YAML, and journal all customers with their identifiers, as an import leaves them."""
     with tempfile.TemporaryDirectory() as folder:
-        write_definitions(definitions(campaigns), Path(folder))
+        write_definitions(definitions(campaigns, waiting_every=waiting_every), Path(folder))
         publish(deployment, read_definitions(Path(folder)), "benchmark")
     world = World(customers, deployment.playbook)
     words = key_words(deployment.key)

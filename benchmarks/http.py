@@ -29,6 +29,7 @@ from opportune.store import Keys
 
 BATCH = 100
 START_SECONDS_MAX = 300
+DECIDED = b'"decision":'
 FSYNCS = 400
 FSYNC_BYTES = 20_000
 
@@ -43,10 +44,11 @@ class Shape(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What one run took: seconds, and milliseconds per request."""
+    """What one run took: seconds, and milliseconds per request; and how many answers had a decision in them."""
 
     seconds: float
     request_ms: list[float]
+    decided: int = 0
 
 
 def request_of(path: str, key: str, body: bytes) -> bytes:
@@ -72,6 +74,8 @@ class _Client(asyncio.Protocol):
     def __init__(self) -> None:
         self.answered: asyncio.Future[None] | None = None
         self.transport: asyncio.Transport | None = None
+        self.received = b""
+        self.decided = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -79,13 +83,20 @@ class _Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         assert self.answered is not None
-        if not data.startswith(b"HTTP/1.1 200"):
-            self.answered.set_exception(RuntimeError(data[:500].decode("latin-1")))
-        elif not self.answered.done():
-            self.answered.set_result(None)
+        self.received += data
+        head, found, body = self.received.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
+        if not found or len(body) < length or self.answered.done():
+            return
+        if not head.startswith(b"HTTP/1.1 200"):
+            self.answered.set_exception(RuntimeError(self.received[:500].decode("latin-1")))
+            return
+        self.decided += DECIDED in body
+        self.answered.set_result(None)
 
     async def ask(self, request: bytes) -> None:
         assert self.transport is not None
+        self.received = b""
         self.answered = asyncio.get_running_loop().create_future()
         self.transport.write(request)
         await self.answered
@@ -113,7 +124,7 @@ async def _send(port: int, requests: list[bytes], connections: int, per_second: 
     for client in clients:
         if client.transport is not None:
             client.transport.close()
-    return Run(seconds, spent)
+    return Run(seconds, spent, sum(client.decided for client in clients))
 
 
 def _client(pipe: Connection) -> None:
@@ -132,6 +143,33 @@ def _client(pipe: Connection) -> None:
                 pipe.send(error)
 
 
+class Client:
+    """A client process."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        context = multiprocessing.get_context("spawn")
+        self.pipe, other = context.Pipe()
+        self.process = context.Process(target=_client, args=(other,), daemon=True)
+        self.process.start()
+
+    def begin(self, requests: list[bytes], connections: int, per_second: float | None = None) -> None:
+        """Begin a run; `finish` waits for its end."""
+        self.pipe.send((self.port, requests, connections, per_second))
+
+    def finish(self) -> Run:
+        """What the run took."""
+        run: Run | Exception = self.pipe.recv()
+        if isinstance(run, Exception):
+            raise run
+        return run
+
+    def close(self) -> None:
+        """End the process."""
+        self.pipe.send(None)
+        self.process.join(10)
+
+
 class Bench:
     """A server process over a data folder, and a client process."""
 
@@ -144,10 +182,7 @@ class Bench:
         self.server = subprocess.Popen(
             [sys.executable, "-c", "from opportune.entrypoints import main; main()", *arguments]
         )
-        context = multiprocessing.get_context("spawn")
-        self.pipe, other = context.Pipe()
-        self.client = context.Process(target=_client, args=(other,), daemon=True)
-        self.client.start()
+        self.client = Client(self.port)
         self._wait()
 
     def _wait(self) -> None:
@@ -162,11 +197,8 @@ class Bench:
 
     def send(self, requests: list[bytes], connections: int, per_second: float | None = None) -> Run:
         """One run of the client."""
-        self.pipe.send((self.port, requests, connections, per_second))
-        run: Run | Exception = self.pipe.recv()
-        if isinstance(run, Exception):
-            raise run
-        return run
+        self.client.begin(requests, connections, per_second)
+        return self.client.finish()
 
     @property
     def server_seconds(self) -> float:
@@ -176,8 +208,7 @@ class Bench:
 
     def close(self) -> None:
         """Stop both."""
-        self.pipe.send(None)
-        self.client.join(10)
+        self.client.close()
         self.server.send_signal(signal.SIGTERM)
         self.server.wait(60)
 
@@ -231,11 +262,11 @@ def measure(report: Report, bench: Bench, shape: Shape, lines: list[bytes], runs
         )
 
 
-def lines_of(world: World, count: int) -> list[bytes]:
-    """Messages with ids, of today."""
+def lines_of(world: World, count: int, number: int = 0) -> list[bytes]:
+    """Messages of today; their ids count from `number`."""
     now_ms = time.time_ns() // 1_000_000
     found = []
-    for data, _ in world.ndjson(world.events(count, tag_share=0.17), 4_000):
+    for data, _ in world.ndjson(world.events(count), 4_000, number):
         for line in data.splitlines():
             message = json.loads(line)
             message["timestamp"] = now_ms

@@ -46,6 +46,7 @@ DOCUMENTS_PER_FILE = 100
 WORDS = 12
 METHODS = tuple(f"method_{i}" for i in range(8))
 ZONES = ("Asia/Shanghai", "Europe/Berlin", "America/New_York")
+CONTENT = {"content": {"app_home": {"en": "{{title}}: you spent {{event.amount}}, here is something for you"}}}
 HISTORY = "earlier"
 """The campaign of contacts made before the benchmark: no trigger and no goal."""
 EARLIER_CONTACTS_HOT, EARLIER_CONTACTS = 14.0, 2.0
@@ -221,7 +222,7 @@ def _tag_definition(tag: Tag) -> TagDefinition:
     return definition
 
 
-def _campaign(sketch: Sketch, i: int, rng: np.random.Generator) -> CampaignDefinition:
+def _campaign(sketch: Sketch, i: int, rng: np.random.Generator, waiting_every: int) -> CampaignDefinition:
     trigger: dict[str, object] = {"event": EVENT_NAMES[sketch.event]}
     if sketch.where is not None:
         trigger["where"] = sketch.where.text()
@@ -233,6 +234,8 @@ def _campaign(sketch: Sketch, i: int, rng: np.random.Generator) -> CampaignDefin
     steps: list[dict[str, object]] = [{"at": ("sms", "email", "app_push")[int(rng.integers(3))], "push": "now"}]
     if sketch.event % 10 == 0:
         steps.insert(0, {"at": "app_home", "weight": "1.2"})
+    if waiting_every and i % waiting_every == 0:
+        steps = [{"at": "app_home", "wait": "24h"}, steps[-1]]
     offers = sorted(rng.choice(60, size=int(rng.integers(1, 4)), replace=False).tolist())
     policy: dict[str, object] = {"category": f"category_{i % 6}"}
     if i % 10 == 3:
@@ -274,8 +277,8 @@ def policy_definition(consent: str = "required") -> PolicyDefinition:
     return definition
 
 
-def definitions(campaigns: int, seed: int = 1) -> DefinitionSet:
-    """All definitions of the workload with that many campaigns."""
+def definitions(campaigns: int, seed: int = 1, *, waiting_every: int = 0) -> DefinitionSet:
+    """All definitions of the workload with that many campaigns; every `waiting_every`-th waits a day for the customer's touch."""
     rng = np.random.default_rng([seed, campaigns, 2])
     properties = {
         "amount": {"type": "money", "range": ["0", "10000"]},
@@ -300,10 +303,16 @@ def definitions(campaigns: int, seed: int = 1) -> DefinitionSet:
         "app_home": _define(TouchpointDefinition, touchpoint="app_home", direction="in", channel="app"),
     }
     offers = {
-        f"offer_{i:02}": _define(OfferDefinition, offer=f"offer_{i:02}", value=f"{5 + i}.00", cost="1.50")
+        f"offer_{i:02}": _define(
+            OfferDefinition,
+            offer=f"offer_{i:02}",
+            value=f"{5 + i}.00",
+            cost="1.50",
+            **(CONTENT if waiting_every else {}),
+        )
         for i in range(60)
     }
-    made = {s.name: _campaign(s, i, rng) for i, s in enumerate(sketches(campaigns, seed))}
+    made = {s.name: _campaign(s, i, rng, waiting_every) for i, s in enumerate(sketches(campaigns, seed))}
     made[HISTORY] = _define(CampaignDefinition, campaign=HISTORY)
     return DefinitionSet(
         DeploymentDefinition("benchmark", zone="Asia/Shanghai"),

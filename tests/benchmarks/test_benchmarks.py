@@ -30,6 +30,21 @@ FIGURES = {
     "matching": {"matching_40_ours", "matching_40_python_by_hand"},
     "limit": {"limit_file", "limit_sqlite", "limit"},
     "end_to_end": {"end_to_end", "end_to_end_p99", "recovery_replay", "recovery_ready"},
+    "http": {
+        "http_batches_events",
+        "http_single_requests",
+        "http_batches_half_p99",
+        "http_single_half_p99",
+        "http_fsync_p99",
+    },
+    "touch": {
+        "touch_intake_full",
+        "touch_intake_meanwhile",
+        "touch_p50",
+        "touch_p99",
+        "touch_alone_p99",
+        "touch_fsync_p99",
+    },
 }
 
 
@@ -41,7 +56,7 @@ def figures_of(output: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_benchmark_prints_figures(name: str, tmp_path: Path) -> None:
-    arguments = ["--folder", str(tmp_path)] if name in ("limit", "end_to_end") else []
+    arguments = ["--folder", str(tmp_path)] if name in ("limit", "end_to_end", "http", "touch") else []
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", "--quick", *arguments],
         cwd=ROOT, capture_output=True, text=True, timeout=280,
@@ -55,6 +70,13 @@ def test_benchmark_prints_figures(name: str, tmp_path: Path) -> None:
         assert line["value"] >= 0
         assert line["unit"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_some_campaigns_wait_where_that_is_asked_for() -> None:
+    made = definitions(40, waiting_every=4).campaigns.values()
+    waiting = [campaign for campaign in made if any(step.wait for step in campaign.touchpoints)]
+    assert len(waiting) == 10
+    assert not any(step.wait for campaign in definitions(40).campaigns.values() for step in campaign.touchpoints)
 
 
 def test_the_fastest_durable_way_is_the_limit() -> None:

@@ -10,8 +10,11 @@ DAY, HOUR = 86_400_000, 3_600_000
 START = 1_793_491_200_000
 """2026-11-01T00:00Z; the deployment's zone is UTC."""
 
-PROVOKED = set(Reason) - {Reason.NO_TOUCHPOINT}
-"""A campaign that a trigger could never place anywhere is refused when it is compiled, so NO_TOUCHPOINT does not happen."""
+PROVOKED = {reason for reason in Reason if reason < Reason.NOT_TOUCHED} - {
+    Reason.NO_TOUCHPOINT, Reason.SENDING_STOPPED, Reason.OUTSIDE_WORKING_HOURS,
+}  # fmt: skip
+"""The fates of candidates, without NO_TOUCHPOINT (a campaign that a trigger could never place anywhere is refused when it is compiled) and
+what tests/engine and tests/scenarios meet: stops, working hours, and from NOT_TOUCHED on what becomes of decisions later."""
 
 _HEAD = """
 deployment: reasons

@@ -9,6 +9,7 @@ from opportune.entrypoints.failures import Commands
 from opportune.entrypoints.import_commands import import_messages, quarantine
 from opportune.entrypoints.key_commands import keys
 from opportune.entrypoints.question_commands import customer, decisions, explain, replay, report
+from opportune.entrypoints.sending_commands import coupons, go_on, outbox, stop_sending, work
 from opportune.entrypoints.serve_commands import serve
 
 app = typer.Typer(
@@ -33,6 +34,11 @@ app.command(short_help="Verify the journal by deciding all again.")(replay)
 app.command(short_help="Copy the data folder, in use or not.")(backup)
 app.command(short_help="Copy a backup into a new data folder.")(restore)
 app.command(short_help="Serve a data folder over HTTP.")(serve)
+app.command("stop-sending", short_help="Let nothing leave any more.")(stop_sending)
+app.command("go-on", short_help="Let messages leave again.")(go_on)
+app.add_typer(outbox, name="outbox", short_help="Messages on their way: counts, lists, sending again.")
+app.add_typer(coupons, name="coupons", short_help="Coupon codes: import, list.")
+app.add_typer(work, name="work", short_help="Work items: messages that people deliver.")
 app.add_typer(keys, name="keys", short_help="API keys: create, list, revoke.")
 app.add_typer(demo, name="demo", short_help="Demonstrations: events in, decisions out.")
 app.command(short_help="Run the benchmarks of a checkout.")(bench)

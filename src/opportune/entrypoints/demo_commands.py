@@ -52,12 +52,19 @@ def telecom(
     folder: Annotated[Path, typer.Option("--folder", "-f", help="The data folder to make.")] = Path(
         "opportune-telecom"
     ),
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Without the service: the world hands its messages to the engine itself.")
+    ] = False,
     as_json: AsJson = False,
     lang: Language = Lang.EN,
 ) -> None:
-    """A made-up mobile operator, hour by hour: its customers react to what is decided for them."""
+    """A made-up mobile operator, hour by hour: its customers react to what is decided for them.
+
+    The service is started on a free port of this machine; the world sends it batches over HTTP and reads the decisions back.
+    """
     import msgspec
 
+    from opportune.entrypoints.demo_over_http import over_http
     from opportune.entrypoints.report_tables import show_report
     from opportune.operations import report as read_report
     from opportune.operations import run_telecom
@@ -66,13 +73,20 @@ def telecom(
         found = run_telecom(
             folder, customers=customers, days=days, seed=seed,
             on_hour=lambda done, total, messages: step(done, total, f"{messages:,} messages"),
+            reach=None if direct else over_http,
         )  # fmt: skip
     told = read_report(folder, language=lang.value)
     if as_json:
         show_json(msgspec.to_builtins(found) | {"events_per_second": found.events_per_second, "report": told})
         return
     _show(found)
-    print(f"events per second, taken in, decided and durable: {found.events_per_second:,.0f}\n")
+    if found.requests:
+        print(
+            f"over HTTP: {found.requests:,} requests, {found.events_per_second:,.0f} events/s taken in, decided and durable, "
+            f"p99 of a request {found.request_p99_ms:,.1f} ms\n"
+        )
+    else:
+        print(f"events per second, taken in, decided and durable: {found.events_per_second:,.0f}\n")
     show_report(told, lang)
     print(f"ask on: opportune report|decisions|customer|explain|replay --folder {folder}")
 

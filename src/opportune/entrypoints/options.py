@@ -23,6 +23,10 @@ Language = Annotated[
     Lang, typer.Option("--lang", envvar="OPPORTUNE_LANG", help="Language of titles, reasons and headings: en or zh.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", envvar="OPPORTUNE_URL", help="Ask the service that runs there; its key is in OPPORTUNE_KEY."),
+]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show identifiers in full; they are masked otherwise.")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000_000, help="At most so many, the newest.")]
 Since = Annotated[

@@ -39,6 +39,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "sms": ("SMS, with made-up values", "短信长度（以示例值计）"), "language": ("language", "语言"), "characters": ("characters", "字符数"),
     "encoding": ("encoding", "编码"), "parts": ("SMS", "短信条数"), "characters left": ("left in the last", "末条剩余"),
     "not in GSM-7": ("not in GSM-7", "非 GSM-7 字符"),
+    "sending is stopped": ("sending is stopped; nothing leaves until: opportune go-on", "已停止发送；恢复发送请运行：opportune go-on"),
+    "sending goes on": ("messages leave again", "已恢复发送"), "outbox": ("Outbox", "发件箱"), "oldest": ("oldest since", "最早时间"),
+    "lanes": ("Lanes", "发送通道"), "on their way": ("on their way", "发送中"), "halted": ("halted", "已暂停"), "resting": ("resting", "等待中"),
+    "trouble": ("trouble", "故障"), "stopped": ("Stopped", "已停止"), "all touchpoints": ("(all)", "（全部）"), "key": ("key", "消息编号"),
+    "messages of the outbox": ("Messages", "消息"), "tries": ("tries", "尝试次数"), "since": ("since", "自"),
+    "queued again": ("queued to be sent again", "条已重新排队"), "not queued": ("not there, or neither dead nor failed", "不存在，或并非失败消息"),
+    "pools": ("Coupon pools", "优惠码池"), "pool": ("pool", "优惠码池"), "codes": ("codes", "优惠码数"), "codes left": ("left", "剩余"),
+    "codes added": ("codes added", "个优惠码已添加"), "work items": ("Work items", "待办任务"), "assignee": ("agent", "坐席"),
+    "due": ("due", "截止时间"), "outcome": ("outcome", "结果"), "note": ("note", "备注"),
     "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
 }  # fmt: skip
 """Key: English, Chinese."""

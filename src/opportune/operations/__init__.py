@@ -4,9 +4,11 @@ from opportune.operations.accounting import Accounting, SourceAccount
 from opportune.operations.backup import MANIFEST, Manifest, backup, restore
 from opportune.operations.consents import state_consent
 from opportune.operations.customer import CustomerView, view_customer
+from opportune.operations.decision_feed import PAGE_MAX as DECISIONS_PAGE_MAX
 from opportune.operations.decisions import DecisionFilter, DecisionLine, list_decisions, moment_in
 from opportune.operations.demo_starbucks import StarbucksResult, run_starbucks
-from opportune.operations.demo_telecom import TelecomResult, run_telecom
+from opportune.operations.demo_telecom import SOURCE as TELECOM_SOURCE
+from opportune.operations.demo_telecom import Carrier, TelecomResult, customers_max_of, run_telecom
 from opportune.operations.deployment import (
     FOLDING_MAX, Deployment, DeploymentError, Folded, create_deployment, journal_of, open_deployment, read_group,
 )  # fmt: skip
@@ -24,20 +26,24 @@ from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
 from opportune.operations.sending import read_accounts
 from opportune.operations.service import Service
+from opportune.operations.stop_sending import go_on, stop_sending
 from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
 from opportune.operations.tokens import TokenError
 from opportune.operations.touch import ANSWERS, Customer, Offered, RefusedError, TouchAsk, Touched
+from opportune.operations.trial_sends import SeedAddress, TrialSend, TrialSent, read_seeds
 from opportune.operations.who import find_customer, open_people
 
 __all__ = [
-    "ANSWERS", "CAMPAIGNS", "FOLDING_MAX", "MANIFEST", "OFFERS", "TOUCHPOINTS", "Accounting", "ArmResult",
-    "CampaignResult", "Candidate", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine",
-    "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "Explanation", "Folded",
-    "GoneError", "Imported", "Ingested", "Manifest", "Offered", "OverloadedError", "Publication", "Redriven",
-    "RefusedError", "Replayed", "Report", "Service", "SmsPreview", "SourceAccount", "StarbucksResult", "Taken", "TelecomResult",
-    "TokenError", "TouchAsk", "Touched", "UnmetCondition", "World", "backup", "compile_playbook", "create_deployment",
-    "examples_folder", "explain", "find_customer", "import_ndjson", "import_sources", "ingest", "journal_of",
-    "list_decisions", "moment_in", "open_deployment", "open_people", "pieces", "preview_changes", "preview_sms", "publish",
-    "read_accounts", "read_definitions", "read_group", "redrive", "replay", "report", "restore", "run_starbucks",
-    "run_telecom", "sources_of", "state_consent", "view_customer", "view_decisions",
+    "ANSWERS", "CAMPAIGNS", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS", "TELECOM_SOURCE",
+    "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate", "Carrier", "ContactMonth", "Customer",
+    "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError", "Deployment",
+    "DeploymentError", "Door", "Explanation", "Folded", "GoneError", "Imported", "Ingested", "Manifest", "Offered",
+    "OverloadedError", "Publication", "Redriven", "RefusedError", "Replayed", "Report", "SeedAddress", "Service",
+    "SmsPreview", "SourceAccount", "StarbucksResult", "Taken", "TelecomResult", "TokenError", "TouchAsk", "Touched",
+    "TrialSend", "TrialSent", "UnmetCondition", "World", "backup", "compile_playbook", "create_deployment",
+    "customers_max_of", "examples_folder", "explain", "find_customer", "go_on", "import_ndjson", "import_sources",
+    "ingest", "journal_of", "list_decisions", "moment_in", "open_deployment", "open_people", "pieces",
+    "preview_changes", "preview_sms", "publish", "read_accounts", "read_definitions", "read_group", "read_seeds",
+    "redrive", "replay", "report", "restore", "run_starbucks", "run_telecom", "sources_of", "state_consent",
+    "stop_sending", "view_customer", "view_decisions",
 ]  # fmt: skip

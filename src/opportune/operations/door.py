@@ -10,13 +10,13 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 from opportune.facts import NOBODY, BatchBuilder, FactBatch, FactKind, Outputs
-from opportune.intake import Decoder, Intake
+from opportune.intake import Clock, Decoder, Intake
 from opportune.journal import Commit
 from opportune.operations.deployment import Deployment, DeploymentError, Folding
 from opportune.operations.ingest import ingest
@@ -74,15 +74,22 @@ class Door:
     """Takes in what is asked, from any number of tasks of one event loop.
 
     `on_taken` hears of every piece once it is durable, in the order of the journal, in a thread of its own; it may take its time,
-    and the door waits when it is TOLD_BEHIND_MAX pieces behind.
+    and the door waits when it is TOLD_BEHIND_MAX pieces behind. `clocks` names sources whose messages count when they happened
+    ("import"); their time is then the only one, the wall clock states no ticks.
     """
 
     def __init__(
-        self, deployment: Deployment, loop: asyncio.AbstractEventLoop, on_taken: OnTaken | None = None
+        self,
+        deployment: Deployment,
+        loop: asyncio.AbstractEventLoop,
+        on_taken: OnTaken | None = None,
+        clocks: Mapping[str, Clock] | None = None,
     ) -> None:
         self.deployment = deployment
         self._loop = loop
         self._on_taken = on_taken
+        self._clocks = dict(clocks or {})
+        self._ticks = "import" not in self._clocks.values()
         self._changed = threading.Condition()
         self._asks: deque[Ask] = deque()
         self._first: deque[Ask] = deque()
@@ -175,7 +182,8 @@ class Door:
                 if asks:
                     self._take_in(asks)
                 if time.monotonic() >= next_tick:
-                    self._submit([], None, _tick(_now_ms()))
+                    if self._ticks:
+                        self._submit([], None, _tick(_now_ms()))
                     next_tick = time.monotonic() + TICK_SECONDS
                 self._snapshot()
             except BaseException as error:
@@ -268,7 +276,7 @@ class Door:
                 decoder.use(self.deployment.catalogue)
             self._decoders_playbook = playbook
         if source not in self._decoders:
-            self._decoders[source] = self.deployment.decoder(source, "live")
+            self._decoders[source] = self.deployment.decoder(source, self._clocks.get(source, "live"))
         return self._decoders[source]
 
     def _answer(self, asks: list[Ask], result: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from opportune.delivery import Rendered, render_content
 from opportune.engine import Playbook
-from opportune.facts import NO_OFFER, FactBatch, FactKind, ValueType
+from opportune.facts import NO_OFFER, NOBODY, FactBatch, FactKind, ValueType
 from opportune.operations.deployment import Deployment, journal_of, read_group
 from opportune.operations.names import Language, Names
 from opportune.profiles import read_column
@@ -78,7 +78,9 @@ class Saying:
         return {f"event.{name}": self._plain(value, kind) for (name, kind), value in found}
 
     def tag_variables(self, customer: int, wanted: frozenset[str]) -> Variables:
-        """The values of those of a customer's tags that are wanted and have a column."""
+        """The values of those of a customer's tags that are wanted and have a column; NOBODY has none."""
+        if customer == NOBODY:
+            return {}
         layout, types = self.playbook.layout, self.playbook.vocabulary.tags
         known = self.names("en").of("tag")
         found: Variables = {}

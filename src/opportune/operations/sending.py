@@ -42,13 +42,15 @@ from opportune.operations.door import Door, Taken
 from opportune.operations.saying import Saying, decided_event
 from opportune.operations.tokens import DecisionToken
 from opportune.operations.touch import receipts
+from opportune.operations.trial_sends import TEST_KEY, TrialSend, TrialSent, compose_trial, trial_messages, trial_sent
 from opportune.policy import in_quiet
-from opportune.store import Coupons, Inbox, Links, NewMessage, Outbox, OutboxRow, Report, Stage, WorkItems
+from opportune.store import Coupons, Inbox, Links, NewMessage, Outbox, OutboxRow, OutboxState, Report, Stage, WorkItems
 
 ACCOUNTS_FILE = "accounts.json"
 CURSOR = "moves"
 OTHERS_MAY_READ = 0o077
 DRAIN_SECONDS = 20.0
+TRIAL_SECONDS, TRIAL_LOOK_SECONDS = 5.0, 0.05
 IN_FLIGHT_MAX = 64
 REASON_CHARACTERS_MAX = 40
 _CODE = re.compile(r"[a-z_]*")
@@ -149,13 +151,32 @@ class Sending:
         if self.dispatcher is not None:
             await self.dispatcher.go_on()
 
+    async def send_trial(self, ask: TrialSend) -> list[TrialSent]:
+        """Send a test to ourselves; returns when all have ended, or after TRIAL_SECONDS with how they stand then.
+
+        Raises RefusedError, DeploymentError.
+        """
+        messages = await asyncio.to_thread(trial_messages, ask, self._saying, self._deployment.folder)
+        await asyncio.to_thread(self.outbox.put, messages, time.time_ns() // 1_000_000)
+        self._wake()
+        deadline = time.monotonic() + TRIAL_SECONDS
+        while True:
+            rows = [row for one in messages if (row := await asyncio.to_thread(self.outbox.get, one.key))]
+            moving = any(row.state in (OutboxState.QUEUED, OutboxState.SENDING) for row in rows)
+            if not moving or time.monotonic() > deadline:
+                break
+            await asyncio.sleep(TRIAL_LOOK_SECONDS)
+        return [trial_sent(row) for row in rows]
+
     async def ms_since_sent(self, key: str) -> int | None:
         """How long ago a message left, None where that is not known."""
         row = await asyncio.to_thread(self.outbox.get, key)
         return None if row is None else time.time_ns() // 1_000_000 - row.changed_ms
 
     def count_click(self, key: str, why_bot: str | None) -> None:
-        """Count a click on a tracked link: a person's, or one taken for a machine's."""
+        """Count a click on a tracked link: a person's, or one taken for a machine's; those on tests are not counted."""
+        if key.startswith(TEST_KEY):
+            return
         self.clicks[why_bot or "person"] = self.clicks.get(why_bot or "person", 0) + 1
 
     def _wake(self) -> None:
@@ -236,8 +257,11 @@ class Sending:
         definition = playbook.definitions.touchpoints.get(row.touchpoint)
         if definition is None or definition.delivery is None:
             return Withheld("touchpoint_gone")
+        link = partial(self._link, row.key)
+        if row.is_test:
+            return compose_trial(row, definition, self._saying, link)
         now_ms = time.time_ns() // 1_000_000
-        until_ms = 0 if row.is_test else self._quiet_until(definition, row.customer, now_ms)
+        until_ms = self._quiet_until(definition, row.customer, now_ms)
         if until_ms:
             return Deferred(until_ms, "quiet_hours")
         address = self._address(definition, row)
@@ -246,7 +270,7 @@ class Sending:
         variables = dict(row.variables)
         offer = playbook.definitions.offers.get(row.offer)
         if offer is not None and offer.codes is not None:
-            code = "TEST" if row.is_test else self.coupons.take(offer.codes, row.key, now_ms)
+            code = self.coupons.take(offer.codes, row.key, now_ms)
             if code is None:
                 return Withheld("no_coupon_left")
             variables["code"] = code
@@ -256,7 +280,6 @@ class Sending:
         unsubscribe = self._unsubscribe(row, definition)
         variables["unsubscribe"] = unsubscribe
         try:
-            link = partial(self._link, row.key)
             said = self._saying.render(row.offer, row.touchpoint, row.customer, language, variables, link)
         except (TemplateFailedError, ValueError) as error:
             return Withheld(str(error).partition(":")[0])
@@ -268,9 +291,7 @@ class Sending:
         )  # fmt: skip
 
     def _address(self, definition: TouchpointDefinition, row: OutboxRow) -> str | None:
-        """Where the customer is reached: a test says it itself; else her personal tag or identifier of that name."""
-        if row.is_test and "test.address" in row.variables:
-            return str(row.variables["test.address"])
+        """Where the customer is reached: her personal tag or identifier of that name."""
         assert definition.delivery is not None
         wanted = definition.delivery.address
         if wanted is None:  # an inbox, a list, a file: the customer's number is enough

@@ -2,37 +2,45 @@
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from opportune.facts import NOBODY, BatchBuilder, FactBatch, FactKind
+from opportune.intake import Clock
 from opportune.operations.accounting import SourceAccount
+from opportune.operations.decision_feed import DecisionFeed
 from opportune.operations.deployment import Deployment
 from opportune.operations.door import Door, Taken
 from opportune.operations.publish import Publication, publish
 from opportune.operations.saying import Saying
 from opportune.operations.sending import Sending
+from opportune.operations.stop_sending import sending_fact
 from opportune.operations.touch import Touches
+from opportune.operations.trial_sends import TrialSend, TrialSent
 from opportune.store import Definitions
 
 Result = TypeVar("Result")
 
 
 class Service:
-    """An open deployment that serves. Made and used in one event loop; `start` and `stop` bracket its life."""
+    """An open deployment that serves. Made and used in one event loop; `start` and `stop` bracket its life.
 
-    def __init__(self, deployment: Deployment) -> None:
+    `clocks`: see `Door`; only a demonstration has a source whose messages bring their own time.
+    """
+
+    def __init__(self, deployment: Deployment, clocks: Mapping[str, Clock] | None = None) -> None:
         self.deployment = deployment
-        self.door = Door(deployment, asyncio.get_running_loop(), self._taken)
+        self.door = Door(deployment, asyncio.get_running_loop(), self._taken, clocks)
         self.saying = Saying(deployment)
         self.touches = Touches(deployment, self.door, self.saying)
         self.sending = Sending(deployment, self.door, self.saying)
+        self.feed = DecisionFeed(deployment, lambda: self.saying.names("en"))
         self._counts_lock = threading.Lock()
         self.decisions = 0
         """Decisions since the start of the service."""
         self.withheld: dict[int, int] = {}
         """Candidates withheld since the start of the service, per `Reason`; told by the engine once an hour is over."""
+        self.moves: dict[int, int] = {}
+        """What became of decisions since the start of the service, per `MoveKind`."""
 
     async def start(self) -> None:
         """Begin to take in, and to send."""
@@ -80,6 +88,10 @@ class Service:
         if not stop:
             await self.sending.go_on()
 
+    async def test_send(self, ask: TrialSend) -> list[TrialSent]:
+        """Send an offer's content to ourselves: marked, counted nowhere, in no fact. Raises RefusedError, DeploymentError."""
+        return await self.sending.send_trial(ask)
+
     def _taken(self, taken: Taken) -> None:
         """A piece is durable; in a thread of its own, in order."""
         self.sending.take(taken)
@@ -89,11 +101,5 @@ class Service:
                 taken.outputs.withheld["reason"].tolist(), taken.outputs.withheld["count"].tolist(), strict=True
             ):
                 self.withheld[reason] = self.withheld.get(reason, 0) + count
-
-
-def sending_fact(*, stop: bool) -> FactBatch:
-    """The fact that all sending stops, or goes on."""
-    builder = BatchBuilder()
-    now_ms = time.time_ns() // 1_000_000
-    builder.add(FactKind.SENDING, 0, NOBODY, now_ms, now_ms, (int(stop),))
-    return builder.build()
+            for kind in taken.outputs.moves["kind"].tolist():
+                self.moves[kind] = self.moves.get(kind, 0) + 1

@@ -14,6 +14,7 @@ from opportune.store.database import open_database, writing
 
 FILE_NAME = "people.db"
 LIST_MAX = 1_000
+ASKED_AT_ONCE_MAX = 500
 BODY_BYTES_MAX = 1_000_000
 FORGOTTEN_TEXT_CHARACTERS_MIN = 6
 
@@ -144,6 +145,18 @@ class People:
         query = sa.select(_identifier.c.kind, _identifier.c.text).where(_identifier.c.customer == customer)
         with self._engine.connect() as connection:
             return sorted((row.kind, row.text) for row in connection.execute(query))
+
+    def identifiers_of_all(self, customers: Iterable[int]) -> dict[int, list[tuple[str, str]]]:
+        """Like `identifiers_of`, of many at once; customers without one are left out."""
+        wanted = sorted(set(customers))
+        found: dict[int, list[tuple[str, str]]] = {}
+        with self._engine.connect() as connection:
+            for start in range(0, len(wanted), ASKED_AT_ONCE_MAX):
+                some = wanted[start : start + ASKED_AT_ONCE_MAX]
+                query = sa.select(_identifier.c.customer, _identifier.c.kind, _identifier.c.text)
+                for customer, kind, text in connection.execute(query.where(_identifier.c.customer.in_(some))):
+                    found.setdefault(customer, []).append((kind, text))
+        return {customer: sorted(known) for customer, known in found.items()}
 
     def all_of(self, kind: str) -> Iterator[tuple[int, str]]:
         """(customer, text) of all identifiers of one kind."""

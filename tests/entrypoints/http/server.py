@@ -46,12 +46,12 @@ class Served(NamedTuple):
     operator: str
 
 
-def served_folder(root: Path) -> Served:
-    """A new data folder with the minimal example in force."""
+def served_folder(root: Path, definitions: Path = MINIMAL) -> Served:
+    """A new data folder with definitions (the minimal example's) in force."""
     folder = root / "data"
     create_deployment(folder, seed="tests")
     with open_deployment(folder, customers_max=CUSTOMERS_MAX) as deployment:
-        publish(deployment, read_definitions(MINIMAL), "tests")
+        publish(deployment, read_definitions(definitions), "tests")
     keys = Keys(folder)
     _, write_key = keys.create([f"intake:{SOURCE}"], "tests", 0)
     _, operator = keys.create(["read", "operate", "metrics"], "tests", 0)
@@ -72,6 +72,7 @@ class Server:
     def __init__(self, served: Served, *arguments: str) -> None:
         self.served, self.arguments = served, arguments
         self.port = free_port()
+        self.said = served.folder.parent / f"said-{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -83,11 +84,12 @@ class Server:
         """Start it, and return once it answers."""
         command = [sys.executable, "-c", "from opportune.entrypoints import main; main()", "serve", "--folder", str(self.served.folder),
                    "--port", str(self.port), *self.arguments]  # fmt: skip
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ})
+        with self.said.open("wb") as said:  # a pipe that nobody reads would stop the server when it is full
+            self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, env={**os.environ})
         deadline = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise RuntimeError((self.process.stderr.read() if self.process.stderr else b"").decode()[-2_000:])
+                raise RuntimeError(self.said.read_text()[-2_000:])
             try:
                 if self.ask("GET", "/ready").status == 200:
                     return
@@ -99,9 +101,9 @@ class Server:
         """End it by a signal; its exit code and what it said on stderr."""
         assert self.process is not None
         self.process.send_signal(kind)
-        _, said = self.process.communicate(timeout=60)
-        code, self.process = self.process.returncode, None
-        return code, said.decode()
+        code = self.process.wait(60)
+        self.process = None
+        return code, self.said.read_text()
 
     def kill(self) -> None:
         """End it as a power cut would."""

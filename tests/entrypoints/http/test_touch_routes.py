@@ -307,6 +307,13 @@ def test_a_stop_is_a_fact_and_the_outbox_tells(world: World, mailbox: Mailbox) -
     assert world.ask("GET", "/v1/outbox/sent").status == 200
 
 
+def test_metrics_tell_of_moves_and_of_the_outbox(world: World) -> None:
+    told = world.ask("GET", "/metrics").body.decode()
+    assert 'opportune_moves_total{kind="presented"}' in told
+    assert 'opportune_outbox_messages{state="sent",touchpoint="mail"}' in told
+    assert "opportune_sending_stopped 0.0" in told
+
+
 def test_the_journal_told_the_same_story(world: World, tmp_path: Path) -> None:
     code, said = world.server.stop()
     assert (code, said) == (0, "")

@@ -5,11 +5,19 @@ import gzip
 import json
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from opportune.intake import BodyRefusedError, translate_cloudevents, translate_posthog, translate_sensors
+from opportune.intake import (
+    BodyRefusedError,
+    redriven_line,
+    translate_cloudevents,
+    translate_posthog,
+    translate_sensors,
+)
 from tests.intake.doors.reading import messages_of, taken_in
+from tests.intake.world import NOW
 
 AT = "2026-12-01T08:00:00Z"
 
@@ -107,7 +115,7 @@ def test_cloudevents_type_by_a_mapping_and_a_long_id() -> None:
     assert len(found["messageId"]) == 32
 
 
-@pytest.mark.parametrize("event", [{**EVENT, "specversion": "0.3"}, {"id": "1"}, {**EVENT, "data_base64": "!"}, 5,
+@pytest.mark.parametrize("event", [{**EVENT, "specversion": "0.3"}, {"id": "1"}, {**EVENT, "data_base64": "!"}, {**EVENT, "data_base64": "\u00f9"}, 5,
                                    {**EVENT, "data_base64": base64.b64encode(b"<xml/>").decode()}])  # fmt: skip
 def test_cloudevents_that_say_nothing_here_are_quarantined(event: Any) -> None:
     translated = translate_cloudevents(json.dumps([event]).encode(), "application/cloudevents-batch+json", {})
@@ -199,3 +207,25 @@ def test_sensors_without_ids_sent_twice_is_taken_in_once() -> None:
 def test_sensors_refuses_what_is_no_form(body: bytes) -> None:
     with pytest.raises(BodyRefusedError):
         translate_sensors(body)
+
+
+def test_a_redriven_message_keeps_its_time() -> None:
+    zone = ZoneInfo("Asia/Shanghai")
+    skewed = b'{"type":"track","timestamp":"2026-12-01T07:00:00Z","sentAt":"2026-12-01T07:00:05Z","messageId":"m"}'
+    assert json.loads(redriven_line(skewed, NOW, "q:1", zone)) == {
+        "type": "track",
+        "timestamp": NOW - 5_000,
+        "messageId": "m",
+    }
+    assert json.loads(redriven_line(b'{"type":"track"}', NOW, "q:1", zone)) == {
+        "type": "track",
+        "timestamp": NOW,
+        "messageId": "q:1",
+    }
+    local = b'{"originalTimestamp":"2026-12-01T16:00:00","timestamp":1,"messageId":null}'
+    assert json.loads(redriven_line(local, 5, "q:1", zone)) == {"timestamp": NOW, "messageId": "q:1"}
+    unreadable = b'{"timestamp":"yesterday",\n"sentAt":"2026-12-01T07:00:05Z"}'
+    assert json.loads(redriven_line(unreadable, NOW, "q:1", zone))["timestamp"] == "yesterday"
+    for body in (b"", b"[]", b'"x"', b"{"):
+        with pytest.raises(BodyRefusedError):
+            redriven_line(body, NOW, "q:1", zone)

@@ -1,4 +1,4 @@
-"""What Prometheus reads: intake's accounts, queues and lag, decisions and withheld candidates by reason, requests."""
+"""What Prometheus reads: intake's accounts, queues and lag, decisions and withheld candidates by reason, sending, requests."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,7 +8,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from opportune.entrypoints.http.traffic import SECONDS, Traffic
-from opportune.facts import Reason
+from opportune.facts import MoveKind, Reason
 from opportune.operations import Service
 
 OUTCOMES = ("applied", "duplicates", "quarantined")
@@ -24,6 +24,7 @@ class ServiceCollector(Collector):
         """All metrics."""
         yield from self._intake()
         yield from self._engine()
+        yield from self._sending()
         yield from self._requests()
 
     def _intake(self) -> Iterator[Metric]:
@@ -59,6 +60,35 @@ class ServiceCollector(Collector):
         for number, count in dict(self.service.withheld).items():
             withheld.add_metric([Reason(number).name.lower()], count)
         yield withheld
+
+    def _sending(self) -> Iterator[Metric]:
+        sending = self.service.sending
+        moves = CounterMetricFamily("opportune_moves", "What became of decisions since the start.", labels=["kind"])
+        for number, count in dict(self.service.moves).items():
+            moves.add_metric([MoveKind(number).name.lower()], count)
+        depth = GaugeMetricFamily(
+            "opportune_outbox_messages", "Messages in the outbox.", labels=["touchpoint", "state"]
+        )
+        oldest = GaugeMetricFamily(
+            "opportune_outbox_oldest_ms",
+            "Since when the oldest message is in its state.",
+            labels=["touchpoint", "state"],
+        )
+        for one in sending.outbox.depths():
+            depth.add_metric([one.touchpoint, one.state.value], one.count)
+            oldest.add_metric([one.touchpoint, one.state.value], one.oldest_ms)
+        clicks = CounterMetricFamily("opportune_link_clicks", "Clicks on tracked links since the start.", labels=["by"])
+        for by, count in dict(sending.clicks).items():
+            clicks.add_metric([by], count)
+        yield from (moves, depth, oldest, clicks)
+        flight = GaugeMetricFamily("opportune_sending", "Messages being sent now.", labels=["touchpoint"])
+        for lane in sending.dispatcher.health() if sending.dispatcher is not None else ():
+            flight.add_metric([lane.touchpoint], lane.in_flight)
+        yield flight
+        yield _gauge("opportune_sending_stopped", "1 while all sending is stopped.", int(sending.outbox.halted()))
+        yield _counter(
+            "opportune_snapshots_failed", "Snapshots that could not be written.", self.service.door.snapshots_failed
+        )
 
     def _requests(self) -> Iterator[Metric]:
         traffic = self.traffic

@@ -5,7 +5,7 @@ import gc
 import ipaddress
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 import uvicorn
@@ -14,7 +14,7 @@ from opportune.entrypoints.http.app import make_app
 from opportune.entrypoints.http.connections import protocol_of
 from opportune.entrypoints.http.limits import Limits
 from opportune.facts import TextDictionary
-from opportune.intake import KEY_BYTES, ColumnDecoder, IdentityIndex, RepeatFilter
+from opportune.intake import KEY_BYTES, Clock, ColumnDecoder, IdentityIndex, RepeatFilter
 from opportune.operations import Deployment, Service
 from opportune.store import Keys
 
@@ -55,20 +55,31 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    deployment: Deployment, keys: Keys, listening: socket.socket, limits: Limits, on_listening: OnListening
+    deployment: Deployment,
+    keys: Keys,
+    listening: socket.socket,
+    limits: Limits,
+    on_listening: OnListening,
+    clocks: Mapping[str, Clock] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then close the deployment with a snapshot.
 
-    Raises ServiceFailedError where the deployment failed meanwhile.
+    `clocks` is for demonstrations: sources whose messages bring their own time. Raises ServiceFailedError where the deployment
+    failed meanwhile.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(deployment, keys, listening, limits, on_listening))
+        runner.run(_serve(deployment, keys, listening, limits, on_listening, clocks))
 
 
 async def _serve(
-    deployment: Deployment, keys: Keys, listening: socket.socket, limits: Limits, on_listening: OnListening
+    deployment: Deployment,
+    keys: Keys,
+    listening: socket.socket,
+    limits: Limits,
+    on_listening: OnListening,
+    clocks: Mapping[str, Clock] | None,
 ) -> None:
-    service = Service(deployment)
+    service = Service(deployment, clocks)
     app = make_app(service, keys, limits)
     config = uvicorn.Config(
         app, http=protocol_of(limits), ws="none", lifespan="off", access_log=False, log_level="warning", server_header=False,

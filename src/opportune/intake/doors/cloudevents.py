@@ -1,7 +1,6 @@
 """CloudEvents 1.0 over HTTP: binary, structured and batch mode. A type becomes an event's name, a subject the customer."""
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Mapping
 from urllib.parse import unquote
@@ -84,7 +83,7 @@ def _structured(item: bytes, names: Mapping[str, str]) -> bytes:
         try:
             data = base64.b64decode(event.data_base64, validate=True)
             _ANY.decode(data)
-        except (binascii.Error, *UNREADABLE):
+        except (ValueError, *UNREADABLE):
             return unmapped("data_base64: only JSON can become properties", item)
     return _line(event, data, item, names)
 

@@ -45,14 +45,14 @@ class _Head(msgspec.Struct, gc=False):
 
 class _Batch(msgspec.Struct, gc=False):
     batch: list[Raw]
-    sentAt: Raw = NOTHING  # noqa: N815 -- the wire's word
+    sentAt: Raw = NOTHING  # noqa: N815 - the wire's word
     context: Raw = NOTHING
-    writeKey: str | None = None  # noqa: N815 -- the wire's word
+    writeKey: str | None = None  # noqa: N815 - the wire's word
 
 
 class _Single(msgspec.Struct, gc=False):
     type: Any = None
-    writeKey: str | None = None  # noqa: N815 -- the wire's word
+    writeKey: str | None = None  # noqa: N815 - the wire's word
 
 
 class _Traits(msgspec.Struct, gc=False):
