@@ -115,7 +115,9 @@ def _outputs_of(trail: Trail, arrays: Arrays, end_seq: int) -> NDArray[Any]:
     for row in outputs.limits[outputs.limits["seq"] < end_seq]:
         seq, marks = int(row["seq"]), int(row["marks"])
         others = int(np.count_nonzero(~hers[moves["seq"] == seq][:marks]))
-        trail.limits.append((seq, int(row["limit"]), int(row["closed"]), marks - others))
+        # A version that told no places wrote 0: a closing came of the fact, so of its first decision.
+        place = marks - others if marks else int(row["closed"])
+        trail.limits.append((seq, int(row["limit"]), int(row["closed"]), place))
     decisions = outputs.decisions
     return decisions[(decisions["customer"] == trail.customer) & (decisions["seq"] < end_seq)].copy()
 
@@ -245,9 +247,7 @@ def _steps(trail: Trail) -> Iterator[Step]:
         elif seq in published:
             steps.append((seq, _AFTER, LimitTold(limit, closed, 0)))
         else:
-            # A version that told no places wrote 0: a closing came of the fact, so of its first decision.
-            place = max(after, closed) if seq in known else 0
-            steps.append((seq, _BEFORE, LimitTold(limit, closed, place)))
+            steps.append((seq, _BEFORE, LimitTold(limit, closed, after if seq in known else 0)))
     steps += [(first, _AFTER, LimitTold(limit, closed, 0)) for limit, closed in told.items()]
     return iter(sorted(steps, key=lambda step: step[:2]))
 
