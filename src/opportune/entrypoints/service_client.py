@@ -45,7 +45,7 @@ class ServiceClient:
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise MistakeError(
-                f"{self._url} does not answer: {error or type(error).__name__}; is `opportune serve` running there?"
+                f"{self._url} does not answer: {str(error) or type(error).__name__}; is `opportune serve` running there?"
             ) from error
         if response.status >= 400:
             raise MistakeError(f"{self._url}: {_said(response.status, answer)}")

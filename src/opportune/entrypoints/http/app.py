@@ -13,6 +13,7 @@ from opportune.entrypoints.http.customer_pages import customer_router
 from opportune.entrypoints.http.intake_routes import IntakeRoutes
 from opportune.entrypoints.http.limits import RETRY_AFTER_SECONDS, Limits
 from opportune.entrypoints.http.metrics import registry_of
+from opportune.entrypoints.http.one_off_routes import one_off_router
 from opportune.entrypoints.http.openapi import describe
 from opportune.entrypoints.http.operating_routes import operating_router
 from opportune.entrypoints.http.problems import tell_problems
@@ -90,6 +91,7 @@ def make_app(
     rest.include_router(operating_router(service, authority, bounds))
     rest.include_router(touch_router(service, authority, bounds))
     rest.include_router(sending_router(service, authority, bounds))
+    rest.include_router(one_off_router(service, authority))
     rest.include_router(customer_router(service))
     intake = IntakeRoutes(service, authority, bounds, traffic, event_names)
     describe(rest)
