@@ -8,6 +8,7 @@ from opportune.entrypoints.demo_commands import bench, demo
 from opportune.entrypoints.failures import Commands
 from opportune.entrypoints.import_commands import import_messages, quarantine
 from opportune.entrypoints.key_commands import keys
+from opportune.entrypoints.one_off_commands import send, send_test
 from opportune.entrypoints.question_commands import customer, decisions, explain, replay, report
 from opportune.entrypoints.sending_commands import coupons, go_on, outbox, stop_sending, work
 from opportune.entrypoints.serve_commands import serve
@@ -34,6 +35,8 @@ app.command(short_help="Verify the journal by deciding all again.")(replay)
 app.command(short_help="Copy the data folder, in use or not.")(backup)
 app.command(short_help="Copy a backup into a new data folder.")(restore)
 app.command(short_help="Serve a data folder over HTTP.")(serve)
+app.command(short_help="Send a campaign once, to a list or a segment.")(send)
+app.command("test-send", short_help="Send an offer's content to yourself.")(send_test)
 app.command("stop-sending", short_help="Let nothing leave any more.")(stop_sending)
 app.command("go-on", short_help="Let messages leave again.")(go_on)
 app.add_typer(outbox, name="outbox", short_help="Messages on their way: counts, lists, sending again.")

@@ -48,6 +48,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "pools": ("Coupon pools", "优惠码池"), "pool": ("pool", "优惠码池"), "codes": ("codes", "优惠码数"), "codes left": ("left", "剩余"),
     "codes added": ("codes added", "个优惠码已添加"), "work items": ("Work items", "待办任务"), "assignee": ("agent", "坐席"),
     "due": ("due", "截止时间"), "outcome": ("outcome", "结果"), "note": ("note", "备注"),
+    "addressed": ("addressed", "已触发"), "sent_on": ("sent on", "已下发"), "not_in_audience": ("not in the audience", "不在受众内"), "unknown": ("unknown", "未知标识"), "test": ("Test", "测试发送"),
+    "address": ("address", "地址"),
     "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
 }  # fmt: skip
 """Key: English, Chinese."""

@@ -17,6 +17,8 @@ from opportune.operations.examples import examples_folder
 from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
 from opportune.operations.imports import Imported, import_ndjson, import_sources, sources_of
 from opportune.operations.ingest import Ingested, ingest, pieces
+from opportune.operations.one_off import CUSTOMERS_PER_SEND_MAX, OneOffAsk, OneOffResult
+from opportune.operations.one_off_sends import send_once
 from opportune.operations.previews import SmsPreview, preview_sms
 from opportune.operations.publish import (
     DefinitionsRefusedError, Publication, compile_playbook, preview_changes, publish, read_definitions,
@@ -34,16 +36,17 @@ from opportune.operations.trial_sends import SeedAddress, TrialSend, TrialSent, 
 from opportune.operations.who import find_customer, open_people
 
 __all__ = [
-    "ANSWERS", "CAMPAIGNS", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS", "TELECOM_SOURCE",
-    "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate", "Carrier", "ContactMonth", "Customer",
-    "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError", "Deployment",
-    "DeploymentError", "Door", "Explanation", "Folded", "GoneError", "Imported", "Ingested", "Manifest", "Offered",
-    "OverloadedError", "Publication", "Redriven", "RefusedError", "Replayed", "Report", "SeedAddress", "Service",
-    "SmsPreview", "SourceAccount", "StarbucksResult", "Taken", "TelecomResult", "TokenError", "TouchAsk", "Touched",
-    "TrialSend", "TrialSent", "UnmetCondition", "World", "backup", "compile_playbook", "create_deployment",
-    "customers_max_of", "examples_folder", "explain", "find_customer", "go_on", "import_ndjson", "import_sources",
-    "ingest", "journal_of", "list_decisions", "moment_in", "open_deployment", "open_people", "pieces",
-    "preview_changes", "preview_sms", "publish", "read_accounts", "read_definitions", "read_group", "read_seeds",
-    "redrive", "replay", "report", "restore", "run_starbucks", "run_telecom", "sources_of", "state_consent",
-    "stop_sending", "view_customer", "view_decisions",
+    "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS",
+    "TELECOM_SOURCE", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate", "Carrier",
+    "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView",
+    "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "Explanation", "Folded", "GoneError",
+    "Imported", "Ingested", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OverloadedError", "Publication",
+    "Redriven", "RefusedError", "Replayed", "Report", "SeedAddress", "Service", "SmsPreview", "SourceAccount",
+    "StarbucksResult", "Taken", "TelecomResult", "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent",
+    "UnmetCondition", "World", "backup", "compile_playbook", "create_deployment", "customers_max_of",
+    "examples_folder", "explain", "find_customer", "go_on", "import_ndjson", "import_sources", "ingest", "journal_of",
+    "list_decisions", "moment_in", "open_deployment", "open_people", "pieces", "preview_changes", "preview_sms",
+    "publish", "read_accounts", "read_definitions", "read_group", "read_seeds", "redrive", "replay", "report",
+    "restore", "run_starbucks", "run_telecom", "send_once", "sources_of", "state_consent", "stop_sending",
+    "view_customer", "view_decisions",
 ]  # fmt: skip

@@ -10,6 +10,8 @@ from opportune.operations.accounting import SourceAccount
 from opportune.operations.decision_feed import DecisionFeed
 from opportune.operations.deployment import Deployment
 from opportune.operations.door import Door, Taken
+from opportune.operations.one_off import OneOffAsk, OneOffResult
+from opportune.operations.one_off_sends import OneOffSends
 from opportune.operations.publish import Publication, publish
 from opportune.operations.saying import Saying
 from opportune.operations.sending import Sending
@@ -34,6 +36,7 @@ class Service:
         self.touches = Touches(deployment, self.door, self.saying)
         self.sending = Sending(deployment, self.door, self.saying)
         self.feed = DecisionFeed(deployment, lambda: self.saying.names("en"))
+        self.one_offs = OneOffSends(self.door)
         self._counts_lock = threading.Lock()
         self.decisions = 0
         """Decisions since the start of the service."""
@@ -91,6 +94,13 @@ class Service:
     async def test_send(self, ask: TrialSend) -> list[TrialSent]:
         """Send an offer's content to ourselves: marked, counted nowhere, in no fact. Raises RefusedError, DeploymentError."""
         return await self.sending.send_trial(ask)
+
+    async def send_once(self, ask: OneOffAsk) -> OneOffResult:
+        """Address a list or a part of a segment, each customer once under this name; the engine decides as always.
+
+        Raises RefusedError, OverloadedError, DeploymentError.
+        """
+        return await self.one_offs.send(ask)
 
     def _taken(self, taken: Taken) -> None:
         """A piece is durable; in a thread of its own, in order."""

@@ -14,6 +14,7 @@ from opportune.entrypoints.http.decision_routes import decision_router
 from opportune.entrypoints.http.intake_routes import IntakeRoutes
 from opportune.entrypoints.http.limits import RETRY_AFTER_SECONDS, Limits
 from opportune.entrypoints.http.metrics import registry_of
+from opportune.entrypoints.http.one_off_routes import one_off_router
 from opportune.entrypoints.http.openapi import describe
 from opportune.entrypoints.http.operating_routes import operating_router
 from opportune.entrypoints.http.problems import tell_problems
@@ -94,6 +95,7 @@ def make_app(
     rest.include_router(ofrep_router(service, authority, bounds))
     rest.include_router(sending_router(service, authority, bounds))
     rest.include_router(fetching_router(service, authority))
+    rest.include_router(one_off_router(service, authority))
     rest.include_router(customer_router(service))
     intake = IntakeRoutes(service, authority, bounds, traffic, event_names)
     describe(rest)

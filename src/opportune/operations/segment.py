@@ -1,0 +1,161 @@
+"""Which customers a condition over their tags holds for now: by the kernel's rule machine, over copies of the engine's columns."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opportune.engine import Playbook
+from opportune.facts import MS_PER_DAY, MS_PER_HOUR, NULL, compiled, zone_offset
+from opportune.operations.deployment import Deployment
+from opportune.operations.touch import RefusedError
+from opportune.profiles import RECORDS, point_records, read_column, roll_windows
+from opportune.rules import (
+    NOW,
+    STACK_MAX,
+    ZONE,
+    Ref,
+    Rule,
+    RuleError,
+    RulePlan,
+    RulePlanBuilder,
+    check_condition,
+    failing_clause,
+    run_program,
+)
+
+ROWS_PER_LOOK = 50_000
+"""Customers whose columns are copied while the engine is at rest."""
+
+
+class Look(NamedTuple):
+    """What a condition needs of customers `first` on: registers i8[customers, registers] and its compiled form."""
+
+    first: int
+    registers: NDArray[np.int64]
+    plan: RulePlan
+    clauses: tuple[int, int]
+    programs: NDArray[np.int64]
+    zones: Any
+    customers: int
+
+
+def check_segment(playbook: Playbook, text: str) -> Rule:
+    """A condition over tags. Raises RefusedError where it is wrong, or asks for a tag that has no column."""
+    try:
+        rule = check_condition(text, playbook.vocabulary.scope(None), where="where")
+    except RuleError as error:
+        raise RefusedError("bad_rule", str(error)) from error
+    names = playbook.numbering.names["tag"]
+    columns = {names[number] for number in playbook.layout.columns}
+    for name in _tags(playbook, rule):
+        if name in playbook.vocabulary.rules or name in columns:
+            continue
+        definition = playbook.definitions.tags[name]
+        if definition.sensitivity == "personal":
+            raise RefusedError("personal_tag", f"`{name}` is personal: its values never reach the engine")
+        raise RefusedError(
+            "no_column", f"no campaign's rule reads the tag `{name}`, so it is not kept at hand: use it in one"
+        )
+    return rule
+
+
+def look(deployment: Deployment, text: str, first: int) -> Look:
+    """Copy what the condition reads of up to ROWS_PER_LOOK customers from `first` on; with the engine at rest.
+
+    Raises RefusedError.
+    """
+    engine, playbook = deployment.engine, deployment.engine.playbook
+    rule = check_segment(playbook, text)
+    tags = _tags(playbook, rule)
+    numbers: dict[Ref, int] = {ref: at for at, ref in enumerate((NOW, ZONE, *(Ref("tag", name) for name in tags)))}
+    builder = RulePlanBuilder(deployment.dictionary, numbers.__getitem__)
+    derived = [name for name in tags if name in playbook.vocabulary.rules]
+    programs = [(builder.add_program(playbook.vocabulary.rules[name]), numbers[Ref("tag", name)]) for name in derived]
+    clauses = builder.add(rule)
+    rows = max(0, min(ROWS_PER_LOOK, engine.customers - first))
+    registers = np.full((rows, len(numbers)), NULL, np.int64)
+    if rows:
+        records = _records(deployment, first, rows)
+        _fill(registers, records, deployment, numbers)
+    zones = playbook.plan.zones
+    table = np.array(programs or np.empty((0, 2)), np.int64).reshape(-1, 2)
+    return Look(first, registers, builder.build(), clauses, table, zones, engine.customers)
+
+
+def held_by(found: Look) -> NDArray[np.int64]:
+    """The numbers of the customers of a look for whom the condition is true."""
+    holds = np.zeros(len(found.registers), np.uint8)
+    first, count = found.clauses
+    _hold(found.plan, first, count, found.programs, found.registers, found.zones, np.zeros(STACK_MAX, np.int64), holds)
+    return np.flatnonzero(holds) + found.first
+
+
+@compiled
+def _hold(
+    plan: RulePlan, first: int, count: int, programs: NDArray[np.int64], registers: NDArray[np.int64], zones: Any,
+    stack: NDArray[np.int64], holds: NDArray[np.uint8],
+) -> None:  # fmt: skip
+    for row in range(len(registers)):
+        regs = registers[row]
+        for at in range(len(programs)):
+            regs[programs[at, 1]] = run_program(plan, programs[at, 0], regs, zones, stack)
+        holds[row] = 1 if failing_clause(plan, first, count, regs, zones, stack) < 0 else 0
+
+
+@compiled
+def _roll(plan: Any, records: Any, wide: Any, rows: int, record_bytes: int, hour: int, day: int) -> None:
+    for row in range(rows):
+        roll_windows(plan, records, wide, row * record_bytes, hour, day)
+
+
+def _tags(playbook: Playbook, rule: Rule) -> list[str]:
+    """The tags that a rule reads, those of rule tags before them."""
+    found: dict[str, None] = {}
+
+    def add(one: Rule) -> None:
+        for ref in one.refs:
+            if ref.source == "tag" and ref.name not in found:
+                inner = playbook.vocabulary.rules.get(ref.name)
+                if inner is not None:
+                    add(inner)
+                found[ref.name] = None
+
+    add(rule)
+    return list(found)
+
+
+def _records(deployment: Deployment, first: int, rows: int) -> NDArray[np.uint8]:
+    """A copy of customers' records, their rolling counters brought to now as their next event would."""
+    engine, playbook = deployment.engine, deployment.engine.playbook
+    size = playbook.layout.record_bytes
+    records = engine.memory.arrays["records"][first * size : (first + rows) * size].copy()
+    profiles = playbook.bundle[0].profiles
+    if not (profiles.hourly_rows or profiles.daily_rows):
+        return records
+    wide = engine.to_arrays()["wide"].copy()
+    bundles = np.zeros(2, RECORDS).view(np.recarray)
+    point_records(bundles[0], records)
+    point_records(bundles[1], wide)
+    bundles[1].used, bundles[1].free = engine.memory.wide.used, engine.memory.wide.free
+    local = engine.now_ms + int(zone_offset(playbook.plan.zones, 0, engine.now_ms))
+    _roll(profiles, bundles[0], bundles[1], rows, size, local // MS_PER_HOUR, local // MS_PER_DAY)
+    return records
+
+
+def _fill(
+    registers: NDArray[np.int64], records: NDArray[np.uint8], deployment: Deployment, numbers: dict[Ref, int]
+) -> None:
+    playbook, rows = deployment.engine.playbook, len(registers)
+    size, names = playbook.layout.record_bytes, playbook.numbering.names["tag"]
+    for number, (offset, width) in playbook.layout.columns.items():
+        at = numbers.get(Ref("tag", names[number]))
+        if at is not None:
+            registers[:, at] = read_column(records, rows, size, offset, width)
+    registers[:, numbers[NOW]] = deployment.engine.now_ms
+    registers[:, numbers[ZONE]] = 0
+    figures = playbook.plan.figures
+    if figures["zone_offset"] >= 0:
+        codes = read_column(records, rows, size, figures["zone_offset"], figures["zone_width"])
+        known = (codes >= 0) & (codes < len(playbook.plan.zone_of_code))
+        registers[known, numbers[ZONE]] = playbook.plan.zone_of_code[codes[known]]
