@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,7 @@ MANY = 40
 
 
 def people() -> bytes:
-    lines = []
+    lines: list[dict[str, Any]] = []
     for i in range(MANY):
         traits = {"arpu": i * 5, "city": ("Shanghai", "Beijing")[i % 2]}
         lines.append({"type": "identify", "userId": f"u{i:02}", "traits": traits})
