@@ -1,5 +1,6 @@
 """The demonstration over HTTP: batches to a served deployment, decisions read back; the same decisions as without HTTP, bit for bit."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from opportune.facts import FactKind
 from opportune.operations import TELECOM_SOURCE, TelecomResult, journal_of, read_group, report, run_telecom
 
 CUSTOMERS, DAYS, SEED = 400, 3, 5
+BATCH_MESSAGES = 50
 
 
 def decisions_of(folder: Path) -> bytes:
@@ -19,9 +21,10 @@ def decisions_of(folder: Path) -> bytes:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[TelecomResult, TelecomResult]:
-    """The same world twice: over HTTP, and handed in directly."""
+    """The same world twice: over HTTP in small batches and by small pages, and handed in directly."""
     root = tmp_path_factory.mktemp("demo")
-    served = run_telecom(root / "served", customers=CUSTOMERS, days=DAYS, seed=SEED, reach=over_http)
+    reach = partial(over_http, batch_messages=BATCH_MESSAGES, page_decisions=3)
+    served = run_telecom(root / "served", customers=CUSTOMERS, days=DAYS, seed=SEED, reach=reach)
     return served, run_telecom(root / "direct", customers=CUSTOMERS, days=DAYS, seed=SEED)
 
 
@@ -35,7 +38,7 @@ def test_the_same_seed_gives_the_same_decisions_over_http(runs: tuple[TelecomRes
 
 def test_all_messages_went_over_http_and_are_accounted_for(runs: tuple[TelecomResult, TelecomResult]) -> None:
     served, direct = runs
-    assert served.requests > served.events / 50
+    assert served.requests > served.events / BATCH_MESSAGES
     assert direct.requests == 0
     assert served.request_p99_ms > 0
     account = report(Path(served.folder)).sources[TELECOM_SOURCE]

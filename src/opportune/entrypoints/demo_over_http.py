@@ -60,10 +60,15 @@ class _Page(msgspec.Struct):
 class HttpCarrier:
     """Sends the world's messages as batches over one connection, and reads what was decided."""
 
-    def __init__(self, url: str, write_key: str, read_key: str, users: list[str]) -> None:
+    def __init__(
+        self, url: str, keys: tuple[str, str], users: list[str], batch_messages: int, page_decisions: int
+    ) -> None:
+        """`keys`: one that writes, one that reads and operates."""
         self.messages = self.decisions = 0
         self.seconds = 0.0
         self.request_ms: list[float] = []
+        self._batch_messages, self._page_decisions = batch_messages, page_decisions
+        write_key, read_key = keys
         parts = urlsplit(url)
         self._socket = socket.create_connection((parts.hostname, parts.port), timeout=ANSWER_SECONDS_MAX)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -83,7 +88,7 @@ class HttpCarrier:
         """Send canonical NDJSON as batches; returns when all of them are answered: on disk. Raises MistakeError, OSError."""
         begun = time.monotonic()
         asked: deque[float] = deque()
-        for lines in _batches(data):
+        for lines in _batches(data, self._batch_messages):
             if len(asked) >= (PIPELINED_MAX if self.request_ms else 1):
                 self._answered(asked)
             body = b'{"batch":[%b]}' % b",".join(lines)
@@ -98,12 +103,12 @@ class HttpCarrier:
         """The decisions since the last call, page by page. Raises MistakeError, OSError."""
         found: list[DecisionLine] = []
         while True:
-            path = f"GET /v1/decisions?after={self._after}&limit={DECISIONS_PAGE_MAX}&reveal=true"
+            path = f"GET /v1/decisions?after={self._after}&limit={self._page_decisions}&reveal=true"
             self._socket.sendall((path + self._read_head).encode())
             page = msgspec.json.decode(self._answer(), type=_Page)
             self._after = page.next
             found += page.decisions
-            if len(page.decisions) < DECISIONS_PAGE_MAX:
+            if len(page.decisions) < self._page_decisions:
                 break
         self.decisions += len(found)
         return self._view(found)
@@ -151,17 +156,22 @@ class HttpCarrier:
         self._received += received
 
 
-def _batches(data: bytes) -> Iterator[list[bytes]]:
-    """The lines of NDJSON, BATCH_MESSAGES at a time, or fewer where they are long."""
+def _batches(data: bytes, most: int) -> Iterator[list[bytes]]:
+    """The lines of NDJSON, at most so many at a time, fewer where they are long."""
     for piece in pieces(data, BATCH_BYTES):
         lines = piece.splitlines()
-        for start in range(0, len(lines), BATCH_MESSAGES):
-            yield lines[start : start + BATCH_MESSAGES]
+        for start in range(0, len(lines), most):
+            yield lines[start : start + most]
 
 
 @contextmanager
-def over_http(folder: Path, world: World) -> Iterator[Carrier]:
-    """Serve a data folder in a child process, on a free port of loopback, and reach it over HTTP. Raises MistakeError."""
+def over_http(
+    folder: Path, world: World, *, batch_messages: int = BATCH_MESSAGES, page_decisions: int = DECISIONS_PAGE_MAX
+) -> Iterator[Carrier]:
+    """Serve a data folder in a child process, on a free port of loopback, and reach it over HTTP. Raises MistakeError.
+
+    `batch_messages` is the most that one request brings, `page_decisions` the most that are read at once.
+    """
     keys = Keys(folder)
     now_ms = time.time_ns() // 1_000_000
     _, write_key = keys.create([f"intake:{TELECOM_SOURCE}"], "the world's messages", now_ms)
@@ -173,7 +183,7 @@ def over_http(folder: Path, world: World) -> Iterator[Carrier]:
     server.start()
     theirs.close()
     try:
-        carrier = HttpCarrier(_told(ours), write_key, read_key, world.users)
+        carrier = HttpCarrier(_told(ours), (write_key, read_key), world.users, batch_messages, page_decisions)
         try:
             yield carrier
         finally:
