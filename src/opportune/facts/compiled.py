@@ -16,7 +16,7 @@ from numba import types
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-CACHES_KEPT_MAX = 4
+CACHES_KEPT_MAX = 16
 KERNEL_ROOMS = ("facts", "rules", "profiles", "campaigns", "policy", "engine", "intake")
 """The rooms that have kernel functions: a change in another compiles nothing anew."""
 COMPILED = os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
