@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opportune.engine import Playbook
-from opportune.facts import MS_PER_DAY, MS_PER_HOUR, NULL, compiled, zone_offset
+from opportune.facts import MS_PER_DAY, MS_PER_HOUR, NULL, zone_offset
 from opportune.operations.deployment import Deployment
 from opportune.operations.touch import RefusedError
-from opportune.profiles import RECORDS, point_records, read_column, roll_windows
+from opportune.profiles import RECORDS, point_records, read_column, roll_rows
 from opportune.rules import (
     NOW,
     STACK_MAX,
@@ -20,8 +20,7 @@ from opportune.rules import (
     RulePlan,
     RulePlanBuilder,
     check_condition,
-    failing_clause,
-    run_program,
+    hold_rows,
 )
 
 ROWS_PER_LOOK = 50_000
@@ -87,26 +86,10 @@ def held_by(found: Look) -> NDArray[np.int64]:
     """The numbers of the customers of a look for whom the condition is true."""
     holds = np.zeros(len(found.registers), np.uint8)
     first, count = found.clauses
-    _hold(found.plan, first, count, found.programs, found.registers, found.zones, np.zeros(STACK_MAX, np.int64), holds)
+    hold_rows(
+        found.plan, first, count, found.programs, found.registers, found.zones, np.zeros(STACK_MAX, np.int64), holds
+    )
     return np.flatnonzero(holds) + found.first
-
-
-@compiled
-def _hold(
-    plan: RulePlan, first: int, count: int, programs: NDArray[np.int64], registers: NDArray[np.int64], zones: Any,
-    stack: NDArray[np.int64], holds: NDArray[np.uint8],
-) -> None:  # fmt: skip
-    for row in range(len(registers)):
-        regs = registers[row]
-        for at in range(len(programs)):
-            regs[programs[at, 1]] = run_program(plan, programs[at, 0], regs, zones, stack)
-        holds[row] = 1 if failing_clause(plan, first, count, regs, zones, stack) < 0 else 0
-
-
-@compiled
-def _roll(plan: Any, records: Any, wide: Any, rows: int, record_bytes: int, hour: int, day: int) -> None:
-    for row in range(rows):
-        roll_windows(plan, records, wide, row * record_bytes, hour, day)
 
 
 def _tags(playbook: Playbook, rule: Rule) -> list[str]:
@@ -139,7 +122,7 @@ def _records(deployment: Deployment, first: int, rows: int) -> NDArray[np.uint8]
     point_records(bundles[1], wide)
     bundles[1].used, bundles[1].free = engine.memory.wide.used, engine.memory.wide.free
     local = engine.now_ms + int(zone_offset(playbook.plan.zones, 0, engine.now_ms))
-    _roll(profiles, bundles[0], bundles[1], rows, size, local // MS_PER_HOUR, local // MS_PER_DAY)
+    roll_rows(profiles, bundles[0], bundles[1], rows, size, local // MS_PER_HOUR, local // MS_PER_DAY)
     return records
 
 

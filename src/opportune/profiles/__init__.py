@@ -7,12 +7,12 @@ from opportune.profiles.columns import (
 )  # fmt: skip
 from opportune.profiles.definitions import CounterDefinition, TagDefinition
 from opportune.profiles.fold import (
-    FOLDED_LATE, FOLDED_OVERFLOW, count_event, create_record, roll_windows, set_tag,
+    FOLDED_LATE, FOLDED_OVERFLOW, count_event, create_record, roll_rows, roll_windows, set_tag,
 )  # fmt: skip
 
 __all__ = [
     "BUCKETS_MAX", "FOLDED_LATE", "FOLDED_OVERFLOW", "MEASURES", "PROFILES", "RECORDS", "RECORD_HEADER_BYTES", "SLOT_AT", "SLOT_COUNT",
     "UNIT_DAY", "UNIT_HOUR", "UNIT_LIFE", "WIDE_HEADER_BYTES", "WIDE_PLACE", "CounterDefinition", "HotCounter", "HotTag", "Layout", "ProfilePlan",
     "TagDefinition", "count_event", "counters_of", "create_record", "event_counters_of", "i8_of", "load", "plan_records",
-    "point_records", "read_column", "roll_windows", "set_tag", "store",
+    "point_records", "read_column", "roll_rows", "roll_windows", "set_tag", "store",
 ]  # fmt: skip

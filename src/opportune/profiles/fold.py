@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from opportune.facts import NULL, compiled_leaf
+from opportune.facts import NULL, compiled, compiled_leaf
 from opportune.profiles.buckets import narrow_again, ring_place, widen
 from opportune.profiles.cells import fits, load, store
 from opportune.profiles.columns import (
@@ -207,3 +207,10 @@ def _put(cells: Any, at: int, width: int, value: int, low: int, high: int) -> in
         return FOLDED_OVERFLOW
     store(cells, at, width, value)
     return FOLDED
+
+
+@compiled
+def roll_rows(plan: Any, records: Any, wide: Any, rows: int, record_bytes: int, hour: int, day: int) -> None:
+    """`roll_windows` for the first `rows` customers."""
+    for row in range(rows):
+        roll_windows(plan, records, wide, row * record_bytes, hour, day)

@@ -9,6 +9,7 @@ from opportune.rules.check import check, check_condition
 from opportune.rules.functions import FUNCTIONS, Function, function_table
 from opportune.rules.limits import RULE_CHARS_MAX, RULE_DEPTH_MAX, RULE_NODES_MAX
 from opportune.rules.lower_duckdb import DUCKDB_SETTINGS, DUCKDB_ZONES_MAX, ZONE_MACRO, to_duckdb, zone_macro
+from opportune.rules.hold_rows import hold_rows
 from opportune.rules.machine import failing_clause, run_program
 from opportune.rules.opcodes import INTERVAL, LOOK_UP, MASK, PROGRAM, SPAN, STACK_MAX, TERM, RulePlan
 from opportune.rules.plan import RulePlanBuilder
@@ -54,6 +55,7 @@ __all__ = [
     "evaluate",
     "failing_clause",
     "function_table",
+    "hold_rows",
     "read",
     "run_program",
     "to_duckdb",

@@ -173,7 +173,7 @@ async def _asked(work: Callable[[], Result]) -> Result:
         raise ProblemError(409, "not_yours", str(error.args[0])) from error
 
 
-MAIL: dict[str, Any] = {"required": True, "content": {"message/rfc822": {"schema": {"type": "string"}}}}
+MAIL: dict[str, Any] = {"required": True, "content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
 def _now_ms() -> int:
