@@ -11,7 +11,7 @@ import numpy as np
 from opportune.delivery import Rendered, render_content
 from opportune.engine import Playbook
 from opportune.facts import NO_OFFER, NOBODY, FactBatch, FactKind, ValueType
-from opportune.operations.deployment import Deployment, journal_of, read_group
+from opportune.operations.deployment import Deployment, read_group
 from opportune.operations.names import Language, Names
 from opportune.profiles import read_column
 from opportune.rules import read
@@ -64,9 +64,9 @@ class Saying:
 
     def find_event(self, seq: int) -> DecidedEvent | None:
         """The event with that number, from the journal; it must be durable."""
-        for group in journal_of(self._deployment.folder).read(seq):
-            return decided_event(read_group(group)[0], group.first_seq, seq)
-        return None
+        # The open journal remembers where groups begin; a new reader would look through a whole segment.
+        group = next(self._deployment.journal.read(seq), None)
+        return None if group is None else decided_event(read_group(group)[0], group.first_seq, seq)
 
     def event_variables(self, event: DecidedEvent | None) -> Variables:
         """The declared properties of an event as `event.<name>`."""
