@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -307,14 +306,27 @@ def test_a_stop_is_a_fact_and_the_outbox_tells(world: World, mailbox: Mailbox) -
     assert world.ask("GET", "/v1/outbox/sent").status == 200
 
 
-def test_metrics_tell_of_moves_and_of_the_outbox(world: World) -> None:
+def a_story(world: World, mailbox: Mailbox, name: str) -> None:
+    """One touch that is presented, one mail that arrives: what the tests after it look back at, whichever ran before."""
+    world.usage(f"{name}1", 90, 60)
+    [offer] = world.touch(f"{name}1")
+    world.ask("POST", f"/v1/touchpoints/app_home/decisions/{offer['decision']}/presented")
+    world.usage(f"{name}2", 80, 100)
+    with patience() as until:
+        until(lambda: any(f"{name}2@example.org" in str(mail["To"]) for mail in mailbox.mails()))
+        until(lambda: world.ask("GET", "/v1/outbox/sent").json["messages"])
+
+
+def test_metrics_tell_of_moves_and_of_the_outbox(world: World, mailbox: Mailbox) -> None:
+    a_story(world, mailbox, "metrics")
     told = world.ask("GET", "/metrics").body.decode()
     assert 'opportune_moves_total{kind="presented"}' in told
     assert 'opportune_outbox_messages{state="sent",touchpoint="mail"}' in told
     assert "opportune_sending_stopped 0.0" in told
 
 
-def test_the_journal_told_the_same_story(world: World, tmp_path: Path) -> None:
+def test_the_journal_told_the_same_story(world: World, mailbox: Mailbox) -> None:
+    a_story(world, mailbox, "journal")
     code, said = world.server.stop()
     assert (code, said) == (0, "")
     with open_deployment(world.server.served.folder, customers_max=50_000) as deployment:
