@@ -62,9 +62,6 @@ def protocol_of(limits: Limits) -> type[asyncio.Protocol]:
 
         def _cut(self) -> None:
             self._head_timer = None
-            if self.cycle is not None and not self.cycle.response_complete:
-                self._wait_for_head()  # the client waits for us: what it pipelined is not read meanwhile
-                return
             if not self.transport.is_closing():
                 self.transport.abort()
 
