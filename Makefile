@@ -28,7 +28,7 @@ test: .venv/.tests-ready ## run the tests (TESTS=tests/rules for some)
 
 demo: .venv/.demo-ready ## a small operator's world: events in, decisions out (DEMO=telecom)
 	@rm -rf var/demo var/demo-truth.json && mkdir -p var
-	$(BIN)/opportune demo $(DEMO) --folder var/demo $(if $(filter telecom,$(DEMO)),--direct)
+	$(BIN)/opportune demo $(DEMO) --folder var/demo
 
 check: lint types imports docs-check test ## all that CI runs
 

@@ -1,5 +1,7 @@
 """However facts are batched, saved and loaded, and however full the room for outputs is: the outputs are the same, bit for bit."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 
@@ -24,22 +26,19 @@ def in_sizes(batch: FactBatch, size: int) -> list[FactBatch]:
     return pieces(batch, list(range(size, len(batch), size)))
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_batches_of_any_size_give_the_same_outputs(seed: int) -> None:
-    batch = batch_of(World(seed).stream(300))
+def check_cut_anywhere(batch: FactBatch, sizes: tuple[int, ...], seeds: Iterable[int]) -> None:
+    """In pieces of these sizes, and cut at random, the outputs are those of the whole."""
     whole = hash_of(run([batch]))
-    for size in (1, 7, 64, 64_000):
+    for size in sizes:
         assert hash_of(run(in_sizes(batch, size))) == whole
-    for split in range(3):
-        cuts = np.random.default_rng(split).integers(1, len(batch), 20).tolist()
+    for seed in seeds:
+        cuts = np.random.default_rng(seed).integers(1, len(batch), 20).tolist()
         assert hash_of(run(pieces(batch, cuts))) == whole
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_saved_and_loaded_anywhere_goes_on_as_if_nothing_happened(seed: int) -> None:
-    world = World(seed)
-    batch = batch_of(world.stream(200))
-    body = world.playbook.body().encode()
+def check_saved_and_loaded(batch: FactBatch, playbook: Playbook, seed: int) -> None:
+    """Saved and loaded at random places, the outputs and the state at the end are those of a run that was not."""
+    body = playbook.body().encode()
     engine = Engine(customers_max=CUSTOMERS_MAX)
     whole = engine.process(batch)
     for cut in np.random.default_rng(seed).integers(1, len(batch), 8).tolist():
@@ -52,6 +51,17 @@ def test_saved_and_loaded_anywhere_goes_on_as_if_nothing_happened(seed: int) -> 
         assert hash_of(Outputs.concatenate([told, second.process(after)])) == hash_of(whole)
         for one, other in zip(second.to_arrays().values(), engine.to_arrays().values(), strict=True):
             assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_batches_of_any_size_give_the_same_outputs(seed: int) -> None:
+    check_cut_anywhere(batch_of(World(seed).stream(300)), (1, 7, 64, 64_000), range(3))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_saved_and_loaded_anywhere_goes_on_as_if_nothing_happened(seed: int) -> None:
+    world = World(seed)
+    check_saved_and_loaded(batch_of(world.stream(200)), world.playbook, seed)
 
 
 def crowd_playbook() -> Playbook:

@@ -7,9 +7,8 @@ import pytest
 
 from opportune.engine import Engine
 from opportune.facts import MoveKind, Outputs, Reason
-from tests.engine.fixed_stream import hash_of
 from tests.engine.records import Move
-from tests.engine.test_batches import in_sizes, run
+from tests.engine.test_batches import check_cut_anywhere, check_saved_and_loaded
 from tests.engine.test_oracle import assert_agree
 from tests.engine.test_publish import run_in_pieces
 from tests.engine.waiting_worlds import WaitingWorld
@@ -79,28 +78,10 @@ def test_thousands_of_waiting_worlds(block: int) -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_batches_of_any_size_give_the_same_moves(seed: int) -> None:
-    batch = batch_of(WaitingWorld(seed).waiting_stream(250))
-    whole = hash_of(run([batch]))
-    for size in (1, 7, 64):
-        assert hash_of(run(in_sizes(batch, size))) == whole
-    cuts = np.random.default_rng(seed).integers(1, len(batch), 20).tolist()
-    assert hash_of(run(pieces(batch, cuts))) == whole
+    check_cut_anywhere(batch_of(WaitingWorld(seed).waiting_stream(250)), (1, 7, 64), [seed])
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_open_decisions_are_saved_and_loaded(seed: int) -> None:
     world = WaitingWorld(seed)
-    batch = batch_of(world.waiting_stream(200))
-    body = world.playbook.body().encode()
-    engine = Engine(customers_max=CUSTOMERS_MAX)
-    whole = engine.process(batch)
-    for cut in np.random.default_rng(seed).integers(1, len(batch), 6).tolist():
-        before, after = pieces(batch, [cut])
-        first = Engine(customers_max=CUSTOMERS_MAX)
-        told = first.process(before)
-        saved = {name: array.copy() for name, array in first.to_arrays().items()}
-        second = Engine(first.dictionary, customers_max=CUSTOMERS_MAX)
-        second.load_arrays(body, saved)
-        assert hash_of(Outputs.concatenate([told, second.process(after)])) == hash_of(whole)
-        for one, other in zip(second.to_arrays().values(), engine.to_arrays().values(), strict=True):
-            assert one.tobytes() == other.tobytes()
+    check_saved_and_loaded(batch_of(world.waiting_stream(200)), world.playbook, seed)

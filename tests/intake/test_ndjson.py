@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opportune.facts import MS_PER_DAY, MS_PER_HOUR, NULL, FactKind
-from opportune.intake import LINE_BYTES_MAX, QUARANTINE_TEXTS, Clock, Intake, QuarantineReason
+from opportune.intake import LINE_BYTES_MAX, QUARANTINE_TEXTS, Clock, ColumnDecoder, Decoder, Intake, QuarantineReason
 from opportune.intake.hashing import hash_key, key_words
 from tests.intake.world import KEY, NOW, decoder, lines, track
 
@@ -202,6 +202,17 @@ def test_repeats_are_counted_and_clashes_apart() -> None:
     whole(door.decode(lines(first, first), NOW))
     again = whole(door.decode(lines(first, {**first, "userId": "new"}), NOW + 1))
     assert (again.applied, again.duplicates, again.clashes, again.identifiers) == (0, 2, 1, [])
+
+
+@pytest.mark.parametrize("kind", [Decoder, ColumnDecoder])
+def test_who_sends_again_says_another_sent_at_and_that_is_no_clash(kind: Any) -> None:
+    first = track(properties={"amount": 1}, messageId="m", sentAt="2026-12-01T08:00:00.000Z")
+    door = decoder(kind=kind)
+    whole(door.decode(lines(first), NOW))
+    sent_again = [{**first, "sentAt": later} for later in ("2026-12-01T08:00:09Z", NOW)]
+    clash = {**first, "sentAt": "2026-12-01T08:00:10.000Z", "properties": {"amount": 2}}
+    again = whole(door.decode(lines(*sent_again, clash), NOW + 1))
+    assert (again.applied, again.duplicates, again.clashes) == (0, 3, 1)
 
 
 def test_a_message_mended_after_quarantine_is_no_repeat() -> None:

@@ -32,6 +32,9 @@ properties: {page: {type: text}}
 ---
 event: pack_purchased
 ---
+event: bill_viewed
+properties: {due: {type: int}}
+---
 tag: arpu
 type: int
 ---
@@ -74,6 +77,14 @@ touchpoints:
   - {at: [app_home, shop_counter], wait: 24h}
   - {at: sms, push: now}
 offers: [{offer: pack_10g}]
+---
+offer: installments
+content: {app_home: "Pay {{event.due}} in three parts", shop_counter: "Offer three parts"}
+---
+campaign: bill
+trigger: {event: bill_viewed}
+touchpoints: [{at: [app_home, shop_counter], wait: 24h}]
+offers: [{offer: installments}]
 ---
 campaign: at-once
 audience: arpu >= 500
@@ -165,6 +176,16 @@ def test_what_fails_is_open_again_for_another_touchpoint(play: Callable[[Scene],
         assert second.content == {"script": "Offer the 10 GB pack"}
         late = await service.touches.answer("app_home", offer.decision, "presented")
         assert late.result == "late"
+
+    play(scene)
+
+
+def test_words_that_cannot_be_made_hold_up_no_other_touchpoint(play: Callable[[Scene], Path]) -> None:
+    async def scene(service: Service) -> None:
+        await service.post("billing", b'{"type": "track", "event": "bill_viewed", "userId": "u5"}', 1)
+        assert (await service.touches.touch("app_home", ask("u5"))).offers == ()
+        [offer] = (await service.touches.touch("shop_counter", ask("u5"))).offers
+        assert offer.content == {"text": "Offer three parts"}
 
     play(scene)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from opportune.facts import VALUE_MAX, FactKind, compiled_leaf
+from opportune.facts import NULL, VALUE_MAX, FactKind, compiled_leaf
 from opportune.intake.envelopes import read_line
 from opportune.intake.fingerprints import UNKNOWN, fetch, fingerprints_at, insert, lookup
 from opportune.intake.hashing import content_hash, siphash_after
@@ -59,11 +59,20 @@ def _scan_line(p: Any, data: Any, start: int, number: int) -> int:
         if (after >= size or data[after] == NEWLINE) and end - at <= p.line_bytes_max:
             line.end = min(after, size)
             if line.message != 0:
-                line.content = content_hash(p.hashing.key0, p.hashing.key1, data, at, end)
+                line.content = _content_of(p, line, data, at, end)
             _fetch_ahead(p, line, number)
             return int(line.end) + 1
     line.end, line.status = find_newline(data, start, size), _LEFT
     return int(line.end) + 1
+
+
+@compiled_leaf
+def _content_of(p: Any, line: Any, data: Any, start: int, end: int) -> Any:
+    """The hash of a line but for its `sentAt`: a client that sends it again says another one."""
+    if line.sent == NULL:
+        return content_hash(p.hashing.key0, p.hashing.key1, data, start, end)
+    before = content_hash(p.hashing.key0, p.hashing.key1, data, start, line.sent_start)
+    return content_hash(before, p.hashing.key1, data, line.sent_end, end)
 
 
 @compiled_leaf

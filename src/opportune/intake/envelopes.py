@@ -91,6 +91,7 @@ def _read_text(p: Any, line: Any, data: Any, at: int, field: int) -> int:
 
 @compiled_leaf
 def _read_time(line: Any, data: Any, at: int, field: int) -> int:
+    start = at
     if data[at] != QUOTE:
         at, ms = scan_scaled(data, at, NOUGHT)
     else:
@@ -103,7 +104,7 @@ def _read_time(line: Any, data: Any, at: int, field: int) -> int:
     elif field == ORIGINAL_TIMESTAMP:
         line.original = ms
     else:
-        line.sent = ms
+        line.sent, line.sent_start, line.sent_end = ms, start, at
     return at
 
 

@@ -187,6 +187,9 @@ def hash_key(words: NDArray[np.uint64], text: str) -> int:
     return hash_bytes(words, text.encode())[0] & VALUE_MAX
 
 
-def hash_content(words: NDArray[np.uint64], data: bytes) -> int:
-    """`content_hash` of Python bytes."""
-    return int(content_hash(words[0], words[1], padded(data), 0, len(data)))
+def hash_content(words: NDArray[np.uint64], data: bytes, gap: tuple[int, int] | None = None) -> int:
+    """`content_hash` of Python bytes; with `gap` (start, end) of what is before it, and of what is after it under that."""
+    if gap is None:
+        return int(content_hash(words[0], words[1], padded(data), 0, len(data)))
+    before = np.uint64(content_hash(words[0], words[1], padded(data), 0, gap[0]))
+    return int(content_hash(before, words[1], padded(data), gap[1], len(data)))

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -25,6 +26,7 @@ from opportune.intake.repeats import CLASH, NEW, RepeatFilter
 LINE_BYTES_MAX = 32_768
 BLANKS = b" \t\r"
 Clock = Literal["live", "import"]
+_SENT_AT = re.compile(rb'"sentAt"\s*:\s*("[^"]*"|[-0-9]+)')
 
 
 class FactSink(Protocol):
@@ -127,7 +129,8 @@ class Decoder:
         stamp, content = (0, 0), 0
         if message.message_id is not None:
             stamp = hash_message(self.words, self.source, message.message_id)
-            content = hash_content(self.words, body)
+            sent_at = _SENT_AT.search(body) if self.live else None  # who sends it again says another one
+            content = hash_content(self.words, body, sent_at and sent_at.span(1))
             known = self.repeats.check(stamp, content)
             if known != NEW:
                 intake.duplicates += 1

@@ -18,13 +18,14 @@ LINE = record(
     [
         *((name, "i8") for name in ("start", "end", "status", "kind", "code", "at_ms", "first", "count")),
         *((name, "i8") for name in ("key_first", "key_count", "event", "timestamp", "original", "sent")),
+        *((name, "i8") for name in ("sent_start", "sent_end")),
         *((name, "i8") for name in ("user", "user_end", "anonymous", "anonymous_end", "message", "message_end")),
         *((name, "u8") for name in ("user_low", "user_high", "anonymous_low", "anonymous_high")),
         *((name, "u8") for name in ("message_low", "message_high", "content")),
     ]
 )
 """What is known of a line between scanning and applying: its place, the fact it states, its values and keys, its event's row (0: none),
-its times (NULL where it has none), the places of its identifiers and message id (0 where it has none), and their hashes."""
+its times (NULL where it has none), where `sentAt` stands, the places of its identifiers and message id (0 where it has none), and their hashes."""
 LINE_WORDS = LINE.itemsize // 8
 KEY_TEXT = record([(name, "i8") for name in ("row", "name", "name_end", "value", "value_end")])
 """Where the name and the text of a key stand, and the row of the fact that they belong to."""

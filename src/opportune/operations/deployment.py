@@ -272,6 +272,7 @@ class Deployment:
         """Like `settle`, where the askers were told of what failed already."""
         while self._folding:
             self._folding.popleft().exception()
+        self._fold_thread.submit(int).result()  # what was to be called after each of them has been called too
 
     def snapshot(self) -> None:
         """Write a snapshot of the state as it is, once all of it is durable. Raises JournalFailed, DeploymentError, OSError."""

@@ -94,7 +94,6 @@ class Door:
         self._asks: deque[Ask] = deque()
         self._first: deque[Ask] = deque()
         self._queued_bytes = 0
-        self._in_flight = 0
         self._decoders: dict[str, Decoder] = {}
         self._decoders_playbook = -1
         self._stopping = False
@@ -155,12 +154,13 @@ class Door:
         return result
 
     async def _ask(self, ask: Ask, *, first: bool = False) -> Any:
-        if self.failure is not None or self._stopping:
-            raise DeploymentError(f"nothing is taken in any more: {self.failure or 'the service is stopping'}")
         # What comes first are answers to people who wait; it is bounded by the requests that the door of HTTP lets in.
         if not first and (self._queued_bytes > QUEUED_BYTES_MAX or len(self._asks) >= QUEUED_ASKS_MAX):
             raise OverloadedError(RETRY_AFTER_SECONDS)
         with self._changed:
+            # The thread ends only with empty queues, under this lock: nothing is put in behind its back.
+            if self.failure is not None or self._stopping:
+                raise DeploymentError(f"nothing is taken in any more: {self.failure or 'the service is stopping'}")
             (self._first if first else self._asks).append(ask)
             self._queued_bytes += len(ask.lines)
             self._changed.notify()
@@ -260,14 +260,18 @@ class Door:
 
     def _tell(self) -> None:
         assert self._on_taken is not None, "only started where somebody listens"
+        failed = False
         while (told := self._durable.get()) is not None:
+            if failed:
+                # Who acts keeps a cursor: nothing may be told over what was not acted on; the next start tells it again.
+                continue
             taken, commit = told
             try:
                 commit.wait()
                 self._on_taken(taken)
             except BaseException as error:
+                failed = True
                 self.failure = self.failure or error
-                self._loop.call_soon_threadsafe(_reject, [], error)
 
     def _decoder(self, source: str) -> Decoder:
         playbook = self.deployment.playbook.version

@@ -190,9 +190,8 @@ class Sending:
         settings = settings or {}
         if by == "file":
             settings = account_folder(settings, self._deployment.folder)
-        if (
-            by == "smtp"
-        ):  # our key signs Message-IDs, so that what comes back to the door of mail reports is known again
+        if by == "smtp":
+            # Our key signs Message-IDs, so that what comes back to the door of mail reports is known again.
             domain = str(settings.get("sender", "")).rpartition("@")[2].rstrip("> ")
             settings = {"domain": domain, "secret": base64.b64encode(self._deployment.key).decode()} | settings
         return channel_of(by, settings, self.inbox, self.items)

@@ -22,6 +22,8 @@ from opportune.operations.tokens import DecisionToken, open_decision, sign_decis
 SOURCE = "touchpoint:"
 REASON_CHARACTERS_MAX = 64
 EVENTS_KEPT_MAX = 10_000
+CONTENT_FAILED = "content_failed"
+"""Why a touchpoint that asked got nothing: the offer's words could not be made for this customer."""
 ANSWERS: dict[str, Outcome] = {
     "presented": Outcome.PRESENTED, "failed": Outcome.FAILED, "accepted": Outcome.ACCEPTED,
     "considering": Outcome.CONSIDERING, "refused": Outcome.REFUSED,
@@ -164,20 +166,23 @@ class Touches:
         tongue: Language = "zh" if language.startswith("zh") else "en"
         names = self._saying.names(tongue)
         campaign, offer = names.campaign(campaign_number), self._saying.offer_name(offer_number)
+        token = DecisionToken(
+            int(row["decision"]), int(row["decided_seq"]), customer, campaign_number, offer_number,
+            int(row["touchpoint"]), int(row["until_ms"]),
+        )  # fmt: skip
+        signed = sign_decision(self._deployment.key, token)
         content: dict[str, str] = {}
         if self._saying.content_of(offer, touchpoint) is not None:
             try:
                 variables = self._saying.event_variables(event)
                 rendered = self._saying.render(offer, touchpoint, customer, language, variables, str)
             except TemplateFailedError:
-                return None  # the lease ends by itself; nothing half written is shown
+                if token.until_ms:  # nothing half written is shown, and nobody waits for the end of the lease
+                    await self.receive(token, Outcome.FAILED, CONTENT_FAILED, f"{signed}/failed")
+                return None
             language, content = rendered.language or language, rendered.parts
-        token = DecisionToken(
-            int(row["decision"]), int(row["decided_seq"]), customer, campaign_number, offer_number,
-            int(row["touchpoint"]), int(row["until_ms"]),
-        )  # fmt: skip
         return Offered(
-            sign_decision(self._deployment.key, token), campaign, names.title("campaign", campaign), offer,
+            signed, campaign, names.title("campaign", campaign), offer,
             names.title("offer", offer) if offer else "", language, content, self._saying.why(campaign, tongue),
             int(row["until_ms"]),
         )  # fmt: skip

@@ -186,6 +186,24 @@ def test_a_connection_that_says_nothing_is_cut() -> None:
     assert asyncio.run(run()) == [b"", b"", b"HTTP/1.1 204"]
 
 
+def test_a_head_that_begins_behind_a_large_body_is_not_taken_for_a_large_head(server: Server) -> None:
+    """A client that pipelines: what comes in one piece with the end of a body of 200 kB is half of the next head."""
+    host = f"Host: x\r\nAuthorization: {basic(server.served.write_key)}\r\n"
+    body = json.dumps({"batch": [used(f"c{i % 7}", str(uuid4())) for i in range(2_000)]}).encode()
+    head = f"POST /v1/batch HTTP/1.1\r\n{host}Content-Length: {len(body)}\r\n\r\n".encode()
+    assert len(body) > 2 * Limits().head_bytes_max
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+        heard = b""
+        for _ in range(5):
+            client.sendall(head + body + head[:40])
+            while heard.count(b"HTTP/1.1 200") < 1:
+                heard += client.recv(4_096)
+            client.sendall(head[40:] + body)
+            while heard.count(b"HTTP/1.1 200") < 2:
+                heard += client.recv(4_096)
+            heard = b""
+
+
 def test_remote_addresses_are_meant_only_when_said(tmp_path: Path) -> None:
     server = Server(served_folder(tmp_path), "--host", "0.0.0.0")
     with pytest.raises(RuntimeError, match="--allow-remote"):

@@ -16,6 +16,7 @@ def protocol_of(limits: Limits) -> type[asyncio.Protocol]:
 
         _head_timer: asyncio.TimerHandle | None = None
         _in_head = False
+        _heads = 0
         _head_bytes = 0
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -33,9 +34,11 @@ def protocol_of(limits: Limits) -> type[asyncio.Protocol]:
 
         def data_received(self, data: bytes) -> None:
             """Feed the parser, and bound how long and how much it may gather for a head."""
+            heads = self._heads
             super().data_received(data)
             if self._in_head:
-                self._head_bytes += len(data)
+                if heads == self._heads:  # what began in this chunk may stand behind the body of the request before it
+                    self._head_bytes += len(data)
                 if self._head_bytes > limits.head_bytes_max:
                     self.transport.abort()
                 elif self._head_timer is None:
@@ -44,6 +47,7 @@ def protocol_of(limits: Limits) -> type[asyncio.Protocol]:
         def on_message_begin(self) -> None:
             """A head begins."""
             self._in_head, self._head_bytes = True, 0
+            self._heads += 1
             super().on_message_begin()
 
         def on_headers_complete(self) -> None:
