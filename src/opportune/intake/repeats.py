@@ -232,6 +232,13 @@ class RepeatFilter:
         self._use(min(max(2 * len(seen), wanted), self._slots_max), figures)
         _refill(self.address, seen, int(figures[_GENERATION]))
 
+    def reserve_all(self) -> None:
+        """Take the memory of all `repeats_max` ids now (48 bytes each), for a service that must not pause for it later."""
+        self.reserve(self.repeats_max)
+        self._slots[self._slots[:, 2] == 0] = (
+            0  # memory that was never written to is given page by page, at its first use
+        )
+
     def check(self, message: tuple[int, int], content: int) -> int:
         """NEW, DUPLICATE, or CLASH (known with another content) for a message id's hash."""
         return int(_check_one(self.address, np.uint64(message[0]), np.uint64(message[1]), np.uint64(content)))

@@ -7,6 +7,7 @@
 """
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -52,6 +53,8 @@ DESCRIPTORS_KEPT, DESCRIPTORS_MAX = 3, 65_536
 ASIDE_NICENESS = 10
 FOLDING_MAX = 2
 """Batches that may wait for the engine while the next one is decoded."""
+FOLDED_AT_ONCE_MAX = 1_000
+"""A batch of so few facts is folded sooner than another thread wakes up."""
 
 Folded = tuple[Outputs, Commit]
 """What the engine made of a batch, and the promise that both are durable."""
@@ -130,6 +133,7 @@ class Deployment:
         self._parted: BaseException | None = None
         self._links_unsettled = 0
         self._folding: deque[Folding] = deque()
+        self._fold_lock = threading.Lock()
         self.replayed = 0
         """Facts replayed after the snapshot when it was opened."""
         with ExitStack() as opened:  # what fails to start lets go of the folder again
@@ -210,7 +214,7 @@ class Deployment:
     def submit(self, batch: FactBatch, received_ms: int) -> Folding:
         """Like `commit`, in a thread of its own, in the order of the calls: the next batch can be decoded meanwhile.
 
-        What the group says of texts and of the accounting is taken down now. Whoever reads the engine calls `settle` first.
+        A small batch that nothing is ahead of is folded here and now. What the group says of texts and of the accounting is taken down now. Whoever reads the engine calls `settle` first.
         """
         if not len(batch):  # what was refused or repeated is news too
             batch = self._progress()
@@ -221,9 +225,27 @@ class Deployment:
             self._journaled_texts += len(batch.texts)
             self._known_customers = self.identity.customers
             accounting = np.frombuffer(self.accounting.encode(), np.uint8)
-            folding = self._fold_thread.submit(self._fold, batch, received_ms, accounting)
+            folding = Folding()
+            at_once = len(batch) <= FOLDED_AT_ONCE_MAX and all(ahead.done() for ahead in self._folding)
+            if at_once and self._fold_lock.acquire(
+                blocking=False
+            ):  # else what follows from the last one is still being told
+                self._fold_lock.release()
+                self._fold_into(folding, batch, received_ms, accounting)
+            else:
+                self._fold_thread.submit(self._fold_into, folding, batch, received_ms, accounting)
             self._folding.append(folding)
             return folding
+
+    def _fold_into(self, folding: Folding, batch: FactBatch, received_ms: int, accounting: NDArray[np.uint8]) -> None:
+        """Fold, and call whoever waits for it, before anything else is folded."""
+        with self._fold_lock:
+            try:
+                folded = self._fold(batch, received_ms, accounting)
+            except BaseException as error:
+                folding.set_exception(error)
+            else:
+                folding.set_result(folded)
 
     def _fold(self, batch: FactBatch, received_ms: int, accounting: NDArray[np.uint8]) -> Folded:
         with self.changing():

@@ -34,6 +34,8 @@ TICK_SECONDS = 5.0
 SNAPSHOT_EVERY_FACTS = 5_000_000
 RETRY_AFTER_SECONDS = 1
 TOLD_BEHIND_MAX = 1_000
+UNTOLD_FACTS_MAX = 1_000_000
+"""Without any moves, who hears of them is told so often how far the journal has come."""
 
 
 class OverloadedError(Exception):
@@ -73,8 +75,9 @@ OnTaken = Callable[[Taken], None]
 class Door:
     """Takes in what is asked, from any number of tasks of one event loop.
 
-    `on_taken` hears of every piece once it is durable, in the order of the journal, in a thread of its own; it may take its time,
-    and the door waits when it is TOLD_BEHIND_MAX pieces behind. `clocks` names sources whose messages count when they happened
+    `on_folded` hears of every piece as it is decided, and must be quick. `on_moved` hears of pieces with moves of
+    open decisions once they are durable, in the order of the journal, in a thread of its own; it may take its time, and the door
+    waits when it is TOLD_BEHIND_MAX pieces behind. `clocks` names sources whose messages count when they happened
     ("import"); their time is then the only one, the wall clock states no ticks.
     """
 
@@ -82,12 +85,13 @@ class Door:
         self,
         deployment: Deployment,
         loop: asyncio.AbstractEventLoop,
-        on_taken: OnTaken | None = None,
+        on_folded: OnTaken | None = None,
+        on_moved: OnTaken | None = None,
         clocks: Mapping[str, Clock] | None = None,
     ) -> None:
         self.deployment = deployment
         self._loop = loop
-        self._on_taken = on_taken
+        self._on_folded, self._on_moved = on_folded, on_moved
         self._clocks = dict(clocks or {})
         self._ticks = "import" not in self._clocks.values()
         self._changed = threading.Condition()
@@ -100,6 +104,7 @@ class Door:
         self._thread = threading.Thread(target=self._run, name="door", daemon=True)
         self._durable: queue.Queue[tuple[Taken, Commit] | None] = queue.Queue(TOLD_BEHIND_MAX)
         self._telling = threading.Thread(target=self._tell, name="told", daemon=True)
+        self._told_to = deployment.engine.next_seq
         self._snapshot_at = deployment.engine.next_seq + SNAPSHOT_EVERY_FACTS
         self._snapshot_child = 0
         self.snapshots_failed = 0
@@ -110,7 +115,7 @@ class Door:
     def open(self) -> None:
         """Begin."""
         self._thread.start()
-        if self._on_taken is not None:
+        if self._on_moved is not None:
             self._telling.start()
 
     def close(self) -> None:
@@ -119,7 +124,7 @@ class Door:
             self._stopping = True
             self._changed.notify()
         self._thread.join()
-        if self._on_taken is not None:
+        if self._on_moved is not None:
             self.deployment.settle_quietly()
             self._durable.put(None)
             self._telling.join()
@@ -247,7 +252,10 @@ class Door:
             return
         outputs, commit = folding.result()
         taken = Taken(batch, intake, outputs, commit.end_seq - len(batch))
-        if self._on_taken is not None:
+        if self._on_folded is not None:
+            self._on_folded(taken)
+        if self._on_moved is not None and (len(outputs.moves) or commit.end_seq >= self._told_to + UNTOLD_FACTS_MAX):
+            self._told_to = commit.end_seq
             self._durable.put((taken, commit))
 
         def durable(_: Any) -> None:
@@ -259,7 +267,7 @@ class Door:
         commit.then(durable)
 
     def _tell(self) -> None:
-        assert self._on_taken is not None, "only started where somebody listens"
+        assert self._on_moved is not None, "only started where somebody listens"
         failed = False
         while (told := self._durable.get()) is not None:
             if failed:
@@ -268,7 +276,7 @@ class Door:
             taken, commit = told
             try:
                 commit.wait()
-                self._on_taken(taken)
+                self._on_moved(taken)
             except BaseException as error:
                 failed = True
                 self.failure = self.failure or error

@@ -1,7 +1,11 @@
 """What can be said to a customer: the words of an offer for her, and why it is offered. Reads the running engine, changes nothing."""
 
 import re
+import threading
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +25,7 @@ Variables = dict[str, Value]
 
 LANGUAGE_TAG = "language"
 """The tag, where the catalogue has it, that holds a customer's language."""
+RECENT_FACTS_MAX = 200_000
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 
 
@@ -46,18 +51,44 @@ class Saying:
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
+        self._known: Playbook | None = None
         self._names: dict[str, Names] = {}
-        self._playbook: Playbook | None = None
+        self._why: dict[tuple[str, Language], str] = {}
+        self._columns: dict[str, tuple[int, int]] = {}
+        self._recent: deque[tuple[int, FactBatch]] = deque()
+        self._recent_facts = 0
+        self._recent_lock = threading.Lock()
 
     @property
     def playbook(self) -> Playbook:
         """The playbook in force."""
         return self._deployment.playbook
 
+    def remember(self, first_seq: int, batch: FactBatch) -> None:
+        """Keep a piece in which decisions opened: who is told of them now is often asked about them in the next seconds."""
+        with self._recent_lock:
+            self._recent.append((first_seq, batch))
+            self._recent_facts += len(batch)
+            while self._recent_facts > RECENT_FACTS_MAX:
+                self._recent_facts -= len(self._recent.popleft()[1])
+
+    def recent_event(self, seq: int) -> DecidedEvent | None:
+        """The event with that number, where it is among the pieces that are remembered."""
+        with self._recent_lock:
+            at = bisect_right(self._recent, seq, key=itemgetter(0)) - 1
+            piece = self._recent[at] if at >= 0 else None
+        return None if piece is None else decided_event(piece[1], piece[0], seq)
+
+    def _follow(self) -> None:
+        """Forget what was said under a playbook that is no longer in force."""
+        if self._known is not self.playbook:
+            tags, columns = Names(self.playbook.body()).of("tag"), self.playbook.layout.columns
+            self._columns = {tags[number]: place for number, place in columns.items()}
+            self._names, self._why, self._known = {}, {}, self.playbook
+
     def names(self, language: Language) -> Names:
         """The words for numbers under the playbook in force."""
-        if self._playbook is not self.playbook:
-            self._names, self._playbook = {}, self.playbook
+        self._follow()
         if language not in self._names:
             self._names[language] = Names(self.playbook.body(), language)
         return self._names[language]
@@ -81,14 +112,13 @@ class Saying:
         """The values of those of a customer's tags that are wanted and have a column; NOBODY has none."""
         if customer == NOBODY:
             return {}
-        layout, types = self.playbook.layout, self.playbook.vocabulary.tags
-        known = self.names("en").of("tag")
-        found: Variables = {}
-        for number, (offset, width) in layout.columns.items():
-            name = known[number]
-            if name in wanted:
-                found[name] = self._plain(self._column(customer, offset, width), types[name])
-        return found
+        self._follow()
+        types, columns = self.playbook.vocabulary.tags, self._columns
+        return {
+            name: self._plain(self._column(customer, *columns[name]), types[name])
+            for name in sorted(wanted)
+            if name in columns
+        }
 
     def zone_of(self, customer: int) -> ZoneInfo:
         """The customer's time zone; the deployment's where hers is unknown."""
@@ -131,6 +161,14 @@ class Saying:
 
     def why(self, campaign: str, language: Language) -> str:
         """Why a customer is offered this: the campaign's condition and audience, read out."""
+        self._follow()
+        kept = self._why  # another thread may begin a new one meanwhile
+        told = kept.get((campaign, language))
+        if told is None:
+            told = kept[campaign, language] = self._read_why(campaign, language)
+        return told
+
+    def _read_why(self, campaign: str, language: Language) -> str:
         rules = self.playbook.campaign_rules.get(campaign)
         definition = self.playbook.definitions.campaigns.get(campaign)
         if rules is None or definition is None:

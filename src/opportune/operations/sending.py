@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from opportune.campaigns import TouchpointDefinition
 from opportune.delivery import (
@@ -34,7 +35,7 @@ from opportune.delivery import (
     sign_link,
     sign_unsubscribe,
 )
-from opportune.facts import MS_PER_MINUTE, FactBatch, MoveKind, Outcome, Outputs
+from opportune.facts import MS_PER_MINUTE, NO_TOUCHPOINT, FactBatch, MoveKind, Outcome, Outputs
 from opportune.intake import key_words
 from opportune.operations.consents import consent_batch
 from opportune.operations.deployment import Deployment, DeploymentError, journal_of, read_group
@@ -50,6 +51,7 @@ ACCOUNTS_FILE = "accounts.json"
 CURSOR = "moves"
 OTHERS_MAY_READ = 0o077
 DRAIN_SECONDS = 20.0
+UNNOTED_FACTS_MAX = 1_000_000
 TRIAL_SECONDS, TRIAL_LOOK_SECONDS = 5.0, 0.05
 IN_FLIGHT_MAX = 64
 REASON_CHARACTERS_MAX = 40
@@ -91,6 +93,7 @@ class Sending:
         self.dispatcher: Dispatcher | None = None
         self._running: asyncio.Task[None] | None = None
         self._delivery: dict[str, TouchpointDefinition] = {}
+        self._read_to = self._noted_to = 0
         self.clicks: dict[str, int] = {}
         """Clicks on tracked links since the start, by `person` or why they were taken for a machine's."""
         self.trouble: dict[str, str] = {}
@@ -107,6 +110,10 @@ class Sending:
 
     def close(self) -> None:
         """Let go of the outbox; once nothing is taken in any more."""
+        if self._door.failure is None:
+            self._read_to = self._deployment.journal.durable_seq
+        if self._read_to > self._noted_to:
+            self._note_cursor()
         for store in (self.outbox, self.coupons, self.links, self.inbox, self.items):
             store.close()
 
@@ -208,7 +215,7 @@ class Sending:
 
     def _catch_up(self) -> None:
         """What came between the outbox's cursor and the end of the journal."""
-        cursor = self.outbox.cursor(CURSOR)
+        cursor = self._read_to = self._noted_to = self.outbox.cursor(CURSOR)
         if cursor > self._deployment.engine.next_seq:
             raise DeploymentError(
                 f"{self._deployment.folder / 'outbox.db'} has read further than the journal goes; was one of them restored alone?"
@@ -218,17 +225,38 @@ class Sending:
             self._put(batch, outputs, group.first_seq, group.end_seq)
 
     def _put(self, batch: FactBatch, outputs: Outputs, first_seq: int, end_seq: int) -> bool:
-        moves = outputs.moves
+        moves = outputs.moves[self._is_ours(outputs.moves["touchpoint"])]
         if not len(moves):
+            self._read_to = end_seq
+            if end_seq >= self._noted_to + UNNOTED_FACTS_MAX:  # a start reads again in vain what is not noted
+                self._note_cursor()
             return False
         now_ms = time.time_ns() // 1_000_000
         pushed = moves[moves["kind"] == MoveKind.PUSHED]
         messages = [one for move in pushed if (one := self._message(move, batch, first_seq)) is not None]
-        gone = moves[np.isin(moves["kind"], (MoveKind.WITHDRAWN, MoveKind.CLOSED, MoveKind.RELEASED))]
-        self.outbox.put(messages, now_ms, (CURSOR, end_seq))
+        gone = moves[np.isin(moves["kind"], (MoveKind.WITHDRAWN, MoveKind.RELEASED))]
+        self.outbox.put(messages, now_ms, None if len(gone) else (CURSOR, end_seq))
         if len(gone):
             self.outbox.withdraw([str(number) for number in gone["decision"].tolist()], "withdrawn", now_ms)
+            self.outbox.put((), now_ms, (CURSOR, end_seq))
+        self._read_to = self._noted_to = end_seq
         return bool(messages)
+
+    def _is_ours(self, touchpoints: NDArray[np.uint16]) -> NDArray[np.bool_]:
+        """Which of these numbers are touchpoints to which we deliver; other moves are nothing to the outbox."""
+        names, definitions = self._saying.names("en"), self._saying.playbook.definitions.touchpoints
+        ours = [
+            number
+            for number in np.unique(touchpoints).tolist()
+            if number != NO_TOUCHPOINT
+            and (one := definitions.get(names.name("touchpoint", number))) is not None
+            and one.delivery is not None
+        ]
+        return np.isin(touchpoints, ours)
+
+    def _note_cursor(self) -> None:
+        self.outbox.put((), time.time_ns() // 1_000_000, (CURSOR, self._read_to))
+        self._noted_to = self._read_to
 
     def _message(self, move: Any, batch: FactBatch, first_seq: int) -> NewMessage | None:
         names = self._saying.names("en")

@@ -31,7 +31,7 @@ class Service:
 
     def __init__(self, deployment: Deployment, clocks: Mapping[str, Clock] | None = None) -> None:
         self.deployment = deployment
-        self.door = Door(deployment, asyncio.get_running_loop(), self._taken, clocks)
+        self.door = Door(deployment, asyncio.get_running_loop(), self._folded, self._moved, clocks)
         self.saying = Saying(deployment)
         self.touches = Touches(deployment, self.door, self.saying)
         self.sending = Sending(deployment, self.door, self.saying)
@@ -102,14 +102,18 @@ class Service:
         """
         return await self.one_offs.send(ask)
 
-    def _taken(self, taken: Taken) -> None:
-        """A piece is durable; in a thread of its own, in order."""
+    def _moved(self, taken: Taken) -> None:
+        """Moves of open decisions are durable; in a thread of its own, in order."""
         self.sending.take(taken)
+
+    def _folded(self, taken: Taken) -> None:
+        """A piece was decided; in the thread that folds."""
+        outputs, withheld = taken.outputs, taken.outputs.withheld
+        if len(outputs.moves):
+            self.saying.remember(taken.first_seq, taken.batch)
         with self._counts_lock:
-            self.decisions += len(taken.outputs.decisions)
-            for reason, count in zip(
-                taken.outputs.withheld["reason"].tolist(), taken.outputs.withheld["count"].tolist(), strict=True
-            ):
+            self.decisions += len(outputs.decisions)
+            for reason, count in zip(withheld["reason"].tolist(), withheld["count"].tolist(), strict=True):
                 self.withheld[reason] = self.withheld.get(reason, 0) + count
-            for kind in taken.outputs.moves["kind"].tolist():
+            for kind in outputs.moves["kind"].tolist():
                 self.moves[kind] = self.moves.get(kind, 0) + 1

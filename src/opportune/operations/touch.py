@@ -189,7 +189,7 @@ class Touches:
 
     async def _event(self, seq: int, taken: Taken) -> DecidedEvent | None:
         """The event that a decision answered: of this batch, remembered, or from the journal."""
-        found = decided_event(taken.batch, taken.first_seq, seq)
+        found = decided_event(taken.batch, taken.first_seq, seq) or self._saying.recent_event(seq)
         if found is not None:
             return found
         if seq not in self._events:

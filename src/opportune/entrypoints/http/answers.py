@@ -2,12 +2,14 @@
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
-from starlette.types import Send
+from starlette.types import Receive, Scope, Send
 
+Handler = Callable[[Scope, Receive, Send], Awaitable[int]]
+"""Answers a request, and returns the status."""
 Header = tuple[bytes, bytes]
 STATUS_OF = {"invalid_json": 400, "invalid_request": 400, "too_large": 413, "unknown_encoding": 415}
 """The status of a refused body's code."""

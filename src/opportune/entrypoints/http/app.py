@@ -20,7 +20,7 @@ from opportune.entrypoints.http.operating_routes import operating_router
 from opportune.entrypoints.http.problems import tell_problems
 from opportune.entrypoints.http.sending_routes import fetching_router, sending_router
 from opportune.entrypoints.http.state_routes import state_router
-from opportune.entrypoints.http.touch_routes import ofrep_router, touch_router
+from opportune.entrypoints.http.touch_routes import TouchRoutes, ofrep_router
 from opportune.entrypoints.http.traffic import Traffic
 from opportune.operations import Service
 from opportune.store import Keys
@@ -29,8 +29,10 @@ from opportune.store import Keys
 class Application:
     """The ASGI application. `rest` is the FastAPI app: other doors add their routers to it."""
 
-    def __init__(self, intake: IntakeRoutes, rest: FastAPI, traffic: Traffic, limits: Limits) -> None:
-        self.intake, self.rest, self.traffic, self.limits = intake, rest, traffic, limits
+    def __init__(
+        self, intake: IntakeRoutes, touches: TouchRoutes, rest: FastAPI, traffic: Traffic, limits: Limits
+    ) -> None:
+        self.intake, self.touches, self.rest, self.traffic, self.limits = intake, touches, rest, traffic, limits
         self._paths = intake.paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,6 +51,8 @@ class Application:
         group, status = "intake", 500
         try:
             handler = self._paths.get(scope["path"])
+            if handler is None and scope["method"] == "POST":
+                handler, group = self.touches.find(scope["path"]), "touch"
             if handler is not None:
                 status = await handler(scope, receive, send)
             else:
@@ -91,7 +95,8 @@ def make_app(
     rest.include_router(state_router(service, authority, registry_of(service, traffic)))
     rest.include_router(operating_router(service, authority, bounds))
     rest.include_router(decision_router(service, authority))
-    rest.include_router(touch_router(service, authority, bounds))
+    touches = TouchRoutes(service, authority, bounds)
+    rest.include_router(touches.router())
     rest.include_router(ofrep_router(service, authority, bounds))
     rest.include_router(sending_router(service, authority, bounds))
     rest.include_router(fetching_router(service, authority))
@@ -99,4 +104,4 @@ def make_app(
     rest.include_router(customer_router(service))
     intake = IntakeRoutes(service, authority, bounds, traffic, event_names)
     describe(rest)
-    return Application(intake, rest, traffic, bounds)
+    return Application(intake, touches, rest, traffic, bounds)

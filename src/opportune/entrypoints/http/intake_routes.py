@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from opportune.entrypoints.http.answers import (
     JSON,
     PREFLIGHT,
     STATUS_OF,
+    Handler,
     Header,
     answer,
     encoded,
@@ -41,7 +42,6 @@ from opportune.intake import (
 from opportune.journal import JournalError
 from opportune.operations import DeploymentError, OverloadedError, Service
 
-Handler = Callable[[Scope, Receive, Send], Awaitable[int]]
 Translate = Callable[[bytes, Head, Scope], Translated]
 
 SUCCESS, POSTHOG_SUCCESS = b'{"success":true}', b'{"status":1}'

@@ -52,24 +52,28 @@ def problem(
     return Response(msgspec.json.encode(told), status, headers, MEDIA_TYPE)
 
 
+OURS = (
+    GoneError, BodyRefusedError, OverloadedError, DeploymentError, JournalError, StoreFailedError, TimeoutError,
+)  # fmt: skip
+
+
 def tell_problems(app: FastAPI) -> None:
     """Let the app answer its errors as problems."""
-    app.add_exception_handler(StarletteHTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
-    for kind in (
-        GoneError,
-        BodyRefusedError,
-        OverloadedError,
-        DeploymentError,
-        JournalError,
-        StoreFailedError,
-        TimeoutError,
-    ):
-        app.add_exception_handler(kind, _ours)
+    for kind in (StarletteHTTPException, *OURS):
+        app.add_exception_handler(kind, _told)
 
 
-async def _http(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, StarletteHTTPException)
+def problem_of(error: Exception) -> Response:
+    """The answer to a request that ended in a ProblemError or one of OURS."""
+    return _http(error) if isinstance(error, StarletteHTTPException) else _ours(error)
+
+
+async def _told(_request: Request, error: Exception) -> Response:
+    return problem_of(error)
+
+
+def _http(error: StarletteHTTPException) -> Response:
     status = error.status_code
     code = getattr(error, "code", http.HTTPStatus(status).phrase.lower().replace(" ", "_"))
     return problem(status, code, str(error.detail), hint=getattr(error, "hint", ""), headers=error.headers)
@@ -84,7 +88,7 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     return problem(422, "invalid_request", "the request is not what this route takes", places=places)
 
 
-async def _ours(_request: Request, error: Exception) -> Response:
+def _ours(error: Exception) -> Response:
     if isinstance(error, GoneError):
         return problem(409, "gone", str(error), hint="list the quarantine again")
     if isinstance(error, BodyRefusedError):

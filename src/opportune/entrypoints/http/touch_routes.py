@@ -1,17 +1,21 @@
 """Routes for touchpoints: who is here, what to show, what came of it; and OpenFeature's remote evaluation as a door for apps."""
 
+import asyncio
 import hashlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from starlette.types import Receive, Scope, Send
 
+from opportune.entrypoints.http.answers import Handler
 from opportune.entrypoints.http.authority import Authority
-from opportune.entrypoints.http.body import read_body, read_head
+from opportune.entrypoints.http.body import ClientGoneError, read_body, read_head
 from opportune.entrypoints.http.limits import Limits
 from opportune.entrypoints.http.operating_routes import require
-from opportune.entrypoints.http.problems import ProblemError
+from opportune.entrypoints.http.problems import OURS, ProblemError, problem_of
 from opportune.intake import inflated
 from opportune.operations import ANSWERS, Customer, Offered, RefusedError, Service, TokenError, TouchAsk, Touched
 
@@ -19,6 +23,7 @@ BODY_BYTES_MAX = 32_768
 NAME_CHARACTERS_MAX = 100
 TOKEN_CHARACTERS_MAX = 200
 FLAGS_MAX = 50
+PREFIX = "/v1/touchpoints/"
 JSON = "application/json"
 
 Result = TypeVar("Result")
@@ -58,36 +63,74 @@ class _Evaluation(msgspec.Struct, frozen=True):
     context: dict[str, Any]
 
 
-def touch_router(service: Service, authority: Authority, limits: Limits) -> APIRouter:
-    """The routes."""
-    router = APIRouter()
-    reading = [Depends(require(authority, "read"))]
+class TouchRoutes:
+    """Touches and answers: people wait for them, so a plain path is answered without the layers of the rest (`find`)."""
 
-    @router.get("/v1/touchpoints", tags=["touchpoints"], dependencies=reading)
-    async def touchpoints() -> Response:
-        """The touchpoints of the playbook in force, with their direction, capacity, hours and strategy."""
-        found = service.deployment.playbook.definitions.touchpoints
-        return _json([msgspec.to_builtins(one, enc_hook=str) for one in found.values()])
+    def __init__(self, service: Service, authority: Authority, limits: Limits) -> None:
+        self._service, self._authority, self._limits = service, authority, limits
 
-    @router.post("/v1/touchpoints/{touchpoint}/touch", tags=["touchpoints"], openapi_extra={"requestBody": TOUCH_BODY})
-    async def touch(touchpoint: Touchpoint, request: Request) -> Response:
-        """A customer is here: the offers to show, best first, each leased to this touchpoint until it says what came of it."""
-        require(authority, f"touch:{touchpoint}")(request)
-        ask = await _body(request, limits, TouchAsk)
-        return _json(await _asked(service.touches.touch(touchpoint, ask)))
+    def router(self) -> APIRouter:
+        """The same as routes of the rest: they are described there, and what is not plain is answered there."""
+        router = APIRouter()
+        reading = [Depends(require(self._authority, "read"))]
 
-    @router.post(
-        "/v1/touchpoints/{touchpoint}/decisions/{decision}/{answer}", tags=["touchpoints"], openapi_extra={"requestBody": ANSWER_BODY}
-    )  # fmt: skip
-    async def answer(touchpoint: Touchpoint, decision: Token, answer: str, request: Request) -> Response:
-        """What came of a decision: presented, accepted, considering, refused (with a reason's code) or failed."""
-        require(authority, f"touch:{touchpoint}")(request)
+        @router.get("/v1/touchpoints", tags=["touchpoints"], dependencies=reading)
+        async def touchpoints() -> Response:
+            """The touchpoints of the playbook in force, with their direction, capacity, hours and strategy."""
+            found = self._service.deployment.playbook.definitions.touchpoints
+            return _json([msgspec.to_builtins(one, enc_hook=str) for one in found.values()])
+
+        @router.post(f"{PREFIX}{{touchpoint}}/touch", tags=["touchpoints"], openapi_extra={"requestBody": TOUCH_BODY})
+        async def touch(touchpoint: Touchpoint, request: Request) -> Response:
+            """A customer is here: the offers to show, best first, each leased to this touchpoint until it says what came of it."""
+            return await self._touch(request, touchpoint)
+
+        @router.post(
+            f"{PREFIX}{{touchpoint}}/decisions/{{decision}}/{{answer}}", tags=["touchpoints"], openapi_extra={"requestBody": ANSWER_BODY}
+        )  # fmt: skip
+        async def answer(touchpoint: Touchpoint, decision: Token, answer: str, request: Request) -> Response:
+            """What came of a decision: presented, accepted, considering, refused (with a reason's code) or failed."""
+            return await self._answer(request, touchpoint, decision, answer)
+
+        return router
+
+    def find(self, path: str) -> Handler | None:
+        """The handler of a POST to a plain path of a touch or an answer."""
+        if not path.startswith(PREFIX):
+            return None
+        parts = path.removeprefix(PREFIX).split("/")
+        if not 0 < len(parts[0]) <= NAME_CHARACTERS_MAX:
+            return None
+        if len(parts) == 2 and parts[1] == "touch":
+            return partial(self._quick, partial(self._touch, touchpoint=parts[0]))
+        if len(parts) == 4 and parts[1] == "decisions" and 0 < len(parts[2]) <= TOKEN_CHARACTERS_MAX and parts[3]:
+            return partial(self._quick, partial(self._answer, touchpoint=parts[0], decision=parts[2], answer=parts[3]))
+        return None
+
+    async def _quick(
+        self, answering: Callable[[Request], Awaitable[Response]], scope: Scope, receive: Receive, send: Send
+    ) -> int:
+        try:
+            async with asyncio.timeout(self._limits.answer_seconds_max):
+                response = await answering(Request(scope, receive))
+        except ClientGoneError:
+            return 499
+        except (ProblemError, *OURS) as error:
+            response = problem_of(error)
+        await response(scope, receive, send)
+        return response.status_code
+
+    async def _touch(self, request: Request, touchpoint: str) -> Response:
+        require(self._authority, f"touch:{touchpoint}")(request)
+        ask = await _body(request, self._limits, TouchAsk)
+        return _json(await _asked(self._service.touches.touch(touchpoint, ask)))
+
+    async def _answer(self, request: Request, touchpoint: str, decision: str, answer: str) -> Response:
+        require(self._authority, f"touch:{touchpoint}")(request)
         if answer not in ANSWERS:
             raise ProblemError(404, "unknown_answer", f"there are: {', '.join(ANSWERS)}")
-        said = await _body(request, limits, _Said, empty=_Said())
-        return _json(await _asked(service.touches.answer(touchpoint, decision, answer, said.reason)))
-
-    return router
+        said = await _body(request, self._limits, _Said, empty=_Said())
+        return _json(await _asked(self._service.touches.answer(touchpoint, decision, answer, said.reason)))
 
 
 def ofrep_router(service: Service, authority: Authority, limits: Limits) -> APIRouter:
