@@ -2,6 +2,7 @@
 
 from opportune.operations.accounting import Accounting, SourceAccount
 from opportune.operations.backup import MANIFEST, Manifest, backup, restore
+from opportune.operations.clicks import state_click
 from opportune.operations.consents import state_consent
 from opportune.operations.customer import CustomerView, view_customer
 from opportune.operations.decision_feed import PAGE_MAX as DECISIONS_PAGE_MAX
@@ -47,6 +48,6 @@ __all__ = [
     "examples_folder", "explain", "find_customer", "go_on", "import_ndjson", "import_sources", "ingest", "journal_of",
     "list_decisions", "moment_in", "open_deployment", "open_people", "pieces", "preview_changes", "preview_sms",
     "publish", "read_accounts", "read_definitions", "read_group", "read_seeds", "redrive", "replay", "report",
-    "restore", "run_starbucks", "run_telecom", "send_once", "sources_of", "state_consent", "stop_sending",
+    "restore", "run_starbucks", "run_telecom", "send_once", "sources_of", "state_click", "state_consent", "stop_sending",
     "view_customer", "view_decisions",
 ]  # fmt: skip

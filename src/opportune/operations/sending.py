@@ -175,11 +175,6 @@ class Sending:
             await asyncio.sleep(TRIAL_LOOK_SECONDS)
         return [trial_sent(row) for row in rows]
 
-    async def ms_since_sent(self, key: str) -> int | None:
-        """How long ago a message left, None where that is not known."""
-        row = await asyncio.to_thread(self.outbox.get, key)
-        return None if row is None else time.time_ns() // 1_000_000 - row.changed_ms
-
     def count_click(self, key: str, why_bot: str | None) -> None:
         """Count a click on a tracked link: a person's, or one taken for a machine's; those on tests are not counted."""
         if key.startswith(TEST_KEY):

@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 
-from opportune.facts import MoveKind
-from opportune.operations import create_deployment, open_deployment, publish, read_definitions
+from opportune.facts import NULL, FactBatch, FactKind, MoveKind, TextDictionary
+from opportune.operations import create_deployment, journal_of, open_deployment, publish, read_definitions
 from opportune.store import Keys
 from tests.delivery.mail_server import PASSWORD, USER, Mailbox, mail_server
 from tests.entrypoints.http.server import Answer, Served, Server
@@ -28,6 +29,9 @@ properties: {used_pct: {type: int}}
 ---
 event: app_opened
 properties: {page: {type: text}}
+---
+event: link_clicked
+properties: {campaign: {type: text}, link: {type: text}, seconds: {type: int}}
 ---
 tag: arpu
 type: int
@@ -159,6 +163,19 @@ class World:
         headers = {"Authorization": f"Bearer {key or self.server.served.operator}"}
         return self.server.ask(method, path, None if body is None else json.dumps(body).encode(), headers)
 
+    def clicks(self) -> list[tuple[Any, ...]]:
+        """The clicks that are facts: campaign, address, and a property that nobody fills."""
+        texts, found = TextDictionary(), []
+        for group in journal_of(self.server.served.folder).read(0):
+            batch = FactBatch.from_arrays(group.arrays)
+            for text in batch.texts:
+                texts.intern(text)
+            only = (batch.kind == FactKind.EVENT) & (np.diff(batch.first) == 3)  # no other event has three properties
+            for i in np.flatnonzero(only):
+                campaign, link, seconds = batch.values[batch.first[i] : batch.first[i + 1]].tolist()
+                found.append((texts.text(campaign), texts.text(link), seconds))
+        return found
+
     def touch(self, user: str, slots: int = 1) -> list[dict[str, Any]]:
         """What the app shows."""
         body = {"customer": {"userId": user}, "context": {"page": "home"}, "slots": slots}
@@ -238,8 +255,13 @@ def test_a_mail_leaves_with_one_click_out_and_the_click_is_a_consent(world: Worl
     assert body is not None
     tracked = re.search(r"https://shop\.example\.org(/l/\S+)", body.get_content())
     assert tracked is not None
-    followed = world.server.ask("GET", tracked[1], headers={"User-Agent": "Mozilla/5.0"})
+    followed = world.server.ask("GET", tracked[1], headers={"User-Agent": "a mail scanner"})
     assert (followed.status, followed.headers["location"]) == (302, "https://example.org/pack")
+    assert world.clicks() == []
+    time.sleep(1.1)  # nobody has read a mail sooner
+    for _ in range(2):
+        assert world.server.ask("GET", tracked[1], headers={"User-Agent": "Mozilla/5.0"}).status == 302
+    assert world.clicks() == [("mails", "https://example.org/pack", NULL)]
     world.usage("m1", 80, 100)  # a GET has changed nothing; the campaign may not come back yet all the same
     said = world.server.ask(
         "POST", path, b"List-Unsubscribe=One-Click", {"Content-Type": "application/x-www-form-urlencoded"}

@@ -3,8 +3,10 @@
 A GET never changes anything, for mail scanners follow every link; only a POST does.
 """
 
+import asyncio
 import html
 import time
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
@@ -12,7 +14,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from opportune.delivery import Unsubscription, is_bot, open_link, open_unsubscribe
 from opportune.entrypoints.http.problems import ProblemError
-from opportune.operations import Service, state_consent
+from opportune.journal import JournalError
+from opportune.operations import DeploymentError, Service, state_click, state_consent
 
 TOKEN_CHARACTERS_MAX = 500
 Token = Annotated[str, Path(max_length=TOKEN_CHARACTERS_MAX)]
@@ -76,15 +79,18 @@ def customer_router(service: Service) -> APIRouter:
 
     @router.get("/l/{token}")
     async def follow(token: Token, request: Request) -> Response:
-        """Lead on to the address; a person's click is counted, a machine's is not."""
+        """Lead on to the address; a person's click is counted and, where the playbook has such an event, happened; a machine's is not."""
         click = open_link(key, token)
         url = service.sending.links.url_of(click.number) if click is not None else None
         if click is None or url is None:
             raise ProblemError(404, "no_link", "this link is not whole; open it from the message again")
-        why = is_bot(
-            request.headers.get("user-agent", ""), request.method, await service.sending.ms_since_sent(click.key)
-        )
+        row = await asyncio.to_thread(service.sending.outbox.get, click.key)
+        since = None if row is None else time.time_ns() // 1_000_000 - row.changed_ms
+        why = is_bot(request.headers.get("user-agent", ""), request.method, since)
         service.sending.count_click(click.key, why)
+        if row is not None and why is None:
+            with suppress(DeploymentError, JournalError):  # whoever clicked gets there all the same
+                await state_click(service.door, row, click.number, url)
         return RedirectResponse(url, 302, headers={"referrer-policy": "no-referrer", "cache-control": "no-store"})
 
     return router
