@@ -2,6 +2,7 @@
 
 from opportune.campaigns import TouchpointDefinition
 from opportune.engine.definitions import CompileProblem, DefinitionSet
+from opportune.engine.derived_types import derived_types
 from opportune.facts import (
     Catalogue,
     Decimal,
@@ -33,13 +34,13 @@ class Vocabulary:
         self.numbering = numbering
         self.problems: list[CompileProblem] = []
         self.money_scale = definitions.deployment.money_scale
+        self.every_event = definitions.every_event
         self.events = {name: self._event_types(event) for name, event in definitions.events.items()}
         self.tags: dict[str, ValueType] = {}
         self.rules: dict[str, Rule] = {}
-        for name, tag in definitions.tags.items():
-            if tag.rule is None:
-                self._type_plain_tag(name, tag)
-        self._type_rule_tags()
+        self.depths: dict[str, int] = {}
+        """How many detectors stand one upon the other at most, per detector: 1 where it needs no derived event."""
+        self._type_in_order()
         self._number_names()
 
     def problem(self, family: str, name: str, path: str, message: str, hint: str = "") -> None:
@@ -119,8 +120,10 @@ class Vocabulary:
             self.tags[name] = self._scaled_type(("tag", name, "type"), tag.type, tag.scale, tag.range, tag.members)
 
     def _counter_type(self, name: str, tag: TagDefinition, counter: CounterDefinition) -> ValueType | None:
-        if counter.of not in self.events:
+        if counter.of not in self.every_event:
             self.problem("tag", name, "counter.of", f"no event `{counter.of}`")
+            return None
+        if counter.of not in self.events:  # a detector's, which has a problem of its own
             return None
         base = value_type(Kind.INT, 0, 0, COUNT_MAX)
         if counter.measure != "count":
@@ -158,34 +161,63 @@ class Vocabulary:
             return base
         return narrow
 
-    def _type_rule_tags(self) -> None:
-        """Rule tags may use rule tags: check them in the order of their dependence, and refuse a circle."""
-        waiting = {name: tag for name, tag in self.definitions.tags.items() if tag.rule is not None}
-        while waiting:
-            names = set(waiting)
-            ready = [n for n, tag in waiting.items() if not (_words(tag.rule or "") & (names - {n}))]
+    def _type_in_order(self) -> None:
+        """Tags and detectors may need others: type each after what it needs, and refuse a circle."""
+        needs = self._needs()
+        depths: dict[tuple[str, str], int] = {}
+        while len(depths) < len(needs):
+            ready = [one for one, needed in needs.items() if one not in depths and needed <= depths.keys()]
             if not ready:
-                for name in sorted(waiting):
-                    self.problem(
-                        "tag",
-                        name,
-                        "rule",
-                        "its rule depends on itself through other tags",
-                        "break the circle: " + ", ".join(sorted(waiting)),
-                    )
+                self._refuse_circle([one for one in needs if one not in depths])
                 return
-            for name in ready:
-                rule = self.rule("tag", name, "rule", waiting.pop(name).rule or "", self.scope(), predicate=False)
-                if rule is not None:
-                    self.rules[name] = rule
-                    self.tags[name] = rule.type
+            for family, name in ready:
+                depth = max((depths[one] for one in needs[family, name]), default=0)
+                depths[family, name] = depth + (family == "detector")
+                if family == "tag":
+                    self._type_tag(name, self.definitions.tags[name])
+                else:
+                    self.depths[name] = depth + 1
+                    self.events[name] = derived_types(self, name, self.definitions.detectors[name].when)
+
+    def _needs(self) -> dict[tuple[str, str], set[tuple[str, str]]]:
+        """What each tag and detector must come after."""
+        d = self.definitions
+        needs: dict[tuple[str, str], set[tuple[str, str]]] = {}
+        for name, tag in d.tags.items():
+            words = _words(tag.rule or "") & (d.tags.keys() - {name})
+            needs["tag", name] = {("tag", word) for word in words}
+            if tag.counter is not None and tag.counter.of in d.detectors:
+                needs["tag", name].add(("detector", tag.counter.of))
+        for name, detector in d.detectors.items():
+            when = detector.when
+            tags = _words(" ".join(text for text in (when.tag, when.date, when.enters, when.leaves) if isinstance(text, str)))
+            needs["detector", name] = {("tag", tag) for tag in tags & d.tags.keys()}
+            needs["detector", name] |= {("detector", e) for e in (*when.events, *when.then_events) if e in d.detectors}
+        return needs
+
+    def _refuse_circle(self, stuck: list[tuple[str, str]]) -> None:
+        names = sorted(name for _, name in stuck)
+        for family, name in sorted(stuck, key=lambda one: one[1]):
+            message, path = "its rule depends on itself through other tags", "rule"
+            if any(other == "detector" for other, _ in stuck):
+                message, path = "it depends on itself through other detectors and tags", ""
+            self.problem(family, name, path, message, "break the circle: " + ", ".join(names))
+
+    def _type_tag(self, name: str, tag: TagDefinition) -> None:
+        if tag.rule is None:
+            self._type_plain_tag(name, tag)
+            return
+        rule = self.rule("tag", name, "rule", tag.rule, self.scope(), predicate=False)
+        if rule is not None:
+            self.rules[name] = rule
+            self.tags[name] = rule.type
 
     def _number_names(self) -> None:
         number, d = self.numbering.number, self.definitions
         for kind in IDENTIFIER_KINDS:
             number("identifier", kind)
         for family, names in (
-            ("event", d.events),
+            ("event", self.every_event),
             ("tag", d.tags),
             ("touchpoint", d.touchpoints),
             ("offer", d.offers),
@@ -204,17 +236,19 @@ class Vocabulary:
         """The catalogue that intake reads messages by."""
         d, names = self.definitions, self.numbering.names
         known = {family: {name: i for i, name in enumerate(all_names)} for family, all_names in names.items()}
-        events = {
+        schemas = {
             name: EventSchema(
                 name,
                 known["event"][name],
                 tuple(
-                    PropertySchema(p, slot, kind, d.events[name].properties[p].personal)
+                    PropertySchema(p, slot, kind, name in d.events and d.events[name].properties[p].personal)
                     for slot, (p, kind) in enumerate(types.items())
                 ),
             )
             for name, types in self.events.items()
         }
+        events = {name: schema for name, schema in schemas.items() if name in d.events}
+        derived = {name: schema for name, schema in schemas.items() if name not in d.events}
         tags = {
             name: TagSchema(
                 name,
@@ -231,7 +265,7 @@ class Vocabulary:
             {name: known["offer"][name] for name in d.offers},
             {name: known["touchpoint"][name] for name in d.touchpoints},
             known["channel"], known["category"], known["purpose"], known["identifier"],
-            d.deployment.zone, self.money_scale,
+            d.deployment.zone, self.money_scale, derived,
         )  # fmt: skip
 
 

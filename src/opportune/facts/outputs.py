@@ -1,4 +1,4 @@
-"""What the engine makes of facts: decisions, goal facts, withheld counts, limits; as structured arrays."""
+"""What the engine makes of facts: decisions, goal facts, withheld counts, limits, moves, derived events; as structured arrays."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -88,6 +88,21 @@ MOVE = np.dtype(
 )
 """What became of a decision after it was made, see MoveKind."""
 
+DERIVED_VALUES_MAX = 6
+DERIVED = np.dtype(
+    [
+        ("seq", "i8"),  # the input at which it was told
+        ("at_ms", "i8"),  # when it happened: with what caused it, or when its time was over
+        ("now_ms", "i8"),  # engine time
+        ("marks", "i8"),  # how many moves and decisions of this input came before
+        ("values", "i8", (DERIVED_VALUES_MAX,)),  # its properties in the order of the catalogue, NULL where there are fewer
+        ("customer", "u4"),
+        ("event", "u2"),
+        ("_", "u2"),
+    ]
+)
+"""A derived event: what a detector noticed. It is taken like an event from outside, within the input that led to it."""
+
 FATE = np.dtype(
     [
         ("seq", "i8"),
@@ -111,6 +126,7 @@ class Outputs:
     withheld: NDArray[Any]
     limits: NDArray[Any]
     moves: NDArray[Any]
+    derived: NDArray[Any]
 
     def to_arrays(self) -> Arrays:
         """The non-empty arrays by name, for the journal."""
@@ -141,4 +157,4 @@ def _as(found: NDArray[Any] | None, dtype: np.dtype[Any]) -> NDArray[Any]:
     return widened
 
 
-_TYPES = {"decisions": DECISION, "goals": GOAL, "withheld": WITHHELD, "limits": LIMIT, "moves": MOVE}
+_TYPES = {"decisions": DECISION, "goals": GOAL, "withheld": WITHHELD, "limits": LIMIT, "moves": MOVE, "derived": DERIVED}
