@@ -21,7 +21,8 @@ from opportune.engine.absorb import (
     absorb_response,
 )
 from opportune.engine.advance import advance, end_deadlines
-from opportune.engine.happen import end_every_over, end_over, follow, happen, set_tags
+from opportune.engine.detect import end_pending
+from opportune.engine.happen import happen, set_tags, whose_is_over
 from opportune.engine.limits import drive_limit, end_marks
 from opportune.engine.tables import (
     at_ms_of,
@@ -43,7 +44,7 @@ from opportune.engine.tables import (
 from opportune.engine.touch import absorb_receipt, absorb_touch
 from opportune.engine.turns import room_for_turn
 from opportune.facts import NOBODY, NULL, FactKind, compiled_leaf, prefetch
-from opportune.profiles import NO_PENDING, create_record, first_pending, i8_of, pending_heads_of
+from opportune.profiles import NO_PENDING, create_record, i8_of, over_pending, pending_heads_of
 
 EVENT = int(FactKind.EVENT)
 TAGS_SET = int(FactKind.TAGS_SET)
@@ -87,35 +88,40 @@ def step(plan_address: int, state_address: int, batch_address: int, room_address
             return i
         if not advance(plan, state, room, now_ms_of(batch)[i]):
             return i
-        kind = kind_of(batch)[i]
+        kind, customer = int(kind_of(batch)[i]), int(customer_of(batch)[i])
         # A fact that publishes, or tells a limit, ends no deadlines: they end at the next one, when limits are settled.
-        if kind != PLAYBOOK and kind != LIMIT:
-            if not end_deadlines(plan, state, room, EVERY_ROW):
-                return i
-            if plan.detection.detectors_rows and not end_every_over(plan, state, room):
-                return i
-        customer = customer_of(batch)[i]
-        if customer != NOBODY:
-            opened = first_open(state.open, int(customer)) != NO_RECORD
-            if opened:
-                end_deadlines(plan, state, room, int(customer))
-            if first_pending(state.detections, int(customer)) != NO_PENDING:
-                if not end_over(plan, state, room, int(customer)) or not room_for_turn(plan, state, room):
+        settled = kind != PLAYBOOK and kind != LIMIT
+        if settled and not end_deadlines(plan, state, room, EVERY_ROW):
+            return i
+        detecting, whose = settled and plan.detection.detectors_rows != 0, -1
+        taken = False
+        while not taken:
+            # What a detector waited for and is over is a turn of its own: first everybody's, then hers, then the fact itself.
+            index, row = NO_PENDING, customer
+            if detecting:
+                index = over_pending(state.detections, whose, state.clock.now_ms) if whose >= 0 else NO_PENDING
+                if index == NO_PENDING:
+                    whose = whose_is_over(state)
+                    index = over_pending(state.detections, whose, state.clock.now_ms) if whose >= 0 else NO_PENDING
+                detecting = index != NO_PENDING
+            if index == NO_PENDING and customer != NOBODY:
+                if first_open(state.open, customer) != NO_RECORD:
+                    end_deadlines(plan, state, room, customer)
+                index = over_pending(state.detections, customer, state.clock.now_ms)
+            event, told = -1, int(room.used.derived)
+            if index != NO_PENDING:
+                if not room_for_turn(plan, state, room):
                     return i
-            if kind == TOUCH:
-                absorb_touch(plan, state, room, batch, i, int(customer))
-            elif kind == RECEIPT:
-                absorb_receipt(plan, state, room, batch, i, int(customer))
-                if opened:  # what failed moves on
-                    end_deadlines(plan, state, room, int(customer))
+                end_pending(plan, state, room, index)
+            elif customer != NOBODY:
+                if not room_for_turn(plan, state, room):
+                    return i
+                event = take(plan, state, batch, room, i, customer)
+                taken = True
             else:
-                take(plan, state, batch, room, i, int(customer))
-        elif kind == LIMIT:
-            first = int(first_of(batch)[i])
-            after = values_of(batch)[first + 1] if first_of(batch)[i + 1] > first + 1 else 0
-            drive_limit(state, int(code_of(batch)[i]), values_of(batch)[first], after)
-        elif kind == SENDING:
-            state.clock.stopped = int(values_of(batch)[first_of(batch)[i]] != 0)
+                take_for_all(state, batch, i)
+                taken = True
+            happen(plan, state, room, event, row, at_ms_of(batch)[i], told)
         if state.clock.told and kind != LIMIT:
             end_marks(state)
         state.clock.marks = 0
@@ -143,8 +149,19 @@ def fetch_ahead(plan: Any, state: Any, row: int) -> None:
 
 
 @compiled_leaf
-def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> None:
-    """One fact about one customer."""
+def take_for_all(state: Any, batch: Any, i: int) -> None:
+    """One fact about nobody."""
+    kind, first = int(kind_of(batch)[i]), int(first_of(batch)[i])
+    if kind == LIMIT:
+        after = values_of(batch)[first + 1] if first_of(batch)[i + 1] > first + 1 else 0
+        drive_limit(state, int(code_of(batch)[i]), values_of(batch)[first], after)
+    elif kind == SENDING:
+        state.clock.stopped = int(values_of(batch)[first] != 0)
+
+
+@compiled_leaf
+def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> int:
+    """One fact about one customer. An event is only put into the registers: its number is returned, and -1 for other facts."""
     kind, code = int(kind_of(batch)[i]), int(code_of(batch)[i])
     at_ms = at_ms_of(batch)[i]
     first = int(first_of(batch)[i])
@@ -154,9 +171,14 @@ def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> None
             given = int(first_of(batch)[i + 1]) - first
             for slot in range(events_of(plan)[code].slots):  # an older fact may lack properties declared since
                 regs_of(room)[slot] = values[first + slot] if slot < given else NULL
-            told = int(room.used.derived)
-            happen(plan, state, room, code, row, at_ms, False)
-            follow(plan, state, room, told)
+            return code
+    elif kind == TOUCH:
+        absorb_touch(plan, state, room, batch, i, row)
+    elif kind == RECEIPT:
+        opened = first_open(state.open, row) != NO_RECORD
+        absorb_receipt(plan, state, room, batch, i, row)
+        if opened:  # what failed moves on
+            end_deadlines(plan, state, room, row)
     elif kind == TAGS_SET:
         set_tags(plan, state, room, batch, i, row)
     elif kind == CONTACT:
@@ -171,3 +193,4 @@ def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> None
         keys_of(state)[row] = values[first]
         create_record(plan.profiles, state.records, row)
         state.clock.customers = max(state.clock.customers, row + 1)
+    return -1
