@@ -18,7 +18,8 @@ def hash_of(outputs: Outputs) -> str:
     """A short hash of every byte of the outputs."""
     digest = hashlib.blake2b(digest_size=16)
     limits = outputs.limits[["seq", "now_ms", "limit", "closed"]].tolist()
-    for array in (outputs.decisions, outputs.goals, outputs.withheld, np.array(limits, _LIMIT), outputs.moves):
+    limit_rows = np.array(limits, _LIMIT)
+    for array in (outputs.decisions, outputs.goals, outputs.withheld, limit_rows, outputs.moves, outputs.derived):
         digest.update(array.tobytes())
     return digest.hexdigest()
 

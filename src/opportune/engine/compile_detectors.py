@@ -88,6 +88,9 @@ class DetectorCompiler:
                     rule = v.rule("detector", name, f"when.{part}", where or "", v.scope(event, tags=False))
                     if rule is not None:
                         self._wheres[name, part, event] = rule
+        if not v.problems:
+            for name in sorted(self.names, key=lambda one: v.depths[one]):
+                v.marks[name] = self._mark(name)
 
     def _check_crossing(self, name: str, when: Detection, rule: Rule) -> None:
         if when.tag is not None and any(ref != Ref("tag", when.tag) for ref in rule.refs):
@@ -159,7 +162,7 @@ class DetectorCompiler:
             row["days"], row["minute"] = when.days, when.at
         if form in (THEN, THEN_NOT, SILENCE):
             keeps[number] = len(when.keep)
-        marks = {**self.watch.marks, number: self._mark(name)}
+        marks = {**self.watch.marks, number: v.marks[name]}
         self.watch = Watch(len(looks), max(keeps.values(), default=0), looks, keeps, marks)
         self._listens += self._listening(i, name, form)
         return tuple(row.values())
@@ -269,6 +272,6 @@ class DetectorCompiler:
         when = d.detectors[name].when
         tags = {tag: [d.tags[tag].rule, d.tags[tag].counter, v.tags[tag]] for tag in self._tags_of(name)}
         below = {*when.events, *when.then_events, *(c.of for _, c, _ in tags.values() if c is not None)}
-        events = {e: self._mark(e) if e in d.detectors else v.events[e] for e in sorted(below)}
+        events = {e: v.marks[e] if e in d.detectors else v.events[e] for e in sorted(below)}
         zone = d.policy.time_zone if d.policy and when.date else None
         return msgspec.json.encode([when, tags, events, zone], enc_hook=encode_scalar, order="sorted").decode()

@@ -93,14 +93,17 @@ def detect(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int, d
 
 
 @compiled_leaf
-def reads_tags(plan: Any, batch: Any, i: int) -> bool:
-    """Whether a detector reads any of the tags that a TAGS_SET fact sets."""
-    first = tag_first_of(plan.detection)
+def reader_after(plan: Any, batch: Any, i: int, last: int) -> int:
+    """The first detector after `last` that reads a tag which a TAGS_SET fact sets; -1: none."""
+    first, found = tag_first_of(plan.detection), -1
     for at in range(first_of(batch)[i], first_of(batch)[i + 1] - 1, 2):
         tag = values_of(batch)[at]
-        if tag + 1 < len(first) and first[tag] < first[tag + 1]:
-            return True
-    return False
+        if tag + 1 < len(first):
+            for place in range(first[tag], first[tag + 1]):
+                d = int(tag_detectors_of(plan.detection)[place])
+                if d > last and (found < 0 or d < found):
+                    found = d
+    return found
 
 
 @compiled_leaf
@@ -110,16 +113,13 @@ def detect_tags(plan: Any, state: Any, room: Any, batch: Any, i: int, row: int, 
     load_moment(plan, state, room, row, now_ms)
     if before:
         _roll(plan, state, room, row)
-    first = tag_first_of(plan.detection)
-    for at in range(first_of(batch)[i], first_of(batch)[i + 1] - 1, 2):
-        tag = values_of(batch)[at]
-        if tag + 1 < len(first):
-            for place in range(first[tag], first[tag + 1]):
-                d = int(tag_detectors_of(plan.detection)[place])
-                if detectors_of(plan.detection)[d].form != DATE:
-                    _compare(plan, state, room, d, row, now_ms)
-                elif not before:
-                    _set_day(plan, state, room, d, row)
+    d = reader_after(plan, batch, i, -1)
+    while d >= 0:
+        if detectors_of(plan.detection)[d].form != DATE:
+            _compare(plan, state, room, d, row, now_ms)
+        elif not before:
+            _set_day(plan, state, room, d, row)
+        d = reader_after(plan, batch, i, d)
 
 
 @compiled_leaf

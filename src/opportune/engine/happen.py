@@ -5,7 +5,7 @@ from typing import Any
 from opportune.campaigns import HEAD_INSTANCES, heads_of
 from opportune.engine.absorb import absorb_event, absorb_goals, absorb_tags
 from opportune.engine.decide import decide
-from opportune.engine.detect import detect, detect_before, detect_tags, reads_tags
+from opportune.engine.detect import detect, detect_before, detect_tags, reader_after
 from opportune.engine.registers import load_moment
 from opportune.engine.tables import derived_of, derived_values_of, events_of, regs_of
 from opportune.facts import MS_PER_MINUTE, compiled_leaf
@@ -43,7 +43,7 @@ def happen(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int, t
 @compiled_leaf
 def set_tags(plan: Any, state: Any, room: Any, batch: Any, i: int, row: int) -> None:
     """A TAGS_SET fact, and what detectors that read its tags tell of it."""
-    if plan.detection.tag_detectors_rows == 0 or not reads_tags(plan, batch, i):
+    if plan.detection.tag_detectors_rows == 0 or reader_after(plan, batch, i, -1) < 0:
         absorb_tags(plan, state, batch, i, row)
         return
     detect_tags(plan, state, room, batch, i, row, True)

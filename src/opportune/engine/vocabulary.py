@@ -40,6 +40,8 @@ class Vocabulary:
         self.rules: dict[str, Rule] = {}
         self.depths: dict[str, int] = {}
         """How many detectors stand one upon the other at most, per detector: 1 where it needs no derived event."""
+        self.marks: dict[str, str] = {}
+        """What each detector does, and all that this rests on, as text: filled when detectors are checked."""
         self._type_in_order()
         self._number_names()
 

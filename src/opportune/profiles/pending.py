@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from opportune.facts import MS_PER_DAY, MS_PER_MINUTE, bundle, compiled_leaf, table
+from opportune.facts import MS_PER_DAY, MS_PER_MINUTE, bundle, compiled, compiled_leaf, table
 
 PENDING = np.dtype(
     [
@@ -170,3 +170,20 @@ def over_pending(memory: Any, row: int, now_ms: int) -> int:
                 found = at
         at = int(record.next)
     return found
+
+
+@compiled
+def adopt_pending(memory: Any, source: Any, minute: int, taken: Any) -> None:
+    """Copy the records in a minute's list of another memory, of the events that are `taken` (u1[events])."""
+    at = first_in_minute(source, minute)
+    while at != NO_PENDING:
+        there = pending_of(source)[at]
+        if taken[there.event]:
+            index = open_pending(memory, int(there.customer), int(there.event), there.key)
+            if index != NO_PENDING:
+                pending_of(memory)[index].since = there.since
+                for j in range(min(memory.pending_values_words, source.pending_values_words)):
+                    pending_values_of(memory)[index, j] = pending_values_of(source)[at, j]
+                deadline = there.deadline
+                await_deadline(memory, index, deadline)
+        at = int(there.wheel_next)
