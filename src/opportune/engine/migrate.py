@@ -13,9 +13,7 @@ from opportune.engine.tables import LIMIT_CLOSED, LIMIT_LEFT, REASONS, ledger_of
 from opportune.facts import (
     LIMIT,
     MS_PER_MINUTE,
-    NO_TOUCHPOINT,
     NULL,
-    Arm,
     Arrays,
     FactBatch,
     FactKind,
@@ -23,6 +21,7 @@ from opportune.facts import (
     Outputs,
     compiled,
     compiled_leaf,
+    made_at_once,
 )
 from opportune.policy import TIME_WORDS, refresh_every_block
 from opportune.profiles import PENDING_SLOTS, RECORD_HEADER_BYTES, WIDE_HEADER_BYTES, WIDE_PLACE, adopt_pending
@@ -262,9 +261,7 @@ def contacts_of(outputs: Outputs, first: int, end: int) -> FactBatch:
     A decision at a touchpoint is one, unless it was pushed under a lease; and so is each that was shown, or of which nobody can tell.
     """
     decisions, moves = outputs.decisions, outputs.moves
-    treated = (decisions["arm"] == Arm.TREATED) & (decisions["touchpoint"] != NO_TOUCHPOINT)
-    leased = moves["decision"][(moves["kind"] == MoveKind.PUSHED) & (moves["seq"] == moves["decided_seq"])]
-    made = decisions[treated & ~np.isin(decisions["number"], leased)]
+    made = decisions[made_at_once(decisions, moves)]
     shown = moves[np.isin(moves["kind"], (MoveKind.PRESENTED, MoveKind.UNKNOWN))]
     columns = {name: np.concatenate([made[name], shown[name]]) for name in _CONTACT_COLUMNS}
     order = np.argsort(columns["seq"], kind="stable")

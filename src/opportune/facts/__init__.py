@@ -8,7 +8,7 @@ from opportune.facts.definitions import MAX_AGE_MS, DeploymentDefinition, EventD
 from opportune.facts.dictionary import TEXTS_MAX, TextDictionary
 from opportune.facts.kinds import Answer, Arm, FactKind, GoalKind, MoveKind, Outcome
 from opportune.facts.outputs import (
-    DECISION, DERIVED, DERIVED_VALUES_MAX, FATE, GOAL, LIMIT, MOVE, NO_CAMPAIGN, NO_OFFER, NO_TOUCHPOINT, WITHHELD, Outputs,
+    DECISION, DERIVED, DERIVED_VALUES_MAX, FATE, GOAL, LIMIT, MOVE, NO_CAMPAIGN, NO_OFFER, NO_TOUCHPOINT, WITHHELD, Outputs, made_at_once, owners_of_marks,
 )  # fmt: skip
 from opportune.facts.reasons import REASON_TEXTS, Reason
 from opportune.facts.rows import first_byte, load8, lowest_bit, prefetch
@@ -26,7 +26,7 @@ __all__ = [
     "Catalogue", "Decimal", "DeploymentDefinition", "Duration", "EventDefinition", "EventSchema", "FactBatch",
     "FactKind", "GoalKind", "Kind", "LocalTime", "MoveKind", "Numbering", "Outcome", "Outputs", "PropertyDefinition", "PropertySchema",
     "Rate", "Reason", "TagSchema", "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle", "compiled",
-    "compiled_leaf", "decode_scalar", "encode_scalar", "first_byte", "in_lines", "load8", "local_moment", "lowest_bit", "parse_duration",
+    "compiled_leaf", "decode_scalar", "encode_scalar", "first_byte", "in_lines", "load8", "local_moment", "lowest_bit", "made_at_once", "owners_of_marks", "parse_duration",
     "parse_rate", "parse_scaled", "point", "pointed", "prefetch", "record", "schema_of_scalar", "table",
     "transitions", "value_type", "zone_change", "zone_offset", "zone_table",
 ]  # fmt: skip
