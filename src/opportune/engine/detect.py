@@ -279,7 +279,7 @@ def _set_day(plan: Any, state: Any, room: Any, d: int, row: int) -> None:
     index = find_pending(memory, row, int(detector.event), NULL)
     due = NULL
     if day != NULL:
-        local_ms = (day + detector.days) * MS_PER_DAY + detector.minute * MS_PER_MINUTE
+        local_ms = (day + int(detector.days)) * MS_PER_DAY + int(detector.minute) * MS_PER_MINUTE
         due = local_moment(zones_of(plan), int(regs_of(room)[plan.ref_zone]), local_ms)
     if due <= state.clock.now_ms:
         if index != NO_PENDING:
