@@ -24,7 +24,8 @@ class Asking:
         self.names = playbook.numbering.names
         self.rules = {}
         self.event_types = {
-            name: {p.name: p.type for p in schema.properties} for name, schema in (playbook.catalogue.events | playbook.catalogue.derived).items()
+            name: {p.name: p.type for p in schema.properties}
+            for name, schema in (playbook.catalogue.events | playbook.catalogue.derived).items()
         }
         self.tag_types = {name: schema.type for name, schema in playbook.catalogue.tags.items()}
         self.zone = d.deployment.zone

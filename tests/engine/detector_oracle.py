@@ -186,10 +186,9 @@ class DetectorOracle(WaitingOracle):
             value = read(Ref("tag", when.tag))
             value, before = NULL if value is None else value, seen.get(name, NULL)
             seen[name] = value
-            meets = [
-                self._holds(f"{when.tag} {when.crosses}", None, lambda _ref, one=one: one) for one in (before, value)
-            ]
-            if value != before and meets == [False, True]:
+            condition = f"{when.tag} {when.crosses}"
+            met = self._holds(condition, None, lambda _: before)
+            if value != before and not met and self._holds(condition, None, lambda _: value):
                 self._tell(name, customer, at, (value, before))
         elif when.form == "rule":
             text = when.enters or when.leaves

@@ -27,7 +27,9 @@ def check_detectors_alone(seed: int, events: int, publish: int = 0) -> int:
         numbers = outputs.decisions["number"][outputs.decisions["customer"] == customer].tolist()
         moves = [m for m in moves_of(outputs) if m.customer == customer]
         assert plain(moves_of(alone), alone.decisions["number"].tolist()) == plain(moves, numbers)
-        assert without_seq(decisions_of(alone)) == without_seq([d for d in decisions_of(outputs) if d.customer == customer])
+        assert without_seq(decisions_of(alone)) == without_seq(
+            [d for d in decisions_of(outputs) if d.customer == customer]
+        )
         assert not len(alone.limits)
         compared += len(told)
     return compared

@@ -144,7 +144,11 @@ class DetectorCompiler:
         )
         row: dict[str, Any] = dict.fromkeys(DETECTOR.names or (), 0)
         row |= {"event": number, "form": form, "want": int(when.leaves is None), "look": -1, "asked": -1}
-        row |= {"window": when.within or when.silent or 0, "keyed": int(when.key is not None), "keep_count": len(when.keep)}
+        row |= {
+            "window": when.within or when.silent or 0,
+            "keyed": int(when.key is not None),
+            "keep_count": len(when.keep),
+        }
         keeps, looks = dict(self.watch.keeps), dict(self.watch.looks)
         if form in (CROSSING, RULE):
             row["clause_first"], row["clause_count"] = self._clauses[name]
@@ -190,7 +194,9 @@ class DetectorCompiler:
         v, when = self.v, self.v.definitions.detectors[name].when
         everything = list(v.definitions.events)
         if form in (THEN, THEN_NOT):
-            yield from (self._listen(i, name, event, ANSWERS, "then_where") for event in dict.fromkeys(when.then_events))
+            yield from (
+                self._listen(i, name, event, ANSWERS, "then_where") for event in dict.fromkeys(when.then_events)
+            )
         if form in (THEN, THEN_NOT, SILENCE):
             begins = dict.fromkeys(when.events) or everything
             yield from (self._listen(i, name, event, BEGINS, "where") for event in begins)
@@ -271,7 +277,7 @@ class DetectorCompiler:
         v, d = self.v, self.v.definitions
         when = d.detectors[name].when
         tags = {tag: [d.tags[tag].rule, d.tags[tag].counter, v.tags[tag]] for tag in self._tags_of(name)}
-        below = {*when.events, *when.then_events, *(c.of for _, c, _ in tags.values() if c is not None)}
+        below = {*when.events, *when.then_events, *self._feeding(name)}
         events = {e: v.marks[e] if e in d.detectors else v.events[e] for e in sorted(below)}
         zone = d.policy.time_zone if d.policy and when.date else None
         return msgspec.json.encode([when, tags, events, zone], enc_hook=encode_scalar, order="sorted").decode()

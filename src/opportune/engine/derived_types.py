@@ -51,24 +51,32 @@ def _check_form(v: "Vocabulary", name: str, when: Detection) -> None:
     for key in written:
         if key not in _MAY_HAVE[form]:
             message = f"`{key}` does not go with {_named(when)}"
-            v.problem("detector", name, f"when.{key}", message, f"leave it out; {form} has {', '.join(_MAY_HAVE[form])}")
+            v.problem(
+                "detector", name, f"when.{key}", message, f"leave it out; {form} has {', '.join(_MAY_HAVE[form])}"
+            )
     for key in _MUST_HAVE.get(form, ()):
         if key not in written:
             v.problem("detector", name, "when", f"`{key}` is missing", _FORMS)
     for one, other in (("then", "then_not"), ("enters", "leaves")):
         if one in written and other in written:
-            v.problem("detector", name, f"when.{other}", f"`{one}` and `{other}` are two detectors", "write one of each")
+            v.problem(
+                "detector", name, f"when.{other}", f"`{one}` and `{other}` are two detectors", "write one of each"
+            )
     for key in ("within", "silent"):
         value = getattr(when, key)
         if value is not None and not 0 < value <= WINDOW_DAYS_MAX * MS_PER_DAY:
-            v.problem("detector", name, f"when.{key}", "the time is too short or too long", f"write 1ms to {WINDOW_DAYS_MAX}d")
+            v.problem(
+                "detector", name, f"when.{key}", "the time is too short or too long", f"write 1ms to {WINDOW_DAYS_MAX}d"
+            )
     area = when.enters or when.leaves
     if isinstance(area, Area):
         _check_area(v, name, "when.enters" if when.enters else "when.leaves", area)
 
 
 def _named(when: Detection) -> str:
-    return next(f"`{key}`" for key in ("silent", "then", "then_not", "tag", "date", "enters", "leaves") if getattr(when, key))
+    return next(
+        f"`{key}`" for key in ("silent", "then", "then_not", "tag", "date", "enters", "leaves") if getattr(when, key)
+    )
 
 
 def _check_area(v: "Vocabulary", name: str, path: str, area: Area) -> None:
@@ -121,13 +129,17 @@ def _check_events(v: "Vocabulary", name: str, when: Detection) -> None:
                     v.problem("detector", name, "when.position", f"event `{event}` has no place `{place}`", hint)
     for property in (*([when.key_property] if when.key_property else []), *when.keep):
         events = when.events + (when.then_events if property == when.key_property else ())
-        kinds = {(v.events[e][property].kind, v.events[e][property].scale) for e in events if property in v.events.get(e, {})}
+        kinds = {
+            (v.events[e][property].kind, v.events[e][property].scale) for e in events if property in v.events.get(e, {})
+        }
         if len(kinds) > 1:
             v.problem("detector", name, "when", f"`{property}` is not of one type in all these events")
     if when.key is not None and not when.key.startswith("event."):
         v.problem("detector", name, "when.key", f"`{when.key}` is no property of an event", f"write event.{when.key}")
     if when.form == "silence" and not when.events and (when.where or when.key or when.keep):
-        v.problem("detector", name, "when", "only a named event has a condition, a key or something to keep", "add `event:`")
+        v.problem(
+            "detector", name, "when", "only a named event has a condition, a key or something to keep", "add `event:`"
+        )
 
 
 def _types(v: "Vocabulary", name: str, when: Detection) -> dict[str, ValueType]:

@@ -184,7 +184,11 @@ def _see(plan: Any, state: Any, room: Any, i: int, row: int, at_ms: int) -> None
     listens, regs = listens_of(plan.detection)[i], regs_of(room)
     detector = detectors_of(plan.detection)[listens.detector]
     latitude, longitude = regs[listens.lat_slot], regs[listens.lon_slot]
-    if latitude == NULL or longitude == NULL or not _fits(plan, room, int(listens.clause_first), int(listens.clause_count)):
+    if (
+        latitude == NULL
+        or longitude == NULL
+        or not _fits(plan, room, int(listens.clause_first), int(listens.clause_count))
+    ):
         return
     latitude, longitude = latitude * listens.lat_factor, longitude * listens.lon_factor
     if detector.corner_count:

@@ -289,7 +289,7 @@ class Room:
         limits = len(playbook.plan.campaigns.limits) + LIMITS_PER_TURN_MAX
         fates = max(FATE_ROWS, playbook.plan.figures["fates_per_turn"]) if traced is not None else 0
         derived = ROOM_ROWS + DERIVED_PER_TURN_MAX
-        self.arrays = {
+        self.arrays: dict[str, NDArray[Any]] = {
             "decisions": np.zeros(ROOM_ROWS + DECISIONS_PER_TURN_MAX, DECISION),
             "goals": np.zeros(ROOM_ROWS + GOALS_PER_TURN_MAX, GOAL),
             "withheld": np.zeros(ROOM_ROWS, WITHHELD),
@@ -314,7 +314,7 @@ class Room:
         if not any(used):
             return _NOTHING
         decisions, goals, withheld, limits, moves, derived, fates = used
-        told = self.arrays["derived"][:derived].copy()
+        told: NDArray[Any] = self.arrays["derived"][:derived].copy()
         told["values"] = self.arrays["derived_values"][:derived]
         outputs = Outputs(
             self.arrays["decisions"][:decisions].copy(),

@@ -34,7 +34,11 @@ def happen(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int, t
         if told >= room.used.derived:
             return
         derived = True
-        event, row, at_ms = int(derived_of(room)[told].event), int(derived_of(room)[told].customer), derived_of(room)[told].at_ms
+        event, row, at_ms = (
+            int(derived_of(room)[told].event),
+            int(derived_of(room)[told].customer),
+            derived_of(room)[told].at_ms,
+        )
         for slot in range(events_of(plan)[event].slots):
             regs_of(room)[slot] = derived_values_of(room)[told, slot]
         told += 1

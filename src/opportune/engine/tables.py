@@ -124,7 +124,18 @@ class Plan(NamedTuple):
     figures: dict[str, int]
 
 
-PLAN_TABLES = ("zone_of_code", "events", "admissions", "candidates", "blocks", "columns", "sets", "bounds", "loads", "asked")
+PLAN_TABLES = (
+    "zone_of_code",
+    "events",
+    "admissions",
+    "candidates",
+    "blocks",
+    "columns",
+    "sets",
+    "bounds",
+    "loads",
+    "asked",
+)
 """The tables of a Plan that stand in its bundle itself. Of two only the loads count: `admissions`, one row of EVENT_PLAN, for
 where a decision waits; `asked`, a row for each condition of a detector."""
 RULES = bundle({"terms": 1, "clauses": 1, "programs": 1, "code": 1, "luts": 2})
@@ -201,7 +212,14 @@ CLOCK = record(
 REASONS = 128
 STATE = bundle(
     {"keys": 1, "ledger": 2, "limits": 2, "withheld": 2, "touched": 1, "told": 2},
-    [("records", RECORDS), ("wide", RECORDS), ("campaigns", CAMPAIGN_MEMORY), ("open", OPEN_MEMORY), ("detections", DETECTIONS), ("clock", CLOCK)],
+    [
+        ("records", RECORDS),
+        ("wide", RECORDS),
+        ("campaigns", CAMPAIGN_MEMORY),
+        ("open", OPEN_MEMORY),
+        ("detections", DETECTIONS),
+        ("clock", CLOCK),
+    ],
 )
 """All that is remembered; a snapshot is a copy of its arrays and of the clock.
 

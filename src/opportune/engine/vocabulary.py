@@ -192,7 +192,9 @@ class Vocabulary:
                 needs["tag", name].add(("detector", tag.counter.of))
         for name, detector in d.detectors.items():
             when = detector.when
-            tags = _words(" ".join(text for text in (when.tag, when.date, when.enters, when.leaves) if isinstance(text, str)))
+            tags = _words(
+                " ".join(text for text in (when.tag, when.date, when.enters, when.leaves) if isinstance(text, str))
+            )
             needs["detector", name] = {("tag", tag) for tag in tags & d.tags.keys()}
             needs["detector", name] |= {("detector", e) for e in (*when.events, *when.then_events) if e in d.detectors}
         return needs

@@ -97,7 +97,11 @@ DERIVED = np.dtype(
         ("at_ms", "i8"),  # when it happened: with what caused it, or when its time was over
         ("now_ms", "i8"),  # engine time
         ("marks", "i8"),  # how many moves and decisions of this input came before
-        ("values", "i8", (DERIVED_VALUES_MAX,)),  # its properties in the order of the catalogue, NULL where there are fewer
+        (
+            "values",
+            "i8",
+            (DERIVED_VALUES_MAX,),
+        ),  # its properties in the order of the catalogue, NULL where there are fewer
         ("customer", "u4"),
         ("event", "u2"),
         ("_", "u2"),
@@ -188,4 +192,11 @@ def _as(found: NDArray[Any] | None, dtype: np.dtype[Any]) -> NDArray[Any]:
     return widened
 
 
-_TYPES = {"decisions": DECISION, "goals": GOAL, "withheld": WITHHELD, "limits": LIMIT, "moves": MOVE, "derived": DERIVED}
+_TYPES = {
+    "decisions": DECISION,
+    "goals": GOAL,
+    "withheld": WITHHELD,
+    "limits": LIMIT,
+    "moves": MOVE,
+    "derived": DERIVED,
+}

@@ -65,11 +65,22 @@ class Trail(msgspec.Struct):
     playbooks: list[Publishing] = []
     limits: list[tuple[int, int, int, int]] = []  # seq, limit, closed, after how many of her marks in that fact
     sendings: list[CustomerFact] = []
-    moved: dict[int, int] = {}  # seq of each fact at which her open decisions moved, or a detector told of her -> engine time
+    moved: dict[
+        int, int
+    ] = {}  # seq of each fact at which her open decisions moved, or a detector told of her -> engine time
     derived: NDArray[Any] = np.empty(0, DERIVED)
     minutes: dict[int, int] = {}  # seq of the first fact in each minute, in which deadlines end -> engine time
     texts: list[str] = []
     decisions: NDArray[Any] = np.empty(0, DECISION)
+
+    @property
+    def events(self) -> list[CustomerFact]:
+        """Her events, those that detectors made among them, by the fact at which they were met."""
+        derived = [
+            CustomerFact(int(row["seq"]), FactKind.EVENT, int(row["event"]), int(row["at_ms"]), int(row["now_ms"]), tuple(row["values"].tolist()))
+            for row in self.derived
+        ]  # fmt: skip
+        return sorted([fact for fact in self.facts if fact.kind == FactKind.EVENT] + derived, key=lambda fact: fact.seq)
 
     @property
     def body(self) -> PlaybookBody | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -10,7 +10,7 @@ import numpy as np
 
 from opportune.delivery import Rendered, render_content
 from opportune.engine import Playbook
-from opportune.facts import NO_OFFER, NOBODY, FactBatch, FactKind, ValueType
+from opportune.facts import NO_OFFER, NOBODY, FactBatch, FactKind, Outputs, ValueType
 from opportune.operations.deployment import Deployment, read_group
 from opportune.operations.names import Language, Names
 from opportune.profiles import read_column
@@ -24,21 +24,35 @@ LANGUAGE_TAG = "language"
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 
 
+class Cause(NamedTuple):
+    """Where the event stands that a decision answered: a fact, or what detectors told of a customer at that fact (`derived`: its number)."""
+
+    seq: int
+    customer: int
+    derived: int | None
+
+
 class DecidedEvent(msgspec.Struct, frozen=True):
-    """The event that a decision answered: its number among the facts, its type and values."""
+    """The event that a decision answered: the number of its fact, its type and values."""
 
     seq: int
     code: int
     values: tuple[int, ...]
 
 
-def decided_event(batch: FactBatch, first_seq: int, seq: int) -> DecidedEvent | None:
-    """Fact `seq` of a batch that begins with `first_seq`, where it is an event of it."""
-    at = seq - first_seq
-    if not 0 <= at < len(batch) or batch.kind[at] != FactKind.EVENT:
+def decided_event(batch: FactBatch, outputs: Outputs, first_seq: int, cause: Cause) -> DecidedEvent | None:
+    """The event of a batch that begins with `first_seq`, or of what came of it; None where it is not there."""
+    at = cause.seq - first_seq
+    if not 0 <= at < len(batch):
+        return None
+    if cause.derived is not None:
+        told = outputs.derived[(outputs.derived["seq"] == cause.seq) & (outputs.derived["customer"] == cause.customer)]
+        told = told[told["event"] == cause.derived]
+        return DecidedEvent(cause.seq, cause.derived, tuple(told["values"][-1].tolist())) if len(told) else None
+    if batch.kind[at] != FactKind.EVENT:
         return None
     values = batch.values[batch.first[at] : batch.first[at + 1]]
-    return DecidedEvent(seq, int(batch.code[at]), tuple(values.tolist()))
+    return DecidedEvent(cause.seq, int(batch.code[at]), tuple(values.tolist()))
 
 
 class Saying:
@@ -62,11 +76,18 @@ class Saying:
             self._names[language] = Names(self.playbook.body(), language)
         return self._names[language]
 
-    def find_event(self, seq: int) -> DecidedEvent | None:
-        """The event with that number, from the journal; it must be durable."""
+    def cause_of(self, move: Any) -> Cause:
+        """Where the event stands that the decision of a move answered."""
+        definition = self.playbook.definitions.campaigns.get(self.names("en").campaign(int(move["campaign"])))
+        event = definition.trigger.event if definition is not None and definition.trigger is not None else ""
+        derived = self._deployment.catalogue.derived.get(event)
+        return Cause(int(move["decided_seq"]), int(move["customer"]), derived.number if derived is not None else None)
+
+    def find_event(self, cause: Cause) -> DecidedEvent | None:
+        """That event, from the journal; it must be durable."""
         # The open journal remembers where groups begin; a new reader would look through a whole segment.
-        group = next(self._deployment.journal.read(seq), None)
-        return None if group is None else decided_event(read_group(group)[0], group.first_seq, seq)
+        group = next(self._deployment.journal.read(cause.seq), None)
+        return None if group is None else decided_event(*read_group(group), group.first_seq, cause)
 
     def event_variables(self, event: DecidedEvent | None) -> Variables:
         """The declared properties of an event as `event.<name>`."""
