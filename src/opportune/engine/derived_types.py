@@ -1,12 +1,19 @@
 """The properties of derived events, and what is wrong with a detector's definition."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Protocol
 
-from opportune.facts import DERIVED_VALUES_MAX, MS_PER_DAY, Kind, ValueType, parse_scaled, value_type
+from opportune.engine.definitions import CompileProblem, DefinitionSet
+from opportune.facts import (
+    DERIVED_VALUES_MAX,
+    MS_PER_DAY,
+    EventDefinition,
+    Kind,
+    ValueType,
+    parse_scaled,
+    value_type,
+)
 from opportune.profiles import LATITUDE_MAX, LONGITUDE_MAX, Area, Detection
-
-if TYPE_CHECKING:
-    from opportune.engine.vocabulary import Vocabulary
 
 DETECTOR_DEPTH_MAX = 4
 WINDOW_DAYS_MAX = 3_660
@@ -25,7 +32,21 @@ _MAY_HAVE: dict[str, tuple[str, ...]] = {
 _MUST_HAVE = {"sequence": ("event", "within"), "crossing": ("crosses",), "area": ("event",)}
 
 
-def derived_types(v: "Vocabulary", name: str, when: Detection) -> dict[str, ValueType]:
+class Known(Protocol):
+    """What is known so far of the other definitions (a Vocabulary), and where problems are noted."""
+
+    definitions: DefinitionSet
+    problems: list[CompileProblem]
+    every_event: Mapping[str, EventDefinition]
+    events: dict[str, dict[str, ValueType]]
+    tags: dict[str, ValueType]
+    depths: dict[str, int]
+
+    def problem(self, family: str, name: str, path: str, message: str, hint: str = "") -> None:
+        """Note a problem."""
+
+
+def derived_types(v: Known, name: str, when: Detection) -> dict[str, ValueType]:
     """The property types of a detector's event; what is wrong with its definition is noted in the vocabulary."""
     before = len(v.problems)
     if name in v.definitions.events:
@@ -41,7 +62,7 @@ def derived_types(v: "Vocabulary", name: str, when: Detection) -> dict[str, Valu
     return _types(v, name, when)
 
 
-def _check_form(v: "Vocabulary", name: str, when: Detection) -> None:
+def _check_form(v: Known, name: str, when: Detection) -> None:
     """The keys that make its form are there, and no others."""
     form = when.form
     written = [key for key in Detection.__struct_fields__ if getattr(when, key) != getattr(Detection(), key)]
@@ -79,7 +100,7 @@ def _named(when: Detection) -> str:
     )
 
 
-def _check_area(v: "Vocabulary", name: str, path: str, area: Area) -> None:
+def _check_area(v: Known, name: str, path: str, area: Area) -> None:
     def wrong(message: str, hint: str) -> None:
         v.problem("detector", name, path, message, hint)
 
@@ -108,7 +129,7 @@ def place_of(place: tuple[str, str]) -> tuple[int, int]:
     return parse_scaled(place[0], PLACE_SCALE), parse_scaled(place[1], PLACE_SCALE)
 
 
-def _check_events(v: "Vocabulary", name: str, when: Detection) -> None:
+def _check_events(v: Known, name: str, when: Detection) -> None:
     """The events are there, and have what is asked of them."""
     for path, events in (("event", when.events), ("then_not" if when.then is None else "then", when.then_events)):
         for event in events:
@@ -142,7 +163,7 @@ def _check_events(v: "Vocabulary", name: str, when: Detection) -> None:
         )
 
 
-def _types(v: "Vocabulary", name: str, when: Detection) -> dict[str, ValueType]:
+def _types(v: Known, name: str, when: Detection) -> dict[str, ValueType]:
     types: dict[str, ValueType] = {}
     if when.form in ("sequence", "silence"):
         types["since"] = value_type(Kind.TIMESTAMP)
