@@ -6,7 +6,7 @@ import msgspec
 
 from opportune.campaigns import CampaignDefinition, Step
 from opportune.engine import DefinitionSet, Playbook
-from opportune.facts import NULL, EventDefinition, FactKind
+from opportune.facts import NULL, Decimal, EventDefinition, FactKind
 from opportune.profiles import DetectorDefinition, TagDefinition
 from tests.engine.detector_oracle import DetectorOracle
 from tests.engine.records import DAY, HOUR, Fact
@@ -48,6 +48,10 @@ class DetectorWorld(WaitingWorld):
     def _definitions(self) -> DefinitionSet:
         r, d = self.r, super()._definitions()
         events = d.events | {name: define(EventDefinition, event=name, **one) for name, one in MORE_EVENTS.items()}
+        few = (Decimal("0"), Decimal(str(r.choice([1, 3, 20]))))
+        for name, tag in d.tags.items():
+            if tag.counter is not None and tag.counter.measure == "distinct":
+                d.tags[name] = msgspec.structs.replace(tag, range=few)
         tags = d.tags | {"due": define(TagDefinition, tag="due", type="date")}
         made: dict[str, DetectorDefinition] = {}
         for i in range(r.randint(1, 6)):
@@ -62,6 +66,14 @@ class DetectorWorld(WaitingWorld):
             letter = chr(ord("p") + int(name[1:]))
             campaigns[letter] = self._campaign_of(letter, name, d, tags)
         return msgspec.structs.replace(d, events=events, tags=tags, campaigns=campaigns, detectors=made)
+
+    def counter(self) -> dict[str, Any]:
+        """One of the usual counters; now and then one of different values, over a few hours, days, or for life."""
+        r = self.r
+        if r.random() < 0.8:
+            return super().counter()
+        made = {"of": "order", "measure": "distinct", "value": r.choice(["shop", "number", "amount"])}
+        return made | r.choice([{}, {"over": "3h"}, {"over": "2d"}, {"over": "1d", "bucket": "day"}])
 
     def republished(self, version: int, was: Playbook) -> Playbook:
         """Other definitions of the same events and plain tags; or the same ones with one more detector, or with one changed."""

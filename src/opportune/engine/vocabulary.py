@@ -16,7 +16,7 @@ from opportune.facts import (
     parse_scaled,
     value_type,
 )
-from opportune.profiles import CounterDefinition, TagDefinition
+from opportune.profiles import DISTINCT_DEFAULT, DISTINCT_MAX, CounterDefinition, TagDefinition
 from opportune.rules import Rule, RuleError, Scope, check
 
 COUNT_MAX = 2**31 - 1
@@ -145,6 +145,8 @@ class Vocabulary:
             else:
                 self.problem("tag", name, "counter.value", f"event `{counter.of}` has no property `{counter.value}`")
                 return None
+            if counter.measure == "distinct":
+                return self._distinct_type(name, tag)
             if counter.measure == "sum":
                 if base.kind not in (Kind.INT, Kind.DECIMAL, Kind.MONEY):
                     self.problem("tag", name, "counter.value", f"a {base.kind} cannot be summed")
@@ -162,6 +164,16 @@ class Vocabulary:
             )
             return base
         return narrow
+
+    def _distinct_type(self, name: str, tag: TagDefinition) -> ValueType:
+        kind = value_type(Kind.INT, 0, 0, DISTINCT_DEFAULT)
+        if tag.range is not None:
+            kind = self._scaled_type(("tag", name, "range"), Kind.INT, 0, tag.range, ())
+        if kind.low != 0 or not 1 <= kind.high <= DISTINCT_MAX:
+            message = "a distinct begins at 0, and remembers as many values as its range has above that"
+            self.problem("tag", name, "range", message, f"write [0, {DISTINCT_DEFAULT}], or up to [0, {DISTINCT_MAX}]")
+            return value_type(Kind.INT, 0, 0, DISTINCT_DEFAULT)
+        return kind
 
     def _type_in_order(self) -> None:
         """Tags and detectors may need others: type each after what it needs, and refuse a circle."""

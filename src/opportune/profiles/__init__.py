@@ -5,7 +5,7 @@ from opportune.profiles.areas import (
 )  # fmt: skip
 from opportune.profiles.cells import load, store
 from opportune.profiles.columns import (
-    BUCKETS_MAX, MEASURES, PROFILES, RECORDS, RECORD_HEADER_BYTES, SLOT_AT, SLOT_COUNT, UNIT_DAY, UNIT_HOUR, UNIT_LIFE, WIDE_HEADER_BYTES,
+    BUCKETS_MAX, DISTINCT_DEFAULT, DISTINCT_MAX, MEASURES, PROFILES, RECORDS, RECORD_HEADER_BYTES, SLOT_AT, SLOT_COUNT, UNIT_DAY, UNIT_HOUR, UNIT_LIFE, WIDE_HEADER_BYTES,
     WIDE_PLACE, HotCounter, HotTag, Layout, ProfilePlan, counters_of, event_counters_of, i8_of, plan_records, point_records, read_column,
 )  # fmt: skip
 from opportune.profiles.definitions import Area, CounterDefinition, Detection, DetectorDefinition, TagDefinition
@@ -22,7 +22,7 @@ from opportune.profiles.pending import (
 )  # fmt: skip
 
 __all__ = [
-    "ANSWERS", "AREA", "BEGINS", "BUCKETS_MAX", "CROSSING", "DATE", "DATES", "DETECTION", "DETECTIONS", "DETECTOR", "FOLDED_LATE",
+    "ANSWERS", "AREA", "BEGINS", "BUCKETS_MAX", "CROSSING", "DATE", "DATES", "DETECTION", "DETECTIONS", "DETECTOR", "DISTINCT_DEFAULT", "DISTINCT_MAX", "FOLDED_LATE",
     "FOLDED_OVERFLOW", "GLANCES", "LATITUDE_MAX", "LISTENS", "LONGITUDE_MAX", "LOOKS", "MEASURES", "MICRO", "NO_PENDING", "PENDING",
     "PENDING_PER_CUSTOMER_MAX", "PENDING_SLOTS", "PROFILES", "RECORDS", "RECORD_HEADER_BYTES", "RULE", "SEES", "SILENCE", "SLOT_AT",
     "SLOT_COUNT", "THEN", "THEN_NOT", "UNIT_DAY", "UNIT_HOUR", "UNIT_LIFE", "WIDE_HEADER_BYTES", "WIDE_PLACE", "Area", "CounterDefinition",

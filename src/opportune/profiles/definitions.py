@@ -6,7 +6,7 @@ import msgspec
 
 from opportune.facts import MAX_AGE_MS, Decimal, Duration, Kind, LocalTime, Title
 
-Measure = Literal["count", "sum", "min", "max", "first", "last"]
+Measure = Literal["count", "sum", "min", "max", "first", "last", "distinct"]
 
 
 class CounterDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -14,6 +14,7 @@ class CounterDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
     `over` is a rolling window of whole buckets in the deployment's zone, the newest one partial; without it the counter is for
     life. `value` is a property of the event, or `at` (when it happened).
+    `distinct` counts different values, up to the upper end of the tag's `range` (20 without one): that many are remembered.
     """
 
     of: str
