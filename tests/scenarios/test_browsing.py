@@ -93,7 +93,9 @@ def told(folder: Path, source: str) -> dict[str, int]:
         assert imported.account.quarantined == 0
         later = folder.parent / "later.ndjson"
         moment = deployment.engine.now_ms + 2 * MS_PER_DAY
-        later.write_text(f'{{"type": "track", "event": "item_viewed", "userId": "nobody else", "timestamp": {moment}, "properties": {{}}}}\n')
+        later.write_text(
+            f'{{"type": "track", "event": "item_viewed", "userId": "nobody else", "timestamp": {moment}, "properties": {{}}}}\n'
+        )
         import_ndjson(deployment, later, "later", on_outputs=parts.append)
         counted = deployment.engine.counts
         assert (counted["detections_refused"], counted["late_for_detectors"]) == (0, 0)

@@ -9,7 +9,7 @@ from opportune.engine.detect import detect, detect_before, detect_tags, reader_a
 from opportune.engine.registers import load_moment
 from opportune.engine.tables import derived_of, derived_values_of, events_of, regs_of
 from opportune.facts import MS_PER_MINUTE, compiled_leaf
-from opportune.profiles import NO_PENDING, PENDING_SLOTS, await_deadline, first_in_minute, pending_of
+from opportune.profiles import NO_PENDING, PENDING_SLOTS, await_deadline, first_in_minute, over_pending, pending_of
 
 
 @compiled_leaf
@@ -56,13 +56,21 @@ def set_tags(plan: Any, state: Any, room: Any, batch: Any, i: int, row: int) -> 
 
 
 @compiled_leaf
-def whose_is_over(state: Any) -> int:
-    """The next customer of the wheel, minute by minute, for whom what a detector waits for is over; -1: nobody up to now."""
+def over_on_wheel(state: Any) -> int:
+    """What is over next by the wheel, minute by minute; of a customer who is met there all that is over of hers. NO_PENDING: nothing up to now."""
     memory, now_ms = state.detections, state.clock.now_ms
     last = now_ms // MS_PER_MINUTE
     if memory.minute < last - PENDING_SLOTS:
         memory.minute = last - PENDING_SLOTS  # once round, the wheel meets every record
-    while memory.many and memory.minute < last:
+    while True:
+        # Whom it has met is remembered, for the room may be emptied in between.
+        index = over_pending(memory, int(memory.met) - 1, now_ms) if memory.met else NO_PENDING
+        if index != NO_PENDING:
+            return index
+        memory.met = 0
+        if memory.many == 0 or memory.minute >= last:
+            memory.minute = last
+            return NO_PENDING
         index = first_in_minute(memory, memory.minute + 1)
         if index == NO_PENDING:
             memory.minute += 1
@@ -70,6 +78,4 @@ def whose_is_over(state: Any) -> int:
             deadline = pending_of(memory)[index].deadline
             await_deadline(memory, index, deadline)  # it was too far away; now it is nearer
         else:
-            return int(pending_of(memory)[index].customer)
-    memory.minute = last
-    return -1
+            memory.met = int(pending_of(memory)[index].customer) + 1

@@ -22,7 +22,7 @@ from opportune.engine.absorb import (
 )
 from opportune.engine.advance import advance, end_deadlines
 from opportune.engine.detect import end_pending
-from opportune.engine.happen import happen, set_tags, whose_is_over
+from opportune.engine.happen import happen, over_on_wheel, set_tags
 from opportune.engine.limits import drive_limit, end_marks
 from opportune.engine.tables import (
     at_ms_of,
@@ -93,16 +93,13 @@ def step(plan_address: int, state_address: int, batch_address: int, room_address
         settled = kind != PLAYBOOK and kind != LIMIT
         if settled and not end_deadlines(plan, state, room, EVERY_ROW):
             return i
-        detecting, whose = settled and plan.detection.detectors_rows != 0, -1
+        detecting = settled and plan.detection.detectors_rows != 0
         taken = False
         while not taken:
             # What a detector waited for and is over is a turn of its own: first everybody's, then hers, then the fact itself.
             index, row = NO_PENDING, customer
             if detecting:
-                index = over_pending(state.detections, whose, state.clock.now_ms) if whose >= 0 else NO_PENDING
-                if index == NO_PENDING:
-                    whose = whose_is_over(state)
-                    index = over_pending(state.detections, whose, state.clock.now_ms) if whose >= 0 else NO_PENDING
+                index = over_on_wheel(state)
                 detecting = index != NO_PENDING
             if index == NO_PENDING and customer != NOBODY:
                 if first_open(state.open, customer) != NO_RECORD:

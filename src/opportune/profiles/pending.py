@@ -32,14 +32,23 @@ _HEAD, _TAIL = 0, 1
 
 DETECTIONS = bundle(
     {"pending_heads": 1, "pending": 1, "pending_values": 2, "pending_wheel": 2, "looks": 2},
-    [("used", "i8"), ("free_head", "i8"), ("many", "i8"), ("minute", "i8"), ("refused", "i8"), ("late", "i8")],
+    [
+        ("used", "i8"),
+        ("free_head", "i8"),
+        ("many", "i8"),
+        ("minute", "i8"),
+        ("refused", "i8"),
+        ("late", "i8"),
+        ("met", "i8"),
+    ],
 )
 """pending_heads i4[customers]: the newest record; pending PENDING[pool], place 0 never used; pending_values i8[pool, words];
 pending_wheel i4[PENDING_SLOTS, 2]: head and tail of each slot; looks i8[customers, words]: what each detector that compares saw last,
 0 before it saw anything.
 
 used: places ever used; many: waiting now; minute: the wheel has been looked at up to here; refused: not begun because a customer had
-too many; late: not begun because their time was over when they arrived.
+too many; late: not begun because their time was over when they arrived; met: one more than the customer whom the wheel has met and is not done
+with, 0 between facts.
 """
 pending_heads_of, pending_of = table("pending_heads", "i4"), table("pending", PENDING)
 pending_values_of, looks_of = table("pending_values", "i8", 2), table("looks", "i8", 2)
