@@ -23,7 +23,7 @@ from tests.engine.records import DAY, HOUR, MINUTE, Fact
 from tests.engine.test_batches import in_sizes
 from tests.engine.worlds import CUSTOMERS_MAX, START, batch_of, define
 
-UNPAID = {"event": "order", "then_not": "pay", "within": "15m", "key": "event.number"}
+UNPAID: dict[str, object] = {"event": "order", "then_not": "pay", "within": "15m", "key": "event.number"}
 
 
 def orders(detectors: dict[str, dict[str, object]], campaign: bool = False) -> Playbook:

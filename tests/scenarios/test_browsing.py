@@ -77,7 +77,7 @@ def silences(source: str) -> int:
 
 
 def _one(query: str) -> int:
-    return int(duckdb.sql(query).fetchall()[0][0])
+    return int(duckdb.connect().execute(query).fetchall()[0][0])
 
 
 def told(folder: Path, source: str) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """The properties of derived events, and what is wrong with a detector's definition."""
 
-from collections.abc import Mapping
 from typing import Protocol
 
 from opportune.engine.definitions import CompileProblem, DefinitionSet
@@ -37,7 +36,7 @@ class Known(Protocol):
 
     definitions: DefinitionSet
     problems: list[CompileProblem]
-    every_event: Mapping[str, EventDefinition]
+    every_event: dict[str, EventDefinition]
     events: dict[str, dict[str, ValueType]]
     tags: dict[str, ValueType]
     depths: dict[str, int]
