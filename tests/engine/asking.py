@@ -24,7 +24,8 @@ class Asking:
         self.names = playbook.numbering.names
         self.rules = {}
         self.event_types = {
-            name: {p.name: p.type for p in schema.properties} for name, schema in playbook.catalogue.events.items()
+            name: {p.name: p.type for p in schema.properties}
+            for name, schema in (playbook.catalogue.events | playbook.catalogue.derived).items()
         }
         self.tag_types = {name: schema.type for name, schema in playbook.catalogue.tags.items()}
         self.zone = d.deployment.zone
@@ -77,6 +78,31 @@ class Asking:
 
     # -- counters
 
+    def _distinct(self, person: Person, counter: CounterDefinition, kind: ValueType) -> int:
+        """Different values, met one after the other; where all places are taken a new one is not remembered."""
+        places: dict[int, int] = {}
+        newest = 0
+
+        def forget(now: int) -> int:
+            bucket = max(newest, self._bucket(counter, now)) if counter.over else 0
+            for value in [value for value, last in places.items() if last <= bucket - many]:
+                del places[value]
+            return bucket
+
+        many = (counter.over or 1) // self._bucket_ms(counter) if counter.over else 1
+        for one in person.events:
+            newest = forget(one.now)
+            if one.event != counter.of or not self._holds(counter.where, one.event, self._row(person, one), False):
+                continue
+            value = one.at if counter.value == "at" else one.values.get(counter.value or "", NULL)
+            met = self._bucket(counter, min(one.at, one.now)) if counter.over else 0
+            if value == NULL or met <= newest - many:
+                continue
+            if value in places or len(places) < kind.high:
+                places[value] = max(places.get(value, met), min(met, newest))
+        forget(self.now)
+        return len(places)
+
     def _bucket(self, counter: CounterDefinition, at: int) -> int:
         return local_of(self.zone, at) // self._bucket_ms(counter)
 
@@ -94,6 +120,8 @@ class Asking:
             value = one.at if counter.value == "at" else one.values.get(counter.value or "", NULL)
             if counter.measure == "count" or value != NULL:
                 found.append((one.at, min(one.at, one.now), value))
+        if counter.measure == "distinct":
+            return self._distinct(person, counter, kind)
         if counter.over is None:
             if counter.measure == "first":
                 return min(found, key=lambda f: f[0])[2] if found else NULL

@@ -7,6 +7,7 @@ import numpy as np
 
 from opportune.engine import Engine
 from opportune.facts import Outputs
+from tests.engine.detector_worlds import DetectorWorld
 from tests.engine.waiting_worlds import WaitingWorld
 from tests.engine.worlds import CUSTOMERS_MAX, World, batch_of
 
@@ -18,7 +19,8 @@ def hash_of(outputs: Outputs) -> str:
     """A short hash of every byte of the outputs."""
     digest = hashlib.blake2b(digest_size=16)
     limits = outputs.limits[["seq", "now_ms", "limit", "closed"]].tolist()
-    for array in (outputs.decisions, outputs.goals, outputs.withheld, np.array(limits, _LIMIT), outputs.moves):
+    limit_rows = np.array(limits, _LIMIT)
+    for array in (outputs.decisions, outputs.goals, outputs.withheld, limit_rows, outputs.moves, outputs.derived):
         digest.update(array.tobytes())
     return digest.hexdigest()
 
@@ -35,10 +37,10 @@ def hash_of_worlds(seeds: range, events: int) -> str:
 
 
 def hash_of_waiting_worlds(seeds: range, events: int) -> str:
-    """The hash of the outputs of several worlds whose decisions wait."""
+    """The hash of the outputs of several worlds whose decisions wait, and of others with detectors."""
     digest = hashlib.blake2b(digest_size=16)
-    for seed in seeds:
-        batch = batch_of(WaitingWorld(seed).waiting_stream(events))
+    for world in (*map(WaitingWorld, seeds), *map(DetectorWorld, seeds)):
+        batch = batch_of(world.waiting_stream(events))
         digest.update(hash_of(Engine(customers_max=CUSTOMERS_MAX).process(batch)).encode())
     return digest.hexdigest()
 

@@ -260,16 +260,18 @@ class Oracle(Asking):
 
     def _event(self, fact: Fact, customer: int, person: Person) -> None:
         name = self.names["event"][fact.code]
-        definition = self.definitions.events.get(name)
-        if definition is None:
+        if name not in self.definitions.events:
             return
         values = dict(zip(self.event_types[name], fact.values, strict=False))
-        happening = Happening(name, fact.at, self.now, self._zone_of(person), values)
+        self._happens(customer, person, Happening(name, fact.at, self.now, self._zone_of(person), values))
+
+    def _happens(self, customer: int, person: Person, happening: Happening) -> None:
+        definition = self.definitions.every_event[happening.event]
         person.events.append(happening)
         policy = self.definitions.policy
         after = (policy.cool_down.after_complaint or 0) if policy else 0
         if definition.means == "complaint" and after:
-            person.complained_until = max(person.complained_until, fact.at + after)
+            person.complained_until = max(person.complained_until, happening.at + after)
         self._move_goals(customer, person, happening)
         self._decide(customer, person, happening)
 
@@ -338,7 +340,7 @@ class Oracle(Asking):
     def _match(self, campaign: CampaignDefinition, person: Person, happening: Happening) -> Reason | None:
         trigger = campaign.trigger
         assert trigger is not None
-        max_age = self.definitions.events[trigger.event].max_age if trigger.max_age is None else trigger.max_age
+        max_age = self.definitions.every_event[trigger.event].max_age if trigger.max_age is None else trigger.max_age
         if self.now - happening.at > max_age:
             return Reason.EVENT_TOO_OLD
         if not self._in_force(campaign):

@@ -237,7 +237,7 @@ def available_zones(dictionary: TextDictionary) -> set[str]:
 
 def usable_steps(d: DefinitionSet, campaign: CampaignDefinition) -> list[Usable]:
     """The touchpoints that can be used when the campaign's trigger happens, in the order in which they are tried."""
-    here = d.events[campaign.trigger.event].at if campaign.trigger else None
+    here = d.every_event[campaign.trigger.event].at if campaign.trigger else None
     found: list[Usable] = []
     for place, step in enumerate(campaign.touchpoints):
         for name in (step.at,) if isinstance(step.at, str) else step.at:

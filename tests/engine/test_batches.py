@@ -9,6 +9,7 @@ from opportune.campaigns import INSTANCE, INSTANCES_PER_CUSTOMER_MAX, CampaignDe
 from opportune.engine import CapacityError, DefinitionSet, Engine, Playbook
 from opportune.engine.engine import ROOM_ROWS
 from opportune.engine.state import POOL_START
+from opportune.engine.turns import GOALS_PER_TURN_MAX
 from opportune.facts import NULL, EventDefinition, FactBatch, FactKind, GoalKind, Outputs
 from tests.engine.fixed_stream import hash_of
 from tests.engine.records import DAY, MINUTE, Fact
@@ -95,7 +96,7 @@ def crowd(customers: int) -> tuple[Playbook, list[Fact]]:
 
 
 def test_more_decisions_and_lapses_than_the_room_holds() -> None:
-    customers = ROOM_ROWS + INSTANCES_PER_CUSTOMER_MAX  # as many lapses as the room for goals has rows
+    customers = ROOM_ROWS + GOALS_PER_TURN_MAX  # as many lapses as the room for goals has rows
     playbook, facts = crowd(customers)
     event = playbook.catalogue.events
     facts += [Fact(FactKind.EVENT, event["recharge"].number, c, START, START) for c in range(customers)]

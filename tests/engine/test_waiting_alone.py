@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from opportune.engine import Engine
-from opportune.facts import FactKind, Outputs
-from tests.engine.records import Fact, Move
+from opportune.facts import NOBODY, FactKind, Outputs, owners_of_marks
+from tests.engine.records import MINUTE, Fact, Move
 from tests.engine.test_alone import without_seq
 from tests.engine.test_oracle import decisions_of
 from tests.engine.test_waiting import moves_of
@@ -15,19 +15,25 @@ from tests.engine.worlds import CUSTOMERS_MAX, batch_of
 FOR_ALL = (FactKind.PLAYBOOK, FactKind.TICK, FactKind.SENDING)
 
 
-def facts_alone(customer: int, facts: list[Fact], outputs: Outputs) -> list[Fact]:
-    """The customer's own facts; time where another's fact ended a deadline of hers; and each limit at its place among her marks."""
+def facts_alone(customer: int, facts: list[Fact], outputs: Outputs, every_minute: bool = False) -> list[Fact]:
+    """The customer's own facts; time where another's fact ended a deadline of hers; and each limit at its place among her marks.
+
+    With `every_minute` time passes as it did: a detector that is published later would have noticed then.
+    """
+    minute = 0
     numbers = outputs.decisions["number"][outputs.decisions["customer"] == customer].tolist()
     found: list[Fact] = []
     for seq, fact in enumerate(facts):
-        moves = outputs.moves[outputs.moves["seq"] == seq]
-        hers = moves["customer"] == customer
+        rows = [table[table["seq"] == seq] for table in (outputs.moves, outputs.derived)]
+        hers = np.concatenate([one["customer"] for one in rows]) == customer
         own = fact.customer == customer or fact.kind in FOR_ALL
+        entered = every_minute and fact.kind is not FactKind.PLAYBOOK and fact.now // MINUTE > minute
+        minute = fact.now // MINUTE if entered else minute
         limits = []
         for row in outputs.limits[outputs.limits["seq"] == seq]:
-            marks = int(row["marks"])
-            after = marks - int(np.count_nonzero(~hers[:marks]))
-            values = (int(row["closed"]), after if own or hers.any() else 0)
+            about = NOBODY if fact.customer is None else fact.customer
+            after = owners_of_marks(outputs, seq, about)[: int(row["marks"])].count(customer)
+            values = (int(row["closed"]), after if own or hers.any() or entered else 0)
             limits.append(Fact(FactKind.LIMIT, int(row["limit"]), None, 0, 0, values))
         if fact.kind is not FactKind.PLAYBOOK:
             found += limits
@@ -37,7 +43,7 @@ def facts_alone(customer: int, facts: list[Fact], outputs: Outputs) -> list[Fact
             fact = fact._replace(values=(known, *fact.values[1:]))
         if own:
             found.append(fact)
-        elif hers.any():
+        elif hers.any() or entered:
             found.append(Fact(FactKind.TICK, 0, None, fact.now, fact.now))
         if fact.kind is FactKind.PLAYBOOK:
             found += [told._replace(values=(told.values[0], 0)) for told in limits]

@@ -197,7 +197,7 @@ def test_names_at_their_limits() -> None:
     [
         ("campaing: x", (1, 1), "did you mean `campaign`?"),
         ("title: {en: x}\ntag: t", (1, 1), "put `tag:` first"),
-        ("detector: x", (1, 1), "known: `campaign`"),
+        ("sandwich: x", (1, 1), "known: `campaign`"),
         ("just words", (1, 1), "separate definitions with ---"),
         ("[a, b]", (1, 1), "begin it with its kind"),
     ],

@@ -3,7 +3,6 @@
 from typing import Any
 
 from opportune.campaigns import (
-    INSTANCES_PER_CUSTOMER_MAX,
     NO_RECORD,
     WHEEL_SLOTS,
     due_in_slot,
@@ -15,10 +14,11 @@ from opportune.campaigns import (
     unlink,
 )
 from opportune.engine.home_time import home_time
-from opportune.engine.limits import LIMITS_PER_DECISION_MAX, LIMITS_PER_EVENT_MAX, new_day
+from opportune.engine.limits import LIMITS_PER_DECISION_MAX, new_day
 from opportune.engine.open_decisions import end_deadline, go_on
-from opportune.engine.outputs import MOVES_PER_DECISION_MAX, MOVES_PER_EVENT_MAX, emit_goal, flush_withheld
+from opportune.engine.outputs import MOVES_PER_DECISION_MAX, emit_goal, flush_withheld
 from opportune.engine.tables import goal_facts_of, limit_facts_of, moves_of
+from opportune.engine.turns import GOALS_PER_TURN_MAX, LIMITS_PER_TURN_MAX, MOVES_PER_TURN_MAX
 from opportune.facts import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, NULL, GoalKind, compiled_leaf
 
 LAPSED = int(GoalKind.LAPSED)
@@ -43,7 +43,7 @@ def advance(plan: Any, state: Any, room: Any, now_ms: int) -> bool:
             return False
         clock.withheld_hour = hour
     day = home_time(plan, room, now_ms) // MS_PER_DAY
-    limits_told = len(limits_of(plan.campaigns)) + LIMITS_PER_EVENT_MAX
+    limits_told = len(limits_of(plan.campaigns)) + LIMITS_PER_TURN_MAX
     if day > clock.limits_day and limits_told > len(limit_facts_of(room)) - room.used.limits:
         return False
     clock.now_ms = now_ms
@@ -61,7 +61,7 @@ def _lapse_before(state: Any, room: Any, minute: int) -> bool:
         clock.wheel_minute = minute - WHEEL_SLOTS
     while clock.wheel_minute < minute:
         # What is left is for the goals that the fact itself may reach, which cannot wait.
-        full = room.used.goals + INSTANCES_PER_CUSTOMER_MAX >= len(goal_facts_of(room))
+        full = room.used.goals + GOALS_PER_TURN_MAX >= len(goal_facts_of(room))
         index = due_instance(state.campaigns, clock.wheel_minute, full)
         if index == 0:
             clock.wheel_minute += 1
@@ -96,8 +96,8 @@ def end_deadlines(plan: Any, state: Any, room: Any, row: int) -> bool:
                 clock.open_minute += 1
                 continue
             # What is left is for the fact itself, which cannot wait.
-            moves = room.used.moves + MOVES_PER_DECISION_MAX + MOVES_PER_EVENT_MAX
-            limits = room.used.limits + 2 * LIMITS_PER_DECISION_MAX + LIMITS_PER_EVENT_MAX
+            moves = room.used.moves + MOVES_PER_DECISION_MAX + MOVES_PER_TURN_MAX
+            limits = room.used.limits + 2 * LIMITS_PER_DECISION_MAX + LIMITS_PER_TURN_MAX
             if moves > len(moves_of(room)) or limits > len(limit_facts_of(room)):
                 return False
         first, reason = end_deadline(plan, state, room, index)

@@ -140,7 +140,7 @@ class CampaignCompiler:
         trigger = campaign.trigger
         max_age = 0
         if trigger:
-            max_age = v.definitions.events[trigger.event].max_age if trigger.max_age is None else trigger.max_age
+            max_age = v.every_event[trigger.event].max_age if trigger.max_age is None else trigger.max_age
         since = self._day(name, "valid.from", campaign.valid.since, 0, NULL + 1)
         to = self._day(name, "valid.to", campaign.valid.to, 1, VALUE_MAX)
         self.rows[number] = (
@@ -237,7 +237,7 @@ class CampaignCompiler:
         """The touchpoints that can be used when the trigger happens, as rows of STEP and behind them SHOWING."""
         steps: list[tuple[int, ...]] = []
         classes = 0
-        here = self.v.definitions.events[campaign.trigger.event].at if campaign.trigger else None
+        here = self.v.every_event[campaign.trigger.event].at if campaign.trigger else None
         for i, step in enumerate(campaign.touchpoints):
             for touchpoint_name in places_of(step):
                 touchpoint = self.v.definitions.touchpoints.get(touchpoint_name)

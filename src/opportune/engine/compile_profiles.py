@@ -108,7 +108,7 @@ def _counter(
         slot = SLOT_AT if counter.value == "at" else properties.index(counter.value or "")
     return HotCounter(
         hot, vocabulary.numbering.number("event", counter.of), MEASURES.index(counter.measure), slot,
-        *clauses, *window, counter_fingerprint(counter, hot),
+        *clauses, *window, counter_fingerprint(counter, hot) + vocabulary.marks.get(counter.of, ""),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import msgspec
 from opportune.campaigns import CampaignDefinition, OfferDefinition, TouchpointDefinition
 from opportune.facts import DeploymentDefinition, EventDefinition, decode_scalar, encode_scalar
 from opportune.policy import PolicyDefinition
-from opportune.profiles import TagDefinition
+from opportune.profiles import DetectorDefinition, TagDefinition
 
 
 class DefinitionSet(msgspec.Struct, frozen=True):
@@ -18,6 +18,15 @@ class DefinitionSet(msgspec.Struct, frozen=True):
     touchpoints: dict[str, TouchpointDefinition] = {}
     offers: dict[str, OfferDefinition] = {}
     campaigns: dict[str, CampaignDefinition] = {}
+    detectors: dict[str, DetectorDefinition] = {}
+
+    @property
+    def every_event(self) -> dict[str, EventDefinition]:
+        """The events by name, those that detectors make too (without their properties, which follow from other definitions)."""
+        return self.events | {
+            name: EventDefinition(name, one.title, one.category, max_age=one.max_age, owner=one.owner, note=one.note)
+            for name, one in self.detectors.items()
+        }
 
 
 class PlaybookBody(msgspec.Struct, frozen=True):

@@ -6,18 +6,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.campaigns import INSTANCES_PER_CUSTOMER_MAX
 from opportune.engine.candidates import BEST_WORDS
 from opportune.engine.definitions import DefinitionSet, decode_body
-from opportune.engine.limits import LIMITS_PER_EVENT_MAX
 from opportune.engine.migrate import contacts_of, limits_moved, migrated
-from opportune.engine.outputs import MOVES_PER_EVENT_MAX
 from opportune.engine.playbook import Playbook
 from opportune.engine.state import CUSTOMERS_MAX, Memory
-from opportune.engine.step import DECISIONS_PER_EVENT_MAX, step
+from opportune.engine.step import step
 from opportune.engine.tables import BATCH, ROOM, batch_at
+from opportune.engine.turns import (
+    DECISIONS_PER_TURN_MAX,
+    DERIVED_PER_TURN_MAX,
+    GOALS_PER_TURN_MAX,
+    LIMITS_PER_TURN_MAX,
+    MOVES_PER_TURN_MAX,
+)
 from opportune.facts import (
     DECISION,
+    DERIVED,
+    DERIVED_VALUES_MAX,
     FATE,
     GOAL,
     LIMIT,
@@ -93,6 +99,9 @@ class Engine:
             "goal_instances_refused": int(self.memory.campaigns.refused),
             "open_decisions": int(self.memory.open.many),
             "open_decisions_refused": int(self.memory.open.refused),
+            "detections_waiting": int(self.memory.detections.many),
+            "detections_refused": int(self.memory.detections.refused),
+            "late_for_detectors": int(self.memory.detections.late),
         }
 
     def to_arrays(self) -> Arrays:
@@ -217,6 +226,7 @@ class Engine:
             return outputs
         parts = [outputs]
         while done < end:
+            self.memory.ensure_pools(end - done)
             done = step(self.playbook.address, self.memory.address, self._batch.address, room.address, done, end)
             parts.append(room.empty())
         return Outputs.concatenate(parts)
@@ -276,14 +286,17 @@ class Room:
 
     def __init__(self, playbook: Playbook, traced: list[NDArray[Any]] | None = None) -> None:
         """Room under a playbook; with `traced`, fates are written and appended to that list."""
-        limits = len(playbook.plan.campaigns.limits) + LIMITS_PER_EVENT_MAX
-        fates = max(FATE_ROWS, int(playbook.plan.events.trigger_count.max(initial=0))) if traced is not None else 0
-        self.arrays = {
-            "decisions": np.zeros(ROOM_ROWS + DECISIONS_PER_EVENT_MAX, DECISION),
-            "goals": np.zeros(ROOM_ROWS + INSTANCES_PER_CUSTOMER_MAX, GOAL),
+        limits = len(playbook.plan.campaigns.limits) + LIMITS_PER_TURN_MAX
+        fates = max(FATE_ROWS, playbook.plan.figures["fates_per_turn"]) if traced is not None else 0
+        derived = ROOM_ROWS + DERIVED_PER_TURN_MAX
+        self.arrays: dict[str, NDArray[Any]] = {
+            "decisions": np.zeros(ROOM_ROWS + DECISIONS_PER_TURN_MAX, DECISION),
+            "goals": np.zeros(ROOM_ROWS + GOALS_PER_TURN_MAX, GOAL),
             "withheld": np.zeros(ROOM_ROWS, WITHHELD),
             "limits": np.zeros(max(ROOM_ROWS, limits), LIMIT),
-            "moves": np.zeros(ROOM_ROWS + MOVES_PER_EVENT_MAX, MOVE),
+            "moves": np.zeros(ROOM_ROWS + MOVES_PER_TURN_MAX, MOVE),
+            "derived": np.zeros(derived, DERIVED),
+            "derived_values": np.zeros((derived, DERIVED_VALUES_MAX), np.int64),
             "fates": np.zeros(fates, FATE),
             "regs": np.zeros(playbook.registers_size, np.int64),
             "stack": np.zeros(STACK_MAX, np.int64),
@@ -297,15 +310,19 @@ class Room:
 
     def empty(self) -> Outputs:
         """Take out what the kernel has written."""
-        decisions, goals, withheld, limits, moves, fates = self._used.tolist()
-        if not (decisions or goals or withheld or limits or moves or fates):
+        used = self._used.tolist()
+        if not any(used):
             return _NOTHING
+        decisions, goals, withheld, limits, moves, derived, fates = used
+        told: NDArray[Any] = self.arrays["derived"][:derived].copy()
+        told["values"] = self.arrays["derived_values"][:derived]
         outputs = Outputs(
             self.arrays["decisions"][:decisions].copy(),
             self.arrays["goals"][:goals].copy(),
             self.arrays["withheld"][:withheld].copy(),
             self.arrays["limits"][:limits].copy(),
             self.arrays["moves"][:moves].copy(),
+            told,
         )
         if fates and self.traced is not None:
             self.traced.append(self.arrays["fates"][:fates].copy())

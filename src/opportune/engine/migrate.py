@@ -12,18 +12,19 @@ from opportune.engine.state import Memory
 from opportune.engine.tables import LIMIT_CLOSED, LIMIT_LEFT, REASONS, ledger_of, plan_at, state_at
 from opportune.facts import (
     LIMIT,
-    NO_TOUCHPOINT,
+    MS_PER_MINUTE,
     NULL,
-    Arm,
     Arrays,
     FactBatch,
     FactKind,
     MoveKind,
     Outputs,
+    compiled,
     compiled_leaf,
+    made_at_once,
 )
 from opportune.policy import TIME_WORDS, refresh_every_block
-from opportune.profiles import RECORD_HEADER_BYTES, WIDE_HEADER_BYTES, WIDE_PLACE
+from opportune.profiles import PENDING_SLOTS, RECORD_HEADER_BYTES, WIDE_HEADER_BYTES, WIDE_PLACE, adopt_pending
 
 
 def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Memory]) -> Memory:
@@ -31,7 +32,9 @@ def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Me
     customers = int(old.clock.customers)
     missing = customers > 0 and _missing_columns(was, new)
     capped = customers > 0 and _missing_campaign_caps(was, new)
-    aside = rebuilt() if missing or capped or (customers and _missing_rings(was, new)) else None
+    detecting = {number for number, mark in new.watch.marks.items() if was.watch.marks.get(number) != mark}
+    rings = customers > 0 and _missing_rings(was, new)
+    aside = rebuilt() if missing or capped or rings or (customers and detecting) else None
     kept = _kept(old, was, new, missing)
     memory = Memory(new, old.customers_max, kept)
     source, target = old.to_arrays(), memory.arrays
@@ -54,6 +57,8 @@ def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Me
         memory.wide.used, memory.wide.free = aside.wide.used, aside.wide.free
     elif memory.wide_bytes == 0:
         memory.wide.used = memory.wide.free = 0
+    if "pending" not in kept:
+        _move_detections(old, was, memory, new, aside, detecting)
     if aside is not None and capped:
         memory.ensure_pools(int(aside.campaigns.pairs_used))
         take_contacts_at(new.address, memory.address, aside.address, customers)
@@ -75,7 +80,40 @@ def _kept(old: Memory, was: Playbook, new: Playbook, missing: bool) -> Arrays:
         names.append("ledger")
     if was.plan.campaigns.pair_words == new.plan.campaigns.pair_words:
         names.append("pairs")
+    if was.watch == new.watch:
+        names += ["pending_heads", "pending", "pending_values", "pending_wheel", "looks"]
     return {name: old.arrays[name] for name in names}
+
+
+def _move_detections(
+    old: Memory, was: Playbook, memory: Memory, new: Playbook, aside: Memory | None, detecting: set[int]
+) -> None:
+    """What detectors wait for and saw: of those that stay the same as it was, of the others as if they had always been there."""
+    customers = int(old.clock.customers)
+    detections = memory.detections
+    detections.used = detections.free_head = detections.many = 0
+    detections.minute = int(old.clock.now_ms) // MS_PER_MINUTE
+    many = int(old.detections.many) + (int(aside.detections.many) if aside is not None else 0)
+    memory.ensure_pools(many)
+    for source, watch, fresh in ((old, was.watch, False), (aside, new.watch, True)):
+        if source is None:
+            continue
+        taken = np.zeros(len(new.plan.detection.detector_of) + 1, np.uint8)
+        for number in new.watch.marks:
+            taken[number] = (number in detecting) == fresh
+            word = watch.looks.get(number)
+            if taken[number] and word is not None:
+                target = memory.arrays["looks"][:customers, new.watch.looks[number]]
+                target[:] = source.arrays["looks"][:customers, word]
+        adopt_pending_at(memory.address, source.address, taken)
+
+
+@compiled
+def adopt_pending_at(state_address: int, source_address: int, taken: NDArray[np.uint8]) -> None:
+    """Copy what the detectors of the events `taken` wait for, in the order of the wheel."""
+    state, source = state_at(state_address), state_at(source_address)
+    for step in range(1, PENDING_SLOTS + 1):
+        adopt_pending(state.detections, source.detections, source.detections.minute + step, taken)
 
 
 @compiled_leaf
@@ -223,9 +261,7 @@ def contacts_of(outputs: Outputs, first: int, end: int) -> FactBatch:
     A decision at a touchpoint is one, unless it was pushed under a lease; and so is each that was shown, or of which nobody can tell.
     """
     decisions, moves = outputs.decisions, outputs.moves
-    treated = (decisions["arm"] == Arm.TREATED) & (decisions["touchpoint"] != NO_TOUCHPOINT)
-    leased = moves["decision"][(moves["kind"] == MoveKind.PUSHED) & (moves["seq"] == moves["decided_seq"])]
-    made = decisions[treated & ~np.isin(decisions["number"], leased)]
+    made = decisions[made_at_once(decisions, moves)]
     shown = moves[np.isin(moves["kind"], (MoveKind.PRESENTED, MoveKind.UNKNOWN))]
     columns = {name: np.concatenate([made[name], shown[name]]) for name in _CONTACT_COLUMNS}
     order = np.argsort(columns["seq"], kind="stable")

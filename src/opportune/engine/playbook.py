@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from opportune.campaigns import point_campaigns, seed_of
 from opportune.engine.compile_campaigns import CampaignCompiler, touchpoint_row
+from opportune.engine.compile_detectors import DetectorCompiler, Watch
 from opportune.engine.compile_profiles import Registers, hot_columns, hot_tags
 from opportune.engine.definitions import CompileProblem, DefinitionSet, PlaybookBody, PlaybookError
 from opportune.engine.tables import PLAN, PLAN_TABLES, Plan
 from opportune.engine.triggers import EventTables, rules_of_campaign
+from opportune.engine.turns import DERIVED_PER_TURN_MAX
 from opportune.engine.vocabulary import Vocabulary
 from opportune.facts import Catalogue, Kind, Numbering, TextDictionary, encode_scalar, point, zone_table
 from opportune.policy import plan_policy, point_policy
@@ -27,7 +29,7 @@ class Playbook:
     """Definitions in force, compiled.
 
     `plan` is what the kernel reads; `layout` and `ledger` say where state lives; `catalogue` is what intake reads messages by;
-    `vocabulary` holds the checked rules of rule tags, `campaign_rules` those of campaigns.
+    `vocabulary` holds the checked rules of rule tags, `campaign_rules` those of campaigns; `watch` is what detectors remember.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Playbook:
         self.vocabulary = Vocabulary(definitions, self.numbering)
         self.zones = [definitions.deployment.zone]
         self.plan: Plan
+        self.watch: Watch
         self._compile(also_hot)
         if self.vocabulary.problems:
             raise PlaybookError(self.vocabulary.problems)
@@ -105,6 +108,7 @@ class Playbook:
         point_policy(into.policy, plan.policy)
         point_campaigns(into.campaigns, plan.campaigns)
         point(into.zones, plan.zones._asdict())
+        point(into.detection, plan.detection._asdict())
         for name, value in plan.figures.items():
             into[name] = value
 
@@ -119,6 +123,8 @@ class Playbook:
         builder = self._builder = RulePlanBuilder(self.dictionary, registers.number)
         compiler = CampaignCompiler(v, registers, builder)
         self.campaign_rules = {name: compiler.check(name, campaign) for name, campaign in d.campaigns.items()}
+        detectors = DetectorCompiler(v, registers, builder)
+        detectors.check()
         self._check_zone_tag()
         holidays = self._holidays()
         if v.problems:
@@ -126,7 +132,8 @@ class Playbook:
         zone_tag = (d.policy.time_zone,) if d.policy and d.policy.time_zone else ()
         propensities = tuple(c.propensity for c in d.campaigns.values() if c.propensity in v.tags)
         every_rule = [rule for rules in self.campaign_rules.values() for rule in rules_of_campaign(rules)]
-        self.hot = hot_tags(v, every_rule, (*zone_tag, *propensities, *also_hot))
+        every_rule += detectors.conditions.values()
+        self.hot = hot_tags(v, every_rule, (*zone_tag, *propensities, *detectors.dates, *also_hot))
         tags, counters = hot_columns(v, self.hot, registers, builder)
         from_tags = {name: registers.number(Ref("tag", name)) for name in self.hot}
         registers.for_event(())
@@ -134,6 +141,7 @@ class Playbook:
         for name, campaign in d.campaigns.items():
             compiler.add(name, campaign, self.campaign_rules[name])
         campaigns = compiler.build()
+        detectors.add()
         if v.problems:
             raise PlaybookError(v.problems)
         names = self.numbering.names
@@ -148,10 +156,14 @@ class Playbook:
                 [CompileProblem("policy", d.policy.policy if d.policy else "", "", str(error))]
             ) from error
         rules = builder.build()
+        detection = detectors.build(self.layout)
+        self.watch = detectors.watch
         triggers = EventTables(
-            v, self.campaign_rules, self.layout, rules, campaigns, from_tags, registers.now, programs
+            v, self.campaign_rules, self.layout, rules, campaigns, from_tags, registers.now, programs, detectors
         )
         triggers.build()
+        if v.problems:
+            raise PlaybookError(v.problems)
         offset, width = -1, 0
         if zone_tag:
             offset, width = self.layout.columns[self.numbering.number("tag", zone_tag[0])]
@@ -163,11 +175,14 @@ class Playbook:
             "zone_offset": offset,
             "zone_width": width,
             "campaign_count": len(names["campaign"]),
+            "fates_per_turn": int(triggers.events.trigger_count.max(initial=0))
+            * (1 + DERIVED_PER_TURN_MAX if len(detection.detectors) else 1),
         }
         zone_of_code = self._zone_codes() if zone_tag else np.zeros(1, np.int32)
         self.plan = Plan(
             rules._replace(clauses=triggers.clauses), profiles, policy, campaigns, zone_table(self.zones), zone_of_code,
-            triggers.events, triggers.admissions, triggers.candidates, *triggers.segments, triggers.loads, figures,
+            triggers.events, triggers.admissions, triggers.candidates, *triggers.segments, triggers.loads,
+            triggers.asked, detection, figures,
         )  # fmt: skip
         self.registers_size = registers.size
         self._point()

@@ -10,14 +10,15 @@ from numpy.typing import DTypeLike, NDArray
 from opportune.campaigns import INSTANCE, OPEN_DECISION, WHEEL_SLOTS
 from opportune.engine.playbook import Playbook
 from opportune.engine.tables import CLOCK, LIMIT_CLOSED, LIMIT_LEFT, LIMITS_TOLD_MAX, REASONS, STATE
+from opportune.engine.turns import PLACES_PER_TURN_MAX
 from opportune.facts import Arrays, point
-from opportune.profiles import point_records
+from opportune.profiles import PENDING, PENDING_SLOTS, point_records
 
-STATE_LAYOUT = 3
+STATE_LAYOUT = 4
 """What the arrays of a state mean; a state of another layout cannot be loaded, only folded again from the journal.
 
 1: contact times as 64-bit words. 2: contact times of 48 bits, narrow buckets.
-3: open decisions.
+3: open decisions. 4: what detectors wait for, and saw last.
 """
 CUSTOMERS_MAX = 16_000_000
 POOL_START = 4_096
@@ -29,6 +30,8 @@ POOL_PER_CUSTOMER, POOL_RESERVED_MAX = 2, 2**25
 
 _OPEN = ("open_heads", "open_pool", "open_wheel")
 _OPEN_FIGURES = ("used", "free_head", "many", "refused")
+_DETECTIONS = ("pending_heads", "pending", "pending_values", "pending_wheel", "looks")
+_DETECTION_FIGURES = ("used", "free_head", "many", "minute", "refused", "late")
 
 
 class StateLayoutError(ValueError):
@@ -57,6 +60,11 @@ class Memory:
             "open_heads": (customers_max, np.int32),
             "open_pool": (places, OPEN_DECISION),
             "open_wheel": ((WHEEL_SLOTS, 2), np.int32),
+            "pending_heads": (customers_max, np.int32),
+            "pending": (places, PENDING),
+            "pending_values": ((places, playbook.watch.value_words), np.int64),
+            "pending_wheel": ((PENDING_SLOTS, 2), np.int32),
+            "looks": ((customers_max, playbook.watch.look_words), np.int64),
             "told": ((LIMITS_TOLD_MAX, 3), np.int64),
             "limits": ((len(limits), 2), np.int64),
             "withheld": ((campaigns + 1, REASONS), np.int32),
@@ -71,7 +79,9 @@ class Memory:
         self._bundle = np.zeros(1, STATE).view(np.recarray)
         pools = self._bundle["campaigns"]
         # Views: reading a record by name is slow.
-        self._pools_used = (pools["pairs_used"], pools["instances_used"], self._bundle["open"]["used"])
+        self._pools_used = (
+            pools["pairs_used"], pools["instances_used"], self._bundle["open"]["used"], self._bundle["detections"]["used"],
+        )  # fmt: skip
         self._open_many = self._bundle["open"]["many"]
         self.address = int(self._bundle.ctypes.data)
         """The address of the STATE bundle."""
@@ -102,10 +112,20 @@ class Memory:
         """The record OPEN_MEMORY: how many decisions are open, how much of their pool is used."""
         return self._bundle[0].open
 
+    @property
+    def detections(self) -> Any:
+        """The record DETECTIONS: how much detectors wait for, how much of their pool is used."""
+        return self._bundle[0].detections
+
     def ensure_pools(self, facts: int) -> None:
-        """Make sure that `facts` more facts find room in the pools; each open decision may need a pair when it is shown."""
-        pairs, instances, opened = (int(used.item()) + 2 * facts + 2 for used in self._pools_used)
+        """Make sure that `facts` more facts find room in the pools; each open decision may need a pair when it is shown.
+
+        Where detectors are at work facts may need more: then the kernel stops, and asks again.
+        """
+        more = 2 * facts + PLACES_PER_TURN_MAX + 1
+        pairs, instances, opened, pending = (int(used.item()) + more for used in self._pools_used)
         needed = {"pairs": pairs + int(self._open_many.item()), "instances": instances, "open_pool": opened}
+        needed |= {"pending": pending, "pending_values": pending}
         if all(places < len(self.arrays[pool]) for pool, places in needed.items()):
             return
         for pool, places in needed.items():
@@ -127,11 +147,17 @@ class Memory:
         }
         opened = int(self.open.used)
         lengths |= {"open_pool": opened + 1, "open_heads": customers} if opened else dict.fromkeys(_OPEN, 0)
+        waiting = int(self.detections.used)
+        lengths |= dict.fromkeys(_DETECTIONS, 0) if not waiting else {
+            "pending_heads": customers, "pending": waiting + 1, "pending_values": waiting + 1,
+        }  # fmt: skip
+        lengths["looks"] = customers
         arrays: Arrays = {name: array[: lengths.get(name, len(array))] for name, array in self.arrays.items()}
         arrays["figures"] = np.array(
             [
                 *self.clock.tolist(), used.pairs_used, used.instances_used, used.free_head, used.refused,
                 self.wide.used, self.wide.free, *(self.open[name] for name in _OPEN_FIGURES),
+                *(self.detections[name] for name in _DETECTION_FIGURES),
             ],
             np.int64,
         )  # fmt: skip
@@ -145,7 +171,7 @@ class Memory:
             raise StateLayoutError(
                 f"the state has layout {layout}, this program reads layout {STATE_LAYOUT}; fold it again from the journal"
             )
-        for pool in ("pairs", "instances", "open_pool"):
+        for pool in ("pairs", "instances", "open_pool", "pending", "pending_values"):
             self.arrays[pool] = _at_least(self.arrays[pool], len(arrays[pool]) + 1)
         for name, array in arrays.items():
             if name not in ("figures", "layout"):
@@ -159,9 +185,11 @@ class Memory:
             self.clock[name] = value
         used = self.campaigns
         used.pairs_used, used.instances_used, used.free_head, used.refused, *places = figures[len(names) :]
-        self.wide.used, self.wide.free, *opened = places
-        for name, value in zip(_OPEN_FIGURES, opened, strict=True):
+        self.wide.used, self.wide.free, *places = places
+        for name, value in zip(_OPEN_FIGURES, places, strict=False):
             self.open[name] = value
+        for name, value in zip(_DETECTION_FIGURES, places[len(_OPEN_FIGURES) :], strict=True):
+            self.detections[name] = value
         self._point()
 
     def _point(self) -> None:
@@ -170,6 +198,7 @@ class Memory:
         point_records(into.records, self.arrays["records"])
         point_records(into.wide, self.arrays["wide"])
         point(into.open, {name: self.arrays[name] for name in _OPEN})
+        point(into.detections, {name: self.arrays[name] for name in _DETECTIONS})
         point(into.campaigns, {name: self.arrays[name] for name in ("heads", "pairs", "instances", "wheel")})
 
 

@@ -1,15 +1,13 @@
 """The kernel: one loop over a batch in order. The order of the stages is written here and nowhere else:
 
-    time -> deadlines -> fold -> goals -> match -> gate -> arbitrate -> control -> emit
+    time -> deadlines -> fold -> goals -> match -> gate -> arbitrate -> control -> emit -> detect
 
-The loop's order is the meaning: however inputs are batched, the outputs are the same, bit for bit.
+What is detected is an event again, within the same fact, and goes the same way. The loop's order is the meaning: however inputs are batched, the outputs are the same, bit for bit.
 """
 
 from typing import Any
 
 from opportune.campaigns import (
-    HEAD_INSTANCES,
-    INSTANCES_PER_CUSTOMER_MAX,
     NO_RECORD,
     fetch_lists,
     first_open,
@@ -20,31 +18,22 @@ from opportune.engine.absorb import (
     absorb_consent,
     absorb_contact,
     absorb_do_not_disturb,
-    absorb_event,
-    absorb_goals,
     absorb_response,
-    absorb_tags,
 )
 from opportune.engine.advance import advance, end_deadlines
-from opportune.engine.decide import decide
-from opportune.engine.limits import LIMITS_PER_EVENT_MAX, drive_limit, end_marks
-from opportune.engine.outputs import MOVES_PER_EVENT_MAX
-from opportune.engine.registers import load_moment
+from opportune.engine.detect import end_pending
+from opportune.engine.happen import happen, over_on_wheel, set_tags
+from opportune.engine.limits import drive_limit, end_marks
 from opportune.engine.tables import (
     at_ms_of,
     batch_at,
     code_of,
     customer_of,
-    decisions_of,
     events_of,
-    fates_of,
     first_of,
-    goal_facts_of,
     keys_of,
     kind_of,
     ledger_of,
-    limit_facts_of,
-    moves_of,
     now_ms_of,
     plan_at,
     regs_of,
@@ -53,8 +42,9 @@ from opportune.engine.tables import (
     values_of,
 )
 from opportune.engine.touch import absorb_receipt, absorb_touch
+from opportune.engine.turns import room_for_turn
 from opportune.facts import NOBODY, NULL, FactKind, compiled_leaf, prefetch
-from opportune.profiles import create_record, i8_of
+from opportune.profiles import NO_PENDING, create_record, i8_of, over_pending, pending_heads_of
 
 EVENT = int(FactKind.EVENT)
 TAGS_SET = int(FactKind.TAGS_SET)
@@ -69,7 +59,6 @@ TOUCH = int(FactKind.TOUCH)
 RECEIPT = int(FactKind.RECEIPT)
 SENDING = int(FactKind.SENDING)
 
-DECISIONS_PER_EVENT_MAX = 2
 EVERY_ROW = -1
 AHEAD, AHEAD_LISTS = 6, 3
 FETCHED_WORDS_MAX = 64
@@ -95,33 +84,41 @@ def step(plan_address: int, state_address: int, batch_address: int, room_address
             fetch_ahead(plan, state, int(customer_of(batch)[i + AHEAD]))
         if i + AHEAD_LISTS < end and customer_of(batch)[i + AHEAD_LISTS] < state.clock.customers:
             fetch_lists(state.campaigns, int(customer_of(batch)[i + AHEAD_LISTS]))
-        if not _has_room(plan, batch, room, i):
+        if not room_for_turn(plan, state, room):
             return i
         if not advance(plan, state, room, now_ms_of(batch)[i]):
             return i
-        kind = kind_of(batch)[i]
+        kind, customer = int(kind_of(batch)[i]), int(customer_of(batch)[i])
         # A fact that publishes, or tells a limit, ends no deadlines: they end at the next one, when limits are settled.
-        if kind != PLAYBOOK and kind != LIMIT and not end_deadlines(plan, state, room, EVERY_ROW):
+        settled = kind != PLAYBOOK and kind != LIMIT
+        if settled and not end_deadlines(plan, state, room, EVERY_ROW):
             return i
-        customer = customer_of(batch)[i]
-        if customer != NOBODY:
-            opened = first_open(state.open, int(customer)) != NO_RECORD
-            if opened:
-                end_deadlines(plan, state, room, int(customer))
-            if kind == TOUCH:
-                absorb_touch(plan, state, room, batch, i, int(customer))
-            elif kind == RECEIPT:
-                absorb_receipt(plan, state, room, batch, i, int(customer))
-                if opened:  # what failed moves on
-                    end_deadlines(plan, state, room, int(customer))
+        detecting = settled and plan.detection.detectors_rows != 0
+        taken = False
+        while not taken:
+            # What a detector waited for and is over is a turn of its own: first everybody's, then hers, then the fact itself.
+            index, row = NO_PENDING, customer
+            if detecting:
+                index = over_on_wheel(state)
+                detecting = index != NO_PENDING
+            if index == NO_PENDING and customer != NOBODY:
+                if first_open(state.open, customer) != NO_RECORD:
+                    end_deadlines(plan, state, room, customer)
+                index = over_pending(state.detections, customer, state.clock.now_ms)
+            event, told = -1, int(room.used.derived)
+            if index != NO_PENDING:
+                if not room_for_turn(plan, state, room):
+                    return i
+                end_pending(plan, state, room, index)
+            elif customer != NOBODY:
+                if not room_for_turn(plan, state, room):
+                    return i
+                event = take(plan, state, batch, room, i, customer)
+                taken = True
             else:
-                take(plan, state, batch, room, i, int(customer))
-        elif kind == LIMIT:
-            first = int(first_of(batch)[i])
-            after = values_of(batch)[first + 1] if first_of(batch)[i + 1] > first + 1 else 0
-            drive_limit(state, int(code_of(batch)[i]), values_of(batch)[first], after)
-        elif kind == SENDING:
-            state.clock.stopped = int(values_of(batch)[first_of(batch)[i]] != 0)
+                take_for_all(state, batch, i)
+                taken = True
+            happen(plan, state, room, event, row, at_ms_of(batch)[i], told)
         if state.clock.told and kind != LIMIT:
             end_marks(state)
         state.clock.marks = 0
@@ -137,6 +134,8 @@ def fetch_ahead(plan: Any, state: Any, row: int) -> None:
     prefetch(heads_of(state.campaigns), row * 4)
     if state.open.many:
         prefetch(open_heads_of(state.open), row)
+    if state.detections.many:
+        prefetch(pending_heads_of(state.detections), row)
     words = plan.record_bytes // 8
     for line in range(0, min(words, FETCHED_WORDS_MAX), LINE_BYTES // 8):
         prefetch(i8_of(state.records), row * words + line)
@@ -147,22 +146,19 @@ def fetch_ahead(plan: Any, state: Any, row: int) -> None:
 
 
 @compiled_leaf
-def _has_room(plan: Any, batch: Any, room: Any, i: int) -> bool:
-    used = room.used
-    tracing = len(fates_of(room)) > 0 and kind_of(batch)[i] == EVENT and code_of(batch)[i] < len(events_of(plan))
-    if tracing and used.fates + events_of(plan)[code_of(batch)[i]].trigger_count > len(fates_of(room)):
-        return False
-    return (
-        used.decisions + DECISIONS_PER_EVENT_MAX <= len(decisions_of(room))
-        and used.goals + INSTANCES_PER_CUSTOMER_MAX <= len(goal_facts_of(room))
-        and used.limits + LIMITS_PER_EVENT_MAX <= len(limit_facts_of(room))
-        and used.moves + MOVES_PER_EVENT_MAX <= len(moves_of(room))
-    )
+def take_for_all(state: Any, batch: Any, i: int) -> None:
+    """One fact about nobody."""
+    kind, first = int(kind_of(batch)[i]), int(first_of(batch)[i])
+    if kind == LIMIT:
+        after = values_of(batch)[first + 1] if first_of(batch)[i + 1] > first + 1 else 0
+        drive_limit(state, int(code_of(batch)[i]), values_of(batch)[first], after)
+    elif kind == SENDING:
+        state.clock.stopped = int(values_of(batch)[first] != 0)
 
 
 @compiled_leaf
-def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> None:
-    """One fact about one customer."""
+def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> int:
+    """One fact about one customer. An event is only put into the registers: its number is returned, and -1 for other facts."""
     kind, code = int(kind_of(batch)[i]), int(code_of(batch)[i])
     at_ms = at_ms_of(batch)[i]
     first = int(first_of(batch)[i])
@@ -172,13 +168,16 @@ def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> None
             given = int(first_of(batch)[i + 1]) - first
             for slot in range(events_of(plan)[code].slots):  # an older fact may lack properties declared since
                 regs_of(room)[slot] = values[first + slot] if slot < given else NULL
-            load_moment(plan, state, room, row, at_ms)
-            absorb_event(plan, state, room, code, row, at_ms)
-            if events_of(plan)[code].watched and heads_of(state.campaigns)[row, HEAD_INSTANCES] != 0:
-                absorb_goals(plan, state, room, code, row, at_ms)
-            decide(plan, state, room, code, row, at_ms)
+            return code
+    elif kind == TOUCH:
+        absorb_touch(plan, state, room, batch, i, row)
+    elif kind == RECEIPT:
+        opened = first_open(state.open, row) != NO_RECORD
+        absorb_receipt(plan, state, room, batch, i, row)
+        if opened:  # what failed moves on
+            end_deadlines(plan, state, room, row)
     elif kind == TAGS_SET:
-        absorb_tags(plan, state, batch, i, row)
+        set_tags(plan, state, room, batch, i, row)
     elif kind == CONTACT:
         absorb_contact(plan, state, code, values[first], row, at_ms)
     elif kind == CONSENT:
@@ -191,3 +190,4 @@ def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> None
         keys_of(state)[row] = values[first]
         create_record(plan.profiles, state.records, row)
         state.clock.customers = max(state.clock.customers, row + 1)
+    return -1

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from opportune.campaigns import CAMPAIGN_MEMORY, CAMPAIGNS, OPEN_MEMORY, CampaignPlan
 from opportune.facts import (
     DECISION,
+    DERIVED,
     FATE,
     GOAL,
     LIMIT,
@@ -21,7 +22,7 @@ from opportune.facts import (
     table,
 )
 from opportune.policy import POLICY, PolicyPlan
-from opportune.profiles import PROFILES, RECORDS, ProfilePlan
+from opportune.profiles import DETECTION, DETECTIONS, PROFILES, RECORDS, DetectionPlan, ProfilePlan
 from opportune.rules import SPAN, TERM, RulePlan
 
 EVENT_PLAN = record(
@@ -40,6 +41,8 @@ EVENT_PLAN = record(
         ("load_1", "i4"),
         ("load_end", "i4"),
         ("classes", "i4"),  # bit per contact class of its campaigns
+        ("listen_first", "i4"),  # what detectors listen to
+        ("listen_end", "i4"),
     ]
 )
 
@@ -116,11 +119,25 @@ class Plan(NamedTuple):
     sets: NDArray[np.int64]
     bounds: NDArray[np.int64]
     loads: np.recarray
+    asked: np.recarray
+    detection: DetectionPlan
     figures: dict[str, int]
 
 
-PLAN_TABLES = ("zone_of_code", "events", "admissions", "candidates", "blocks", "columns", "sets", "bounds", "loads")
-"""The tables of a Plan that stand in its bundle itself; `admissions` is one row of EVENT_PLAN: what to load where a decision waits."""
+PLAN_TABLES = (
+    "zone_of_code",
+    "events",
+    "admissions",
+    "candidates",
+    "blocks",
+    "columns",
+    "sets",
+    "bounds",
+    "loads",
+    "asked",
+)
+"""The tables of a Plan that stand in its bundle itself. Of two only the loads count: `admissions`, one row of EVENT_PLAN, for
+where a decision waits; `asked`, a row for each condition of a detector."""
 RULES = bundle({"terms": 1, "clauses": 1, "programs": 1, "code": 1, "luts": 2})
 ZONES = bundle({"first": 1, "at": 1, "offset": 1})
 PLAN = bundle(
@@ -131,6 +148,7 @@ PLAN = bundle(
         ("policy", POLICY),
         ("campaigns", CAMPAIGNS),
         ("zones", ZONES),
+        ("detection", DETECTION),
         ("record_bytes", "i8"),
         ("ref_now", "i8"),
         ("ref_at", "i8"),
@@ -138,10 +156,11 @@ PLAN = bundle(
         ("zone_offset", "i8"),  # byte of the record; -1 where no tag holds the customer's zone
         ("zone_width", "i8"),
         ("campaign_count", "i8"),
+        ("fates_per_turn", "i8"),  # no turn writes more fates
     ],
 )
 zone_of_code_of, events_of = table("zone_of_code", "i4"), table("events", EVENT_PLAN)
-admissions_of = table("admissions", EVENT_PLAN)
+admissions_of, asked_of = table("admissions", EVENT_PLAN), table("asked", EVENT_PLAN)
 candidate_words_of = table("candidates", "i8")
 candidates_of, loads_of = table("candidates", CANDIDATE), table("loads", LOAD)
 blocks_of, columns_of, sets_of = table("blocks", BLOCK), table("columns", COLUMN), table("sets", "i8")
@@ -193,7 +212,14 @@ CLOCK = record(
 REASONS = 128
 STATE = bundle(
     {"keys": 1, "ledger": 2, "limits": 2, "withheld": 2, "touched": 1, "told": 2},
-    [("records", RECORDS), ("wide", RECORDS), ("campaigns", CAMPAIGN_MEMORY), ("open", OPEN_MEMORY), ("clock", CLOCK)],
+    [
+        ("records", RECORDS),
+        ("wide", RECORDS),
+        ("campaigns", CAMPAIGN_MEMORY),
+        ("open", OPEN_MEMORY),
+        ("detections", DETECTIONS),
+        ("clock", CLOCK),
+    ],
 )
 """All that is remembered; a snapshot is a copy of its arrays and of the clock.
 
@@ -213,12 +239,16 @@ kind_of, code_of, customer_of = table("kind", "u1"), table("code", "u2"), table(
 at_ms_of, now_ms_of = table("at_ms", "i8"), table("now_ms", "i8")
 first_of, values_of = table("first", "u4"), table("values", "i8")
 
-USED = record([(name, "i8") for name in ("decisions", "goals", "withheld", "limits", "moves", "fates")])
+USED = record([(name, "i8") for name in ("decisions", "goals", "withheld", "limits", "moves", "derived", "fates")])
 ROOM = bundle(
-    {"decisions": 1, "goals": 1, "withheld": 1, "limits": 1, "moves": 1, "fates": 1, "regs": 1, "stack": 1, "best": 2},
+    {
+        "decisions": 1, "goals": 1, "withheld": 1, "limits": 1, "moves": 1, "derived": 1, "derived_values": 2, "fates": 1,
+        "regs": 1, "stack": 1, "best": 2,
+    },
     [("used", USED), ("home_from", "i8"), ("home_until", "i8"), ("home_offset", "i8"), ("local_ms", "i8")],
-)
-"""Room for outputs and scratch; `used` counts rows. A trace (fates) is written where its table has rows.
+)  # fmt: skip
+"""Room for outputs and scratch; `used` counts rows. A trace (fates) is written where its table has rows. The values of derived
+events stand in rows of their own, derived_values i8[rows, DERIVED_VALUES_MAX].
 
 home_offset is the deployment's offset from UTC, good for home_from <= moment < home_until; local_ms is
 now where the customer of the event lives.
@@ -229,6 +259,7 @@ decisions_of, goal_facts_of, withheld_facts_of = (
     table("withheld", WITHHELD),
 )
 limit_facts_of, fates_of, moves_of = table("limits", LIMIT), table("fates", FATE), table("moves", MOVE)
+derived_of, derived_values_of = table("derived", DERIVED), table("derived_values", "i8", 2)
 regs_of, stack_of, best_of = table("regs", "i8"), table("stack", "i8"), table("best", "i8", 2)
 
 plan_at, state_at, batch_at, room_at = pointed(PLAN), pointed(STATE), pointed(BATCH), pointed(ROOM)

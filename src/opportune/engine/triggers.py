@@ -7,6 +7,7 @@ import numpy as np
 
 from opportune.campaigns import CampaignPlan, priority_of
 from opportune.engine.compile_campaigns import CampaignRules
+from opportune.engine.compile_detectors import DetectorCompiler
 from opportune.engine.compile_profiles import hot_tags
 from opportune.engine.compile_showings import may_wait
 from opportune.engine.segments import Asked, Interval, Segments, SegmentTables
@@ -22,13 +23,14 @@ ALWAYS = (NULL, VALUE_MAX, NULL, VALUE_MAX, 0, 0)
 
 
 class EventTables:
-    """The tables of what events trigger: `build` them, then read `events`, `admissions`, `candidates`, `segments`, `loads`, `clauses`.
+    """The tables of what events trigger: `build` them, then read `events`, `admissions`, `asked`, `candidates`, `segments`, `loads`, `clauses`.
 
     `clauses` is the rule plan's table with what candidates are asked besides the bit sets appended, each in one span.
     """
 
     events: np.recarray
     admissions: np.recarray
+    asked: np.recarray
     candidates: np.recarray
     segments: SegmentTables
     loads: np.recarray
@@ -36,8 +38,9 @@ class EventTables:
 
     def __init__(
         self, vocabulary: Vocabulary, campaign_rules: dict[str, CampaignRules], layout: Layout, rules: RulePlan,
-        campaigns: CampaignPlan, registers: dict[str, int], ref_now: int, programs: dict[str, int],
+        campaigns: CampaignPlan, registers: dict[str, int], ref_now: int, programs: dict[str, int], detectors: DetectorCompiler,
     ) -> None:  # fmt: skip
+        self._detectors = detectors
         self._v, self._rules, self._layout, self._ref_now = vocabulary, campaign_rules, layout, ref_now
         self._registers, self._programs = registers, programs
         self._terms, self._clauses = rules.terms.tolist(), rules.clauses.tolist()
@@ -63,15 +66,19 @@ class EventTables:
         watched = {goal.event for c in d.campaigns.values() if (goal := c.goal)}
         watched |= {goal.regret.event for c in d.campaigns.values() if (goal := c.goal) and goal.regret}
         events = np.zeros(len(v.numbering.names["event"]), EVENT_PLAN).view(np.recarray)
-        for name, event in d.events.items():
+        for name, event in v.every_event.items():
             row = events[number("event", name)]
             row.slots, row.complaint, row.watched = len(v.events[name]), event.means == "complaint", name in watched
+            row.listen_first, row.listen_end = self._detectors.listens_of(number("event", name))
             self._add_trigger(row, sorted(by_event.get(name, ()), key=lambda n: number("campaign", n)))
         self.events = events
         self.admissions = np.zeros(1, EVENT_PLAN).view(np.recarray)
         waiting = [name for name, campaign in d.campaigns.items() if may_wait(campaign, d.touchpoints)]
         asked = [rule for name in waiting if (rule := self._rules[name].audience)]
         self._load(self.admissions[0], asked, [])
+        self.asked = np.zeros(len(self._detectors.asked), EVENT_PLAN).view(np.recarray)
+        for asked_row, rules in zip(self.asked, self._detectors.asked, strict=True):
+            self._load(asked_row, rules, [])
         self.candidates = in_lines(np.array(self._candidates, CANDIDATE)).view(np.recarray)
         self.segments = self._segments.build()
         self.loads = np.array(self._loads, LOAD).view(np.recarray)

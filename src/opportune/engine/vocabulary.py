@@ -2,6 +2,7 @@
 
 from opportune.campaigns import TouchpointDefinition
 from opportune.engine.definitions import CompileProblem, DefinitionSet
+from opportune.engine.derived_types import derived_types
 from opportune.facts import (
     Catalogue,
     Decimal,
@@ -15,7 +16,7 @@ from opportune.facts import (
     parse_scaled,
     value_type,
 )
-from opportune.profiles import CounterDefinition, TagDefinition
+from opportune.profiles import DISTINCT_DEFAULT, DISTINCT_MAX, CounterDefinition, TagDefinition
 from opportune.rules import Rule, RuleError, Scope, check
 
 COUNT_MAX = 2**31 - 1
@@ -33,13 +34,15 @@ class Vocabulary:
         self.numbering = numbering
         self.problems: list[CompileProblem] = []
         self.money_scale = definitions.deployment.money_scale
+        self.every_event = definitions.every_event
         self.events = {name: self._event_types(event) for name, event in definitions.events.items()}
         self.tags: dict[str, ValueType] = {}
         self.rules: dict[str, Rule] = {}
-        for name, tag in definitions.tags.items():
-            if tag.rule is None:
-                self._type_plain_tag(name, tag)
-        self._type_rule_tags()
+        self.depths: dict[str, int] = {}
+        """How many detectors stand one upon the other at most, per detector: 1 where it needs no derived event."""
+        self.marks: dict[str, str] = {}
+        """What each detector does, and all that this rests on, as text: filled when detectors are checked."""
+        self._type_in_order()
         self._number_names()
 
     def problem(self, family: str, name: str, path: str, message: str, hint: str = "") -> None:
@@ -119,8 +122,10 @@ class Vocabulary:
             self.tags[name] = self._scaled_type(("tag", name, "type"), tag.type, tag.scale, tag.range, tag.members)
 
     def _counter_type(self, name: str, tag: TagDefinition, counter: CounterDefinition) -> ValueType | None:
-        if counter.of not in self.events:
+        if counter.of not in self.every_event:
             self.problem("tag", name, "counter.of", f"no event `{counter.of}`")
+            return None
+        if counter.of not in self.events:  # a detector's, which has a problem of its own
             return None
         base = value_type(Kind.INT, 0, 0, COUNT_MAX)
         if counter.measure != "count":
@@ -140,6 +145,8 @@ class Vocabulary:
             else:
                 self.problem("tag", name, "counter.value", f"event `{counter.of}` has no property `{counter.value}`")
                 return None
+            if counter.measure == "distinct":
+                return self._distinct_type(name, tag)
             if counter.measure == "sum":
                 if base.kind not in (Kind.INT, Kind.DECIMAL, Kind.MONEY):
                     self.problem("tag", name, "counter.value", f"a {base.kind} cannot be summed")
@@ -158,34 +165,75 @@ class Vocabulary:
             return base
         return narrow
 
-    def _type_rule_tags(self) -> None:
-        """Rule tags may use rule tags: check them in the order of their dependence, and refuse a circle."""
-        waiting = {name: tag for name, tag in self.definitions.tags.items() if tag.rule is not None}
-        while waiting:
-            names = set(waiting)
-            ready = [n for n, tag in waiting.items() if not (_words(tag.rule or "") & (names - {n}))]
+    def _distinct_type(self, name: str, tag: TagDefinition) -> ValueType:
+        kind = value_type(Kind.INT, 0, 0, DISTINCT_DEFAULT)
+        if tag.range is not None:
+            kind = self._scaled_type(("tag", name, "range"), Kind.INT, 0, tag.range, ())
+        if kind.low != 0 or not 1 <= kind.high <= DISTINCT_MAX:
+            message = "a distinct begins at 0, and remembers as many values as its range has above that"
+            self.problem("tag", name, "range", message, f"write [0, {DISTINCT_DEFAULT}], or up to [0, {DISTINCT_MAX}]")
+            return value_type(Kind.INT, 0, 0, DISTINCT_DEFAULT)
+        return kind
+
+    def _type_in_order(self) -> None:
+        """Tags and detectors may need others: type each after what it needs, and refuse a circle."""
+        needs = self._needs()
+        depths: dict[tuple[str, str], int] = {}
+        while len(depths) < len(needs):
+            ready = [one for one, needed in needs.items() if one not in depths and needed <= depths.keys()]
             if not ready:
-                for name in sorted(waiting):
-                    self.problem(
-                        "tag",
-                        name,
-                        "rule",
-                        "its rule depends on itself through other tags",
-                        "break the circle: " + ", ".join(sorted(waiting)),
-                    )
+                self._refuse_circle([one for one in needs if one not in depths])
                 return
-            for name in ready:
-                rule = self.rule("tag", name, "rule", waiting.pop(name).rule or "", self.scope(), predicate=False)
-                if rule is not None:
-                    self.rules[name] = rule
-                    self.tags[name] = rule.type
+            for family, name in ready:
+                depth = max((depths[one] for one in needs[family, name]), default=0)
+                depths[family, name] = depth + (family == "detector")
+                if family == "tag":
+                    self._type_tag(name, self.definitions.tags[name])
+                else:
+                    self.depths[name] = depth + 1
+                    self.events[name] = derived_types(self, name, self.definitions.detectors[name].when)
+
+    def _needs(self) -> dict[tuple[str, str], set[tuple[str, str]]]:
+        """What each tag and detector must come after."""
+        d = self.definitions
+        needs: dict[tuple[str, str], set[tuple[str, str]]] = {}
+        for name, tag in d.tags.items():
+            words = _words(tag.rule or "") & (d.tags.keys() - {name})
+            needs["tag", name] = {("tag", word) for word in words}
+            if tag.counter is not None and tag.counter.of in d.detectors:
+                needs["tag", name].add(("detector", tag.counter.of))
+        for name, detector in d.detectors.items():
+            when = detector.when
+            tags = _words(
+                " ".join(text for text in (when.tag, when.date, when.enters, when.leaves) if isinstance(text, str))
+            )
+            needs["detector", name] = {("tag", tag) for tag in tags & d.tags.keys()}
+            needs["detector", name] |= {("detector", e) for e in (*when.events, *when.then_events) if e in d.detectors}
+        return needs
+
+    def _refuse_circle(self, stuck: list[tuple[str, str]]) -> None:
+        names = sorted(name for _, name in stuck)
+        for family, name in sorted(stuck, key=lambda one: one[1]):
+            message, path = "its rule depends on itself through other tags", "rule"
+            if any(other == "detector" for other, _ in stuck):
+                message, path = "it depends on itself through other detectors and tags", ""
+            self.problem(family, name, path, message, "break the circle: " + ", ".join(names))
+
+    def _type_tag(self, name: str, tag: TagDefinition) -> None:
+        if tag.rule is None:
+            self._type_plain_tag(name, tag)
+            return
+        rule = self.rule("tag", name, "rule", tag.rule, self.scope(), predicate=False)
+        if rule is not None:
+            self.rules[name] = rule
+            self.tags[name] = rule.type
 
     def _number_names(self) -> None:
         number, d = self.numbering.number, self.definitions
         for kind in IDENTIFIER_KINDS:
             number("identifier", kind)
         for family, names in (
-            ("event", d.events),
+            ("event", self.every_event),
             ("tag", d.tags),
             ("touchpoint", d.touchpoints),
             ("offer", d.offers),
@@ -204,17 +252,19 @@ class Vocabulary:
         """The catalogue that intake reads messages by."""
         d, names = self.definitions, self.numbering.names
         known = {family: {name: i for i, name in enumerate(all_names)} for family, all_names in names.items()}
-        events = {
+        schemas = {
             name: EventSchema(
                 name,
                 known["event"][name],
                 tuple(
-                    PropertySchema(p, slot, kind, d.events[name].properties[p].personal)
+                    PropertySchema(p, slot, kind, name in d.events and d.events[name].properties[p].personal)
                     for slot, (p, kind) in enumerate(types.items())
                 ),
             )
             for name, types in self.events.items()
         }
+        events = {name: schema for name, schema in schemas.items() if name in d.events}
+        derived = {name: schema for name, schema in schemas.items() if name not in d.events}
         tags = {
             name: TagSchema(
                 name,
@@ -231,7 +281,7 @@ class Vocabulary:
             {name: known["offer"][name] for name in d.offers},
             {name: known["touchpoint"][name] for name in d.touchpoints},
             known["channel"], known["category"], known["purpose"], known["identifier"],
-            d.deployment.zone, self.money_scale,
+            d.deployment.zone, self.money_scale, derived,
         )  # fmt: skip
 
 

@@ -4,11 +4,11 @@ from opportune.facts.batch import NOBODY, Arrays, BatchBuilder, FactBatch
 from opportune.facts.bundles import bundle, in_lines, point, pointed, record, table
 from opportune.facts.catalogue import Catalogue, EventSchema, Numbering, PropertySchema, TagSchema
 from opportune.facts.compiled import COMPILED, compiled, compiled_leaf
-from opportune.facts.definitions import DeploymentDefinition, EventDefinition, PropertyDefinition, Title
+from opportune.facts.definitions import MAX_AGE_MS, DeploymentDefinition, EventDefinition, PropertyDefinition, Title
 from opportune.facts.dictionary import TEXTS_MAX, TextDictionary
 from opportune.facts.kinds import Answer, Arm, FactKind, GoalKind, MoveKind, Outcome
 from opportune.facts.outputs import (
-    DECISION, FATE, GOAL, LIMIT, MOVE, NO_CAMPAIGN, NO_OFFER, NO_TOUCHPOINT, WITHHELD, Outputs,
+    DECISION, DERIVED, DERIVED_VALUES_MAX, FATE, GOAL, LIMIT, MOVE, NO_CAMPAIGN, NO_OFFER, NO_TOUCHPOINT, WITHHELD, Outputs, made_at_once, owners_of_marks,
 )  # fmt: skip
 from opportune.facts.reasons import REASON_TEXTS, Reason
 from opportune.facts.rows import first_byte, load8, lowest_bit, prefetch
@@ -17,16 +17,16 @@ from opportune.facts.scalars import (
     encode_scalar, parse_duration, parse_rate, parse_scaled, schema_of_scalar,
 )  # fmt: skip
 from opportune.facts.values import NULL, SET_MEMBERS_MAX, TEXT_BYTES_MAX, VALUE_MAX, Kind, ValueType, value_type
-from opportune.facts.zones import ZoneTable, transitions, zone_change, zone_offset, zone_table
+from opportune.facts.zones import ZoneTable, local_moment, transitions, zone_change, zone_offset, zone_table
 
 __all__ = [
-    "COMPILED", "DECISION", "FATE", "GOAL", "LIMIT", "MOVE", "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE",
+    "COMPILED", "DECISION", "DERIVED", "DERIVED_VALUES_MAX", "FATE", "GOAL", "LIMIT", "MAX_AGE_MS", "MOVE", "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE",
     "MS_PER_SECOND", "NOBODY", "NO_CAMPAIGN", "NO_OFFER", "NO_TOUCHPOINT", "NULL", "PPM", "REASON_TEXTS", "SET_MEMBERS_MAX",
     "TEXTS_MAX", "TEXT_BYTES_MAX", "VALUE_MAX", "WITHHELD", "Answer", "Arm", "Arrays", "BatchBuilder",
     "Catalogue", "Decimal", "DeploymentDefinition", "Duration", "EventDefinition", "EventSchema", "FactBatch",
     "FactKind", "GoalKind", "Kind", "LocalTime", "MoveKind", "Numbering", "Outcome", "Outputs", "PropertyDefinition", "PropertySchema",
     "Rate", "Reason", "TagSchema", "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle", "compiled",
-    "compiled_leaf", "decode_scalar", "encode_scalar", "first_byte", "in_lines", "load8", "lowest_bit", "parse_duration",
+    "compiled_leaf", "decode_scalar", "encode_scalar", "first_byte", "in_lines", "load8", "local_moment", "lowest_bit", "made_at_once", "owners_of_marks", "parse_duration",
     "parse_rate", "parse_scaled", "point", "pointed", "prefetch", "record", "schema_of_scalar", "table",
     "transitions", "value_type", "zone_change", "zone_offset", "zone_table",
 ]  # fmt: skip

@@ -77,7 +77,10 @@ class TagSchema(msgspec.Struct, frozen=True):
 
 
 class Catalogue(msgspec.Struct, frozen=True):
-    """What may be said in this deployment: its events, tags and names, and how its scalars are read."""
+    """What may be said in this deployment: its events, tags and names, and how its scalars are read.
+
+    `derived` are the events that detectors make: they have numbers and types like any other, but nobody can send them.
+    """
 
     events: dict[str, EventSchema] = {}
     tags: dict[str, TagSchema] = {}
@@ -90,3 +93,4 @@ class Catalogue(msgspec.Struct, frozen=True):
     identifiers: dict[str, int] = {}
     zone: str = "UTC"
     money_scale: int = 2
+    derived: dict[str, EventSchema] = {}

@@ -1,5 +1,6 @@
-"""What the engine makes of facts: decisions, goal facts, withheld counts, limits; as structured arrays."""
+"""What the engine makes of facts: decisions, goal facts, withheld counts, limits, moves, derived events; as structured arrays."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opportune.facts.batch import Arrays
+from opportune.facts.kinds import Arm, MoveKind
 
 NO_CAMPAIGN = 0xFFFF
 """The campaign of a withheld count made before matching (the customer could not be contacted at all)."""
@@ -88,6 +90,25 @@ MOVE = np.dtype(
 )
 """What became of a decision after it was made, see MoveKind."""
 
+DERIVED_VALUES_MAX = 6
+DERIVED = np.dtype(
+    [
+        ("seq", "i8"),  # the input at which it was told
+        ("at_ms", "i8"),  # when it happened: with what caused it, or when its time was over
+        ("now_ms", "i8"),  # engine time
+        ("marks", "i8"),  # how many moves and decisions of this input came before
+        (
+            "values",
+            "i8",
+            (DERIVED_VALUES_MAX,),
+        ),  # its properties in the order of the catalogue, NULL where there are fewer
+        ("customer", "u4"),
+        ("event", "u2"),
+        ("_", "u2"),
+    ]
+)
+"""A derived event: what a detector noticed. It is taken like an event from outside, within the input that led to it."""
+
 FATE = np.dtype(
     [
         ("seq", "i8"),
@@ -111,6 +132,7 @@ class Outputs:
     withheld: NDArray[Any]
     limits: NDArray[Any]
     moves: NDArray[Any]
+    derived: NDArray[Any]
 
     def to_arrays(self) -> Arrays:
         """The non-empty arrays by name, for the journal."""
@@ -132,6 +154,35 @@ class Outputs:
         )
 
 
+def owners_of_marks(outputs: Outputs, seq: int, customer: int) -> list[int]:
+    """Whose the moves and the decisions shown at once of input `seq` are, in their order; `customer` is the one the input is about.
+
+    First come the moves that time makes, then what follows of each derived event that time makes, all of one customer's after
+    another's, then what the input itself leads to.
+    """
+    moves = outputs.moves[outputs.moves["seq"] == seq]
+    decisions, told = outputs.decisions[outputs.decisions["seq"] == seq], outputs.derived[outputs.derived["seq"] == seq]
+    shown = decisions[made_at_once(decisions, moves)]
+    left = Counter([*moves["customer"].tolist(), *shown["customer"].tolist()])
+    ends = [*told["marks"].tolist(), left.total()]
+    owners = moves["customer"][: ends[0]].tolist()
+    owners += [customer] * (ends[0] - len(owners))
+    left.subtract(owners)
+    for whose, start, end in zip(told["customer"].tolist(), ends, ends[1:], strict=False):
+        own = [whose] * min(end - start, left[whose]) if whose != customer else []
+        left.subtract(own)
+        owners += own + [customer] * (end - start - len(own))
+    return owners
+
+
+def made_at_once(decisions: NDArray[Any], moves: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which decisions are contacts by themselves: made for a touchpoint, and not pushed under a lease."""
+    treated = (decisions["arm"] == Arm.TREATED) & (decisions["touchpoint"] != NO_TOUCHPOINT)
+    leased = moves["decision"][(moves["kind"] == MoveKind.PUSHED) & (moves["seq"] == moves["decided_seq"])]
+    found: NDArray[np.bool_] = treated & ~np.isin(decisions["number"], leased)
+    return found
+
+
 def _as(found: NDArray[Any] | None, dtype: np.dtype[Any]) -> NDArray[Any]:
     if found is None or found.dtype == dtype:
         return np.empty(0, dtype) if found is None else found
@@ -141,4 +192,11 @@ def _as(found: NDArray[Any] | None, dtype: np.dtype[Any]) -> NDArray[Any]:
     return widened
 
 
-_TYPES = {"decisions": DECISION, "goals": GOAL, "withheld": WITHHELD, "limits": LIMIT, "moves": MOVE}
+_TYPES = {
+    "decisions": DECISION,
+    "goals": GOAL,
+    "withheld": WITHHELD,
+    "limits": LIMIT,
+    "moves": MOVE,
+    "derived": DERIVED,
+}

@@ -12,6 +12,8 @@ from opportune.facts.compiled import compiled_leaf
 from opportune.facts.scalars import MS_PER_MINUTE
 
 FIRST_YEAR, LAST_YEAR = 1970, 2070
+OFFSET_MAX_MS = 16 * 3_600_000
+"""No zone is further ahead of UTC."""
 
 
 class ZoneTable(NamedTuple):
@@ -73,6 +75,18 @@ def zone_change(zones: ZoneTable, zone: int, at_ms: int) -> int:
         else:
             high = middle
     return low
+
+
+@compiled_leaf
+def local_moment(zones: ZoneTable, zone: int, local_ms: int) -> int:
+    """The first moment (ms UTC) at which the clocks of `zone` show `local_ms` or later: an hour that is skipped is over at once."""
+    change = zone_change(zones, zone, local_ms - OFFSET_MAX_MS)
+    last = zones.first[zone + 1] - 1
+    at_ms = local_ms - zones.offset[change]
+    while change < last and at_ms >= zones.at[change + 1]:
+        change += 1
+        at_ms = max(zones.at[change], local_ms - zones.offset[change])
+    return at_ms
 
 
 @compiled_leaf

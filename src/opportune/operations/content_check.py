@@ -46,7 +46,7 @@ def known_variables(offer: OfferDefinition, definitions: Definitions, playbook: 
     types = playbook.vocabulary.events
     for event in events or list(types):
         for name in types.get(event, {}):
-            if definitions.events[event].properties[name].personal:
+            if event in definitions.events and definitions.events[event].properties[name].personal:
                 continue
             everywhere = not events or all(name in types.get(other, {}) for other in events)
             known[f"event.{name}"] = everywhere

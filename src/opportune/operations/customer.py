@@ -214,7 +214,7 @@ def _goals(engine: Engine, names: Names) -> Iterator[GoalLine]:
 
 
 def _events(engine: Engine, trail: Trail, names: Names, last: int) -> Iterator[EventLine]:
-    events = [fact for fact in trail.facts if fact.kind == FactKind.EVENT]
+    events = trail.events
     for fact in events[max(0, len(events) - last) :]:
         yield event_line(engine, fact, names)
 

@@ -55,7 +55,8 @@ class Candidate(msgspec.Struct, frozen=True):
 class Explanation(msgspec.Struct, frozen=True):
     """What an event meant for a customer and why. `agrees`: deciding again gave exactly what was journaled then.
 
-    `history_agrees` says the same of all her earlier decisions, `differs_at` where the first one differs.
+    `history_agrees` says the same of all her earlier decisions, `differs_at` where the first one differs. `derived` are the events
+    that detectors made at the same fact.
     """
 
     customer: int
@@ -73,6 +74,7 @@ class Explanation(msgspec.Struct, frozen=True):
     agrees: bool
     history_agrees: bool
     differs_at: int | None
+    derived: tuple[str, ...] = ()
 
 
 def explain(
@@ -84,7 +86,7 @@ def explain(
     DeploymentError where there is no such customer or event.
     """
     trail = read_trail(folder, customer, None if seq is None else seq + 1)
-    if seq is not None and not any(fact.seq == seq for fact in trail.facts):
+    if seq is not None and not any(fact.seq == seq for fact in (*trail.facts, *trail.events)):
         trail = read_trail(folder, customer)  # to say which events there are
     event = _event_asked(trail, seq, at_ms)
     alone = OneCustomer(trail)
@@ -100,13 +102,25 @@ def explain(
     playbook = alone.engine.playbook
     name = names.name("event", event.code)
     telling = _Telling(alone.engine, names, event)
+    told = [
+        CustomerFact(event.seq, FactKind.EVENT, int(row["event"]), int(row["at_ms"]), int(row["now_ms"]), tuple(row["values"].tolist()))
+        for row in outputs.derived
+    ]  # fmt: skip
+    tellings = {one.code: _Telling(alone.engine, names, one) for one in told} | {event.code: telling}
     return Explanation(
         customer, event.seq, name, names.title("event", name), telling.properties(),
         event.at_ms, names.moment(event.at_ms), event.now_ms, names.moment(event.now_ms), playbook.version,
-        tuple(telling.candidate(fate) for fate in fates),
+        tuple(_telling_of(fate, names, tellings, telling).candidate(fate) for fate in fates),
         tuple(decision_line(row, names) for row in (then if len(then) else made)),
-        same_decisions(made, then), differs_at is None, differs_at,
+        same_decisions(made, then), differs_at is None, differs_at, tuple(names.name("event", one.code) for one in told),
     )  # fmt: skip
+
+
+def _telling_of(fate: Any, names: Names, tellings: "dict[int, _Telling]", asked: "_Telling") -> "_Telling":
+    """A candidate is told by the event that triggered it: the one asked about, or one that detectors made at the same fact."""
+    campaign = asked.playbook.definitions.campaigns[names.campaign(int(fate["campaign"]))]
+    event = campaign.trigger.event if campaign.trigger is not None else ""
+    return tellings.get(asked.playbook.numbering.number("event", event), asked)
 
 
 def _first_difference(one: NDArray[Any], other: NDArray[Any]) -> int | None:
@@ -121,7 +135,7 @@ def _first_difference(one: NDArray[Any], other: NDArray[Any]) -> int | None:
 
 
 def _event_asked(trail: Trail, seq: int | None, at_ms: int | None) -> CustomerFact:
-    events = [fact for fact in trail.facts if fact.kind == FactKind.EVENT]
+    events = trail.events
     if not events:
         raise DeploymentError(f"customer #{trail.customer} has no events, so nothing was decided for her")
     if seq is not None:

@@ -56,7 +56,7 @@ class Names:
     def title(self, family: str, name: str) -> str:
         """The display name of a campaign, event, tag, touchpoint or offer in our language; its name where it has none."""
         families: dict[str, Mapping[str, Any]] = {
-            "campaign": self.definitions.campaigns, "event": self.definitions.events, "tag": self.definitions.tags,
+            "campaign": self.definitions.campaigns, "event": self.definitions.every_event, "tag": self.definitions.tags,
             "touchpoint": self.definitions.touchpoints, "offer": self.definitions.offers,
         }  # fmt: skip
         definition = families[family].get(name)

@@ -13,7 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opportune.engine import Engine, History, Playbook, PlaybookBody, decode_body
-from opportune.facts import DECISION, NOBODY, Arrays, BatchBuilder, FactBatch, FactKind, Outputs, TextDictionary
+from opportune.facts import (
+    DECISION,
+    DERIVED,
+    MS_PER_MINUTE,
+    NOBODY,
+    Arrays,
+    BatchBuilder,
+    FactBatch,
+    FactKind,
+    Outputs,
+    TextDictionary,
+    owners_of_marks,
+)
 from opportune.journal import Group
 from opportune.operations.deployment import DeploymentError, journal_of
 
@@ -47,14 +59,28 @@ class Trail(msgspec.Struct):
     customer: int
     end_seq: int = 0
     now_ms: int = 0
+    settled_minute: int = 0
     customers: int = 0
     facts: list[CustomerFact] = []
     playbooks: list[Publishing] = []
     limits: list[tuple[int, int, int, int]] = []  # seq, limit, closed, after how many of her marks in that fact
     sendings: list[CustomerFact] = []
-    moved: dict[int, int] = {}  # seq of each fact at which her open decisions moved -> engine time
+    moved: dict[
+        int, int
+    ] = {}  # seq of each fact at which her open decisions moved, or a detector told of her -> engine time
+    derived: NDArray[Any] = np.empty(0, DERIVED)
+    minutes: dict[int, int] = {}  # seq of the first fact in each minute, in which deadlines end -> engine time
     texts: list[str] = []
     decisions: NDArray[Any] = np.empty(0, DECISION)
+
+    @property
+    def events(self) -> list[CustomerFact]:
+        """Her events, those that detectors made among them, by the fact at which they were met."""
+        derived = [
+            CustomerFact(int(row["seq"]), FactKind.EVENT, int(row["event"]), int(row["at_ms"]), int(row["now_ms"]), tuple(row["values"].tolist()))
+            for row in self.derived
+        ]  # fmt: skip
+        return sorted([fact for fact in self.facts if fact.kind == FactKind.EVENT] + derived, key=lambda fact: fact.seq)
 
     @property
     def body(self) -> PlaybookBody | None:
@@ -85,6 +111,11 @@ def _read_group(trail: Trail, group: Group, end_seq: int | None) -> NDArray[Any]
     count = group.count if end_seq is None else min(group.count, end_seq - group.first_seq)
     kind, customer = arrays["kind"][:count], arrays["customer"][:count]
     now_ms = np.maximum.accumulate(np.maximum(arrays.get("now_ms", arrays["at_ms"])[:count], trail.now_ms))
+    settled = np.flatnonzero(kind != FactKind.PLAYBOOK)
+    entered = now_ms[settled] // MS_PER_MINUTE
+    first_of = settled[np.diff(entered, prepend=trail.settled_minute) > 0]
+    trail.minutes |= dict(zip((group.first_seq + first_of).tolist(), now_ms[first_of].tolist(), strict=True))
+    trail.settled_minute = int(entered[-1]) if len(entered) else trail.settled_minute
     rows = np.flatnonzero(customer == trail.customer)
     publishings = np.flatnonzero(kind == FactKind.PLAYBOOK)
     if "texts" in arrays or len(publishings):
@@ -104,19 +135,21 @@ def _read_group(trail: Trail, group: Group, end_seq: int | None) -> NDArray[Any]
     trail.customers = max(trail.customers, int(created.max()) + 1 if len(created) else 0)
     trail.end_seq = group.first_seq + count
     trail.now_ms = int(now_ms[-1]) if count else trail.now_ms
-    return _outputs_of(trail, arrays, trail.end_seq)
+    return _outputs_of(trail, arrays, group.first_seq, trail.end_seq)
 
 
-def _outputs_of(trail: Trail, arrays: Arrays, end_seq: int) -> NDArray[Any]:
+def _outputs_of(trail: Trail, arrays: Arrays, first_seq: int, end_seq: int) -> NDArray[Any]:
     outputs = Outputs.from_arrays(arrays)
-    moves = outputs.moves[outputs.moves["seq"] < end_seq]
-    hers = moves["customer"] == trail.customer
-    trail.moved |= dict(zip(moves["seq"][hers].tolist(), moves["now_ms"][hers].tolist(), strict=True))
+    for rows in (outputs.moves, outputs.derived):
+        hers = rows[(rows["seq"] < end_seq) & (rows["customer"] == trail.customer)]
+        trail.moved |= dict(zip(hers["seq"].tolist(), hers["now_ms"].tolist(), strict=True))
+        if rows is outputs.derived:
+            trail.derived = np.concatenate([trail.derived, hers])
     for row in outputs.limits[outputs.limits["seq"] < end_seq]:
         seq, marks = int(row["seq"]), int(row["marks"])
-        others = int(np.count_nonzero(~hers[moves["seq"] == seq][:marks]))
+        owners = owners_of_marks(outputs, seq, int(arrays["customer"][seq - first_seq]))
         # A version that told no places wrote 0: a closing came of the fact, so of its first decision.
-        place = marks - others if marks else int(row["closed"])
+        place = owners[:marks].count(trail.customer) if marks else int(row["closed"])
         trail.limits.append((seq, int(row["limit"]), int(row["closed"]), place))
     decisions = outputs.decisions
     return decisions[(decisions["customer"] == trail.customer) & (decisions["seq"] < end_seq)].copy()
@@ -236,10 +269,13 @@ def _steps(trail: Trail) -> Iterator[Step]:
     steps: list[Step] = [(step.seq, _FACT, step) for step in publishings]
     steps += [(fact.seq, _FACT, fact) for fact in (*trail.facts, *trail.sendings)]
     known = {seq for seq, _, _ in steps}
-    for seq, now_ms in trail.moved.items():
+    # What a detector that is published later would have told before follows from when it would have been noticed.
+    later = any(step.seq > born and decode_body(step.body).definitions.detectors for step in publishings)
+    passing = trail.moved | ({seq: now for seq, now in trail.minutes.items() if seq > born} if later else {})
+    for seq, now_ms in passing.items():
         if seq not in known:
             steps.append((seq, _FACT, CustomerFact(seq, FactKind.TICK, 0, now_ms, now_ms, ())))
-    known |= trail.moved.keys()
+    known |= passing.keys()
     told: dict[int, int] = {}
     for seq, limit, closed, after in trail.limits:
         if seq <= first:

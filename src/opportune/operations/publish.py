@@ -45,6 +45,7 @@ def definition_set(definitions: Definitions) -> DefinitionSet:
     return DefinitionSet(
         definitions.deployment or DeploymentDefinition("opportune"), definitions.policy, dict(definitions.events),
         dict(definitions.tags), dict(definitions.touchpoints), dict(definitions.offers), dict(definitions.campaigns),
+        dict(definitions.detectors),
     )  # fmt: skip
 
 

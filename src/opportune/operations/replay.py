@@ -52,5 +52,5 @@ def replay(folder: Path, *, customers_max: int = CUSTOMERS_MAX, on_progress: OnP
 
 def same_outputs(one: object, other: object) -> bool:
     """Whether two Outputs are the same bytes."""
-    names = ("decisions", "goals", "withheld", "limits", "moves")
+    names = ("decisions", "goals", "withheld", "limits", "moves", "derived")
     return all(getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in names)

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,7 +14,7 @@ import numpy as np
 
 from opportune.delivery import Rendered, render_content
 from opportune.engine import Playbook
-from opportune.facts import NO_OFFER, NOBODY, FactBatch, FactKind, ValueType
+from opportune.facts import NO_OFFER, NOBODY, FactBatch, FactKind, Outputs, ValueType
 from opportune.operations.deployment import Deployment, read_group
 from opportune.operations.names import Language, Names
 from opportune.profiles import read_column
@@ -29,21 +29,35 @@ RECENT_FACTS_MAX = 200_000
 _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 
 
+class Cause(NamedTuple):
+    """Where the event stands that a decision answered: a fact, or what detectors told of a customer at that fact (`derived`: its number)."""
+
+    seq: int
+    customer: int
+    derived: int | None
+
+
 class DecidedEvent(msgspec.Struct, frozen=True):
-    """The event that a decision answered: its number among the facts, its type and values."""
+    """The event that a decision answered: the number of its fact, its type and values."""
 
     seq: int
     code: int
     values: tuple[int, ...]
 
 
-def decided_event(batch: FactBatch, first_seq: int, seq: int) -> DecidedEvent | None:
-    """Fact `seq` of a batch that begins with `first_seq`, where it is an event of it."""
-    at = seq - first_seq
-    if not 0 <= at < len(batch) or batch.kind[at] != FactKind.EVENT:
+def decided_event(batch: FactBatch, outputs: Outputs, first_seq: int, cause: Cause) -> DecidedEvent | None:
+    """The event of a batch that begins with `first_seq`, or of what came of it; None where it is not there."""
+    at = cause.seq - first_seq
+    if not 0 <= at < len(batch):
+        return None
+    if cause.derived is not None:
+        told = outputs.derived[(outputs.derived["seq"] == cause.seq) & (outputs.derived["customer"] == cause.customer)]
+        told = told[told["event"] == cause.derived]
+        return DecidedEvent(cause.seq, cause.derived, tuple(told["values"][-1].tolist())) if len(told) else None
+    if batch.kind[at] != FactKind.EVENT:
         return None
     values = batch.values[batch.first[at] : batch.first[at + 1]]
-    return DecidedEvent(seq, int(batch.code[at]), tuple(values.tolist()))
+    return DecidedEvent(cause.seq, int(batch.code[at]), tuple(values.tolist()))
 
 
 class Saying:
@@ -55,7 +69,7 @@ class Saying:
         self._names: dict[str, Names] = {}
         self._why: dict[tuple[str, Language], str] = {}
         self._columns: dict[str, tuple[int, int]] = {}
-        self._recent: deque[tuple[int, FactBatch]] = deque()
+        self._recent: deque[tuple[int, FactBatch, Outputs]] = deque()
         self._recent_facts = 0
         self._recent_lock = threading.Lock()
 
@@ -64,20 +78,22 @@ class Saying:
         """The playbook in force."""
         return self._deployment.playbook
 
-    def remember(self, first_seq: int, batch: FactBatch) -> None:
+    def remember(self, first_seq: int, batch: FactBatch, outputs: Outputs) -> None:
         """Keep a piece in which decisions opened: who is told of them now is often asked about them in the next seconds."""
         with self._recent_lock:
-            self._recent.append((first_seq, batch))
+            self._recent.append((first_seq, batch, outputs))
             self._recent_facts += len(batch)
             while self._recent_facts > RECENT_FACTS_MAX:
                 self._recent_facts -= len(self._recent.popleft()[1])
 
-    def recent_event(self, seq: int) -> DecidedEvent | None:
-        """The event with that number, where it is among the pieces that are remembered."""
+    def recent_event(self, cause: Cause) -> DecidedEvent | None:
+        """That event, where it is among the pieces that are remembered."""
         with self._recent_lock:
-            at = bisect_right(self._recent, seq, key=itemgetter(0)) - 1
-            piece = self._recent[at] if at >= 0 else None
-        return None if piece is None else decided_event(piece[1], piece[0], seq)
+            at = bisect_right(self._recent, cause.seq, key=itemgetter(0)) - 1
+            if at < 0:
+                return None
+            first_seq, batch, outputs = self._recent[at]
+        return decided_event(batch, outputs, first_seq, cause)
 
     def _follow(self) -> None:
         """Forget what was said under a playbook that is no longer in force."""
@@ -93,11 +109,18 @@ class Saying:
             self._names[language] = Names(self.playbook.body(), language)
         return self._names[language]
 
-    def find_event(self, seq: int) -> DecidedEvent | None:
-        """The event with that number, from the journal; it must be durable."""
+    def cause_of(self, move: Any) -> Cause:
+        """Where the event stands that the decision of a move answered."""
+        definition = self.playbook.definitions.campaigns.get(self.names("en").campaign(int(move["campaign"])))
+        event = definition.trigger.event if definition is not None and definition.trigger is not None else ""
+        derived = self._deployment.catalogue.derived.get(event)
+        return Cause(int(move["decided_seq"]), int(move["customer"]), derived.number if derived is not None else None)
+
+    def find_event(self, cause: Cause) -> DecidedEvent | None:
+        """That event, from the journal; it must be durable."""
         # The open journal remembers where groups begin; a new reader would look through a whole segment.
-        group = next(self._deployment.journal.read(seq), None)
-        return None if group is None else decided_event(read_group(group)[0], group.first_seq, seq)
+        group = next(self._deployment.journal.read(cause.seq), None)
+        return None if group is None else decided_event(*read_group(group), group.first_seq, cause)
 
     def event_variables(self, event: DecidedEvent | None) -> Variables:
         """The declared properties of an event as `event.<name>`."""

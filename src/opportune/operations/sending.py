@@ -228,7 +228,7 @@ class Sending:
             return False
         now_ms = time.time_ns() // 1_000_000
         pushed = moves[moves["kind"] == MoveKind.PUSHED]
-        messages = [one for move in pushed if (one := self._message(move, batch, first_seq)) is not None]
+        messages = [one for move in pushed if (one := self._message(move, batch, outputs, first_seq)) is not None]
         gone = moves[np.isin(moves["kind"], (MoveKind.WITHDRAWN, MoveKind.RELEASED))]
         self.outbox.put(messages, now_ms, None if len(gone) else (CURSOR, end_seq))
         if len(gone):
@@ -253,17 +253,17 @@ class Sending:
         self.outbox.put((), time.time_ns() // 1_000_000, (CURSOR, self._read_to))
         self._noted_to = self._read_to
 
-    def _message(self, move: Any, batch: FactBatch, first_seq: int) -> NewMessage | None:
+    def _message(self, move: Any, batch: FactBatch, outputs: Outputs, first_seq: int) -> NewMessage | None:
         names = self._saying.names("en")
         touchpoint = names.name("touchpoint", int(move["touchpoint"]))
         definition = self._saying.playbook.definitions.touchpoints.get(touchpoint)
         if definition is None or definition.delivery is None:
             return None  # another system sends it, and says by receipts what became of it
-        seq = int(move["decided_seq"])
-        event = decided_event(batch, first_seq, seq) or self._saying.find_event(seq)
+        cause = self._saying.cause_of(move)
+        event = decided_event(batch, outputs, first_seq, cause) or self._saying.find_event(cause)
         return NewMessage(
             str(int(move["decision"])), touchpoint, int(move["customer"]), names.campaign(int(move["campaign"])),
-            self._saying.offer_name(int(move["offer"])), seq, dict(self._saying.event_variables(event)),
+            self._saying.offer_name(int(move["offer"])), cause.seq, dict(self._saying.event_variables(event)),
             at_least_once=definition.delivery.at_least_once and definition.contact_class == "service",
             until_ms=int(move["until_ms"]),
         )  # fmt: skip

@@ -110,7 +110,7 @@ class Service:
         """A piece was decided; in the thread that folds."""
         outputs, withheld = taken.outputs, taken.outputs.withheld
         if len(outputs.moves):
-            self.saying.remember(taken.first_seq, taken.batch)
+            self.saying.remember(taken.first_seq, taken.batch, outputs)
         with self._counts_lock:
             self.decisions += len(outputs.decisions)
             for reason, count in zip(withheld["reason"].tolist(), withheld["count"].tolist(), strict=True):

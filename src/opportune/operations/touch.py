@@ -16,7 +16,7 @@ from opportune.intake import hash_message, key_words, looks_personal
 from opportune.operations.deployment import Deployment, DeploymentError
 from opportune.operations.door import Door, Taken
 from opportune.operations.names import Language
-from opportune.operations.saying import DecidedEvent, Saying, decided_event
+from opportune.operations.saying import Cause, DecidedEvent, Saying, decided_event
 from opportune.operations.tokens import DecisionToken, open_decision, sign_decision
 
 SOURCE = "touchpoint:"
@@ -97,7 +97,7 @@ class Touches:
     def __init__(self, deployment: Deployment, door: Door, saying: Saying) -> None:
         self._deployment, self._door, self._saying = deployment, door, saying
         self._words = key_words(deployment.key)
-        self._events: dict[int, DecidedEvent | None] = {}
+        self._events: dict[Cause, DecidedEvent | None] = {}
 
     def definition(self, touchpoint: str) -> TouchpointDefinition:
         """A touchpoint of the playbook in force. Raises RefusedError."""
@@ -161,7 +161,7 @@ class Touches:
     async def _offered(
         self, row: NDArray[Any], touchpoint: str, customer: int, language: str, taken: Taken
     ) -> Offered | None:
-        event = await self._event(int(row["decided_seq"]), taken)
+        event = await self._event(self._saying.cause_of(row), taken)
         campaign_number, offer_number = int(row["campaign"]), int(row["offer"])
         tongue: Language = "zh" if language.startswith("zh") else "en"
         names = self._saying.names(tongue)
@@ -187,16 +187,16 @@ class Touches:
             int(row["until_ms"]),
         )  # fmt: skip
 
-    async def _event(self, seq: int, taken: Taken) -> DecidedEvent | None:
+    async def _event(self, cause: Cause, taken: Taken) -> DecidedEvent | None:
         """The event that a decision answered: of this batch, remembered, or from the journal."""
-        found = decided_event(taken.batch, taken.first_seq, seq) or self._saying.recent_event(seq)
+        found = decided_event(taken.batch, taken.outputs, taken.first_seq, cause) or self._saying.recent_event(cause)
         if found is not None:
             return found
-        if seq not in self._events:
+        if cause not in self._events:
             while len(self._events) >= EVENTS_KEPT_MAX:
                 self._events.pop(next(iter(self._events)))
-            self._events[seq] = await asyncio.to_thread(self._saying.find_event, seq)
-        return self._events[seq]
+            self._events[cause] = await asyncio.to_thread(self._saying.find_event, cause)
+        return self._events[cause]
 
 
 def receipts(

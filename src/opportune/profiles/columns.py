@@ -18,8 +18,11 @@ WIDE_HEADER_BYTES = 8
 """The beginning of a place of wide buckets: the next free place, while it is free."""
 BUCKETS_MAX = 1_024
 RECORD_BYTES_MAX = 65_536
-MEASURES: tuple[Measure, ...] = ("count", "sum", "min", "max", "first", "last")
-COUNT, SUM, MIN, MAX, FIRST, LAST = range(6)
+MEASURES: tuple[Measure, ...] = ("count", "sum", "min", "max", "first", "last", "distinct")
+COUNT, SUM, MIN, MAX, FIRST, LAST, DISTINCT = range(7)
+DISTINCT_DEFAULT, DISTINCT_MAX = 20, 100
+CELL_BYTES = 16
+"""A value that a distinct counter remembers, and its newest bucket."""
 SLOT_COUNT, SLOT_AT = -1, -2
 UNIT_LIFE, UNIT_HOUR, UNIT_DAY = 0, 1, 2
 
@@ -43,6 +46,7 @@ COUNTER = np.dtype(
         ),  # offset of the first bucket in a place of wide ones, as wide as the figure; -1: buckets are never narrower
         ("buckets", "i4"),
         ("stamp", "i4"),  # offset of the moment of a lifetime first or last
+        ("cells", "i4"),  # how many values a distinct counter remembers, from `ring` on
     ]
 )
 
@@ -67,6 +71,11 @@ class HotCounter(msgspec.Struct, frozen=True):
     unit: int = UNIT_LIFE
     buckets: int = 0
     fingerprint: str = ""
+
+    @property
+    def cells(self) -> int:
+        """How many values a distinct counter remembers."""
+        return self.tag.type.high if self.measure == DISTINCT else 0
 
 
 class ProfilePlan(NamedTuple):
@@ -132,7 +141,9 @@ def plan_records(
     for i, counter in enumerate(counters):
         width = counter.tag.type.width
         items.append((width, 1, "figure", i))
-        if counter.unit != UNIT_LIFE:
+        if counter.cells:
+            items.append((8, counter.cells * CELL_BYTES // 8, "ring", i))
+        elif counter.unit != UNIT_LIFE:
             items.append((bucket_width(counter), counter.buckets, "ring", i))
         elif counter.measure in (FIRST, LAST):
             items.append((8, 1, "stamp", i))
@@ -162,10 +173,10 @@ def plan_records(
         ring, stamp = offsets.get(("ring", i), -1), offsets.get(("stamp", i), -1)
         columns[len(tags) + i] = (at, width)
         layout.columns[c.tag.number] = (at, width)
-        layout.rings[c.tag.number] = (ring, bucket_width(c), c.buckets, stamp, c.fingerprint)
+        layout.rings[c.tag.number] = (ring, bucket_width(c), c.cells or c.buckets, stamp, c.fingerprint)
         rows[i] = (
             c.tag.type.low, c.tag.type.high, at, width, c.measure, c.slot, c.clause_first, c.clause_count,
-            c.unit, ring, bucket_width(c), wide_rings.get(c.tag.number, (-1, 0))[0], c.buckets, stamp,
+            c.unit, ring, bucket_width(c), wide_rings.get(c.tag.number, (-1, 0))[0], c.buckets, stamp, c.cells,
         )  # fmt: skip
     event_counters = np.searchsorted([c.event for c in counters], np.arange(event_count + 1)).astype(np.int32)
     units = np.array([c.unit for c in counters], np.int32)
@@ -178,8 +189,10 @@ def plan_records(
 
 
 def bucket_width(counter: HotCounter) -> int:
-    """Bytes of a counter's buckets in the record: a count's is one byte, a sum's is half as wide as the figure."""
+    """Bytes of a counter's buckets in the record: a count's is one byte, a sum's half as wide as the figure; or of a remembered value."""
     width = counter.tag.type.width
+    if counter.cells:
+        return CELL_BYTES
     if counter.unit == UNIT_LIFE or counter.measure not in (COUNT, SUM) or width == 1:
         return width
     return 1 if counter.measure == COUNT else width // 2
@@ -209,10 +222,12 @@ def _template(size: int, columns: np.recarray, counters: np.recarray) -> NDArray
     for column in columns:
         put(int(column.offset), int(column.width), NULL)
     for counter in counters:
-        empty = 0 if counter.measure in (COUNT, SUM) else NULL
+        empty = 0 if counter.measure in (COUNT, SUM, DISTINCT) else NULL
         width = int(counter.width)
         put(int(counter.offset), width, empty)
-        for bucket in range(int(counter.buckets) if counter.ring >= 0 else 0):
+        for cell in range(int(counter.cells)):
+            put(int(counter.ring) + cell * CELL_BYTES, 8, NULL)
+        for bucket in range(int(counter.buckets) if counter.ring >= 0 and not counter.cells else 0):
             put(int(counter.ring) + bucket * int(counter.narrow), int(counter.narrow), empty)
         if counter.stamp >= 0:
             put(int(counter.stamp), 8, NULL)

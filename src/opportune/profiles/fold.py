@@ -9,8 +9,10 @@ from opportune.facts import NULL, compiled, compiled_leaf
 from opportune.profiles.buckets import narrow_again, ring_place, widen
 from opportune.profiles.cells import fits, load, store
 from opportune.profiles.columns import (
+    CELL_BYTES,
     COUNT,
     DAY_CLOCK,
+    DISTINCT,
     FIRST,
     HOUR_CLOCK,
     LAST,
@@ -75,6 +77,9 @@ def roll_windows(plan: Any, records: Any, wide: Any, base: int, hour: int, day: 
 @compiled_leaf
 def _roll(plan: Any, records: Any, wide: Any, base: int, i: int, old: int, new: int) -> None:
     counter = counters_of(plan)[i]
+    if counter.measure == DISTINCT:
+        _forget(records, base, counter, new - int(counter.buckets))
+        return
     width, n = int(counter.width), int(counter.buckets)
     cells, ring, bucket_width = records, base + counter.ring, int(counter.narrow)
     place = ring_place(plan, records, base, i)
@@ -102,6 +107,38 @@ def _roll(plan: Any, records: Any, wide: Any, base: int, i: int, old: int, new: 
         else:  # with negative values in the buckets, what is left may be more than there was
             figure = min(max(figure, counter.low), counter.high)
         store(records, base + counter.offset, width, figure)
+
+
+@compiled_leaf
+def _forget(records: Any, base: int, counter: Any, last: int) -> None:
+    """A distinct counter forgets the values whose newest bucket is `last` or older."""
+    figure = load(records, base + counter.offset, int(counter.width))
+    for cell in range(counter.cells):
+        at = (base + counter.ring + cell * CELL_BYTES) >> 3
+        if i8_of(records)[at] != NULL and i8_of(records)[at + 1] <= last:
+            i8_of(records)[at] = NULL
+            figure -= 1
+    store(records, base + counter.offset, int(counter.width), figure)
+
+
+@compiled_leaf
+def _remember(records: Any, base: int, counter: Any, value: int, bucket: int) -> int:
+    """A distinct counter meets a value: FOLDED, or FOLDED_OVERFLOW where it is new and no place is left for it."""
+    free = -1
+    for cell in range(counter.cells):
+        at = (base + counter.ring + cell * CELL_BYTES) >> 3
+        if i8_of(records)[at] == value:
+            i8_of(records)[at + 1] = max(i8_of(records)[at + 1], bucket)
+            return FOLDED
+        if free < 0 and i8_of(records)[at] == NULL:
+            free = at
+    if free < 0:
+        return FOLDED_OVERFLOW
+    i8_of(records)[free] = value
+    i8_of(records)[free + 1] = bucket
+    figure = load(records, base + counter.offset, int(counter.width))
+    store(records, base + counter.offset, int(counter.width), figure + 1)
+    return FOLDED
 
 
 @compiled_leaf
@@ -160,6 +197,8 @@ def count_event(
     figure_at = base + counter.offset
     figure = load(records, figure_at, width)
     if counter.unit == UNIT_LIFE:
+        if measure == DISTINCT:
+            return _remember(records, base, counter, value, 0)
         if measure >= FIRST:
             stamp_at = (base + counter.stamp) >> 3
             stamp = i8_of(records)[stamp_at]
@@ -173,6 +212,8 @@ def count_event(
     if age >= n:
         return FOLDED_LATE
     newest = int(i4_of(records)[(base + (DAY_CLOCK if counter.unit == UNIT_DAY else HOUR_CLOCK)) >> 2])
+    if measure == DISTINCT:
+        return _remember(records, base, counter, value, newest - age)
     cells, ring, bucket_width = records, base + counter.ring, int(counter.narrow)
     place = ring_place(plan, records, base, i)
     if place:

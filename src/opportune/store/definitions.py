@@ -10,7 +10,7 @@ import msgspec
 from opportune.campaigns import CampaignDefinition, OfferDefinition, TouchpointDefinition
 from opportune.facts import DeploymentDefinition, EventDefinition
 from opportune.policy import PolicyDefinition
-from opportune.profiles import TagDefinition
+from opportune.profiles import DetectorDefinition, TagDefinition
 from opportune.store.problems import DefinitionProblem, ProblemCode
 from opportune.store.yaml_text import Node, position_in_scalar
 
@@ -18,6 +18,7 @@ FAMILIES: Final[dict[str, Any]] = {
     "deployment": DeploymentDefinition,
     "event": EventDefinition,
     "tag": TagDefinition,
+    "detector": DetectorDefinition,
     "touchpoint": TouchpointDefinition,
     "offer": OfferDefinition,
     "policy": PolicyDefinition,
@@ -29,9 +30,9 @@ FAMILIES: Final[dict[str, Any]] = {
 NAME_CHARACTERS_MAX = 63
 NAME = re.compile(rf"[a-z][a-z0-9_-]{{0,{NAME_CHARACTERS_MAX - 1}}}")
 WORD = re.compile(rf"[a-z][a-z0-9_]{{0,{NAME_CHARACTERS_MAX - 1}}}")
-"""Names that rules speak of (tags, events) have no hyphen: `a-b` is a difference there."""
+"""Names that rules speak of (tags, events, and detectors, which make events) have no hyphen: `a-b` is a difference there."""
 
-WORD_FAMILIES = ("event", "tag")
+WORD_FAMILIES = ("event", "tag", "detector")
 
 _PATH = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
@@ -94,6 +95,7 @@ class Definitions:
     deployments: dict[str, DeploymentDefinition] = field(default_factory=dict)
     events: dict[str, EventDefinition] = field(default_factory=dict)
     tags: dict[str, TagDefinition] = field(default_factory=dict)
+    detectors: dict[str, DetectorDefinition] = field(default_factory=dict)
     touchpoints: dict[str, TouchpointDefinition] = field(default_factory=dict)
     offers: dict[str, OfferDefinition] = field(default_factory=dict)
     policies: dict[str, PolicyDefinition] = field(default_factory=dict)

@@ -16,6 +16,7 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
     "deployment": ("title", "note"),
     "event": ("title", "category", "owner", "note", "properties.*.title", "properties.*.unit", "properties.*.note"),
     "tag": ("title", "category", "owner", "unit", "freshness", "source", "note"),
+    "detector": ("title", "category", "owner", "note"),
     "touchpoint": ("title", "note"),
     "offer": ("title", "content", "note"),
     "policy": ("title", "note"),

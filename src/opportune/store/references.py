@@ -9,7 +9,7 @@ from typing import Any
 from opportune.campaigns import CampaignDefinition, OfferDefinition
 from opportune.facts import EventDefinition, Kind
 from opportune.policy import PolicyDefinition
-from opportune.profiles import TagDefinition
+from opportune.profiles import DetectorDefinition, TagDefinition
 from opportune.store.definitions import Definitions
 from opportune.store.problems import DefinitionProblem, ProblemCode, did_you_mean
 
@@ -26,6 +26,7 @@ def check_references(definitions: Definitions) -> list[DefinitionProblem]:
     checks: dict[str, Any] = {
         "event": known.event,
         "tag": known.tag,
+        "detector": known.detector,
         "offer": known.offer,
         "campaign": known.campaign,
         "policy": known.policy,
@@ -58,7 +59,10 @@ class _Known:
 
     def name(self, family: str, name: str, path: str) -> Found:
         names = self.definitions.of(family)
-        if name not in names and (family, name) not in self.definitions.broken:
+        if family == "event":  # detectors make events of their names
+            names = names | self.definitions.detectors
+        makers = ("event", "detector") if family == "event" else (family,)
+        if name not in names and all((maker, name) not in self.definitions.broken for maker in makers):
             hint = did_you_mean(name, names, family)
             yield path, ProblemCode.UNKNOWN_NAME, f"there is no {family} `{name}`", hint
 
@@ -98,6 +102,19 @@ class _Known:
             fitting = [name for name, its in event.properties.items() if its.type in _FITTING[counter.measure]]
             hint = f"take one of {', '.join(fitting)}" if fitting else "count the events, or declare it as a number"
             yield "counter.value", ProblemCode.CONTRADICTION, message, hint
+
+    def detector(self, detector: DetectorDefinition) -> Found:
+        when = detector.when
+        if detector.detector in self.definitions.events:
+            message = f"there is an event `{detector.detector}` already, which others send"
+            yield "detector", ProblemCode.CONTRADICTION, message, "give the detector another name"
+        for key in ("event", "then", "then_not"):
+            written = getattr(when, key)
+            for index, name in enumerate((written,) if isinstance(written, str) else written or ()):
+                yield from self.name("event", name, f"when.{key}" + ("" if isinstance(written, str) else f"[{index}]"))
+        for key in ("tag", "date"):
+            if getattr(when, key) is not None:
+                yield from self.name("tag", getattr(when, key), f"when.{key}")
 
     def offer(self, offer: OfferDefinition) -> Found:
         for touchpoint in offer.content:

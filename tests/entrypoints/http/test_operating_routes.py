@@ -100,6 +100,8 @@ def test_metrics_say_what_the_accounting_says(server: Server) -> None:
         assert found["opportune_intake_messages_total", (("outcome", outcome), ("source", "web"))] == account[outcome]
     assert found["opportune_ready", ()] == 1
     assert found["opportune_journal_lag_facts", ()] == 0
+    assert found["opportune_bounds_met_total", (("what", "detections_refused"),)] == 0
+    assert found["opportune_detections_waiting", ()] == 0
     assert found["opportune_http_requests_total", (("group", "intake"), ("status", "200"))] >= 1
 
 

@@ -13,6 +13,12 @@ from opportune.operations import Service
 
 OUTCOMES = ("applied", "duplicates", "quarantined")
 
+BOUNDS = (
+    "late_for_counters", "counter_range_ends_met", "goal_instances_refused", "open_decisions_refused", "detections_refused",
+    "late_for_detectors",
+)  # fmt: skip
+"""The engine's counts of what it could not keep."""
+
 
 class ServiceCollector(Collector):
     """Reads the service and the traffic when it is asked."""
@@ -60,6 +66,17 @@ class ServiceCollector(Collector):
         for number, count in dict(self.service.withheld).items():
             withheld.add_metric([Reason(number).name.lower()], count)
         yield withheld
+        counts = self.service.deployment.engine.counts
+        bounds = CounterMetricFamily(
+            "opportune_bounds_met",
+            "What came too late, or found a bound met, since the journal began.",
+            labels=["what"],
+        )
+        for what in BOUNDS:
+            bounds.add_metric([what], counts[what])
+        yield bounds
+        waiting = counts["detections_waiting"]
+        yield _gauge("opportune_detections_waiting", "What detectors wait for now.", waiting)
 
     def _sending(self) -> Iterator[Metric]:
         sending = self.service.sending
