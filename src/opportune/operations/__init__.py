@@ -15,7 +15,7 @@ from opportune.operations.deployment import (
 from opportune.operations.door import Door, OverloadedError, Taken
 from opportune.operations.examples import examples_folder
 from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
-from opportune.operations.imports import Imported, import_ndjson, import_sources, sources_of
+from opportune.operations.imports import Imported, import_ndjson, import_sources
 from opportune.operations.ingest import Ingested, ingest, pieces
 from opportune.operations.one_off import CUSTOMERS_PER_SEND_MAX, OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import send_once
@@ -28,6 +28,8 @@ from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
 from opportune.operations.sending import read_accounts
 from opportune.operations.serving import Service
+from opportune.operations.source_definitions import check_sources, definitions_of, open_loads, sources_of
+from opportune.operations.source_loads import SourceLoad, SourceRun, is_due, load_of, next_due, run_sources
 from opportune.operations.stop_sending import go_on, stop_sending
 from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
 from opportune.operations.tokens import TokenError
@@ -42,11 +44,12 @@ __all__ = [
     "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "Explanation", "Folded", "GoneError",
     "Imported", "Ingested", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OverloadedError", "Publication",
     "Redriven", "RefusedError", "Replayed", "Report", "SeedAddress", "Service", "SmsPreview", "SourceAccount",
-    "StarbucksResult", "Taken", "TelecomResult", "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent",
-    "UnmetCondition", "World", "backup", "compile_playbook", "create_deployment", "customers_max_of",
-    "examples_folder", "explain", "find_customer", "go_on", "import_ndjson", "import_sources", "ingest", "journal_of",
-    "list_decisions", "moment_in", "open_deployment", "open_people", "pieces", "preview_changes", "preview_sms",
-    "publish", "read_accounts", "read_definitions", "read_group", "read_seeds", "redrive", "replay", "report",
-    "restore", "run_starbucks", "run_telecom", "send_once", "sources_of", "state_consent", "stop_sending",
+    "SourceLoad", "SourceRun", "StarbucksResult", "Taken", "TelecomResult", "TokenError", "TouchAsk", "Touched",
+    "TrialSend", "TrialSent", "UnmetCondition", "World", "backup", "check_sources", "compile_playbook",
+    "create_deployment", "customers_max_of", "definitions_of", "examples_folder", "explain", "find_customer", "go_on",
+    "import_ndjson", "import_sources", "ingest", "is_due", "journal_of", "list_decisions", "load_of", "moment_in",
+    "next_due", "open_deployment", "open_loads", "open_people", "pieces", "preview_changes", "preview_sms", "publish",
+    "read_accounts", "read_definitions", "read_group", "read_seeds", "redrive", "replay", "report", "restore",
+    "run_sources", "run_starbucks", "run_telecom", "send_once", "sources_of", "state_consent", "stop_sending",
     "view_customer", "view_decisions",
 ]  # fmt: skip

@@ -122,10 +122,10 @@ class Loads:
             found = connection.execute(query.order_by(_load.c.number.desc()).limit(min(limit, LIST_MAX))).all()
         return [self._read(row) for row in found]
 
-    def after(self, source: str, number: int) -> list[LoadRow]:
-        """The staged loads of a source beyond a number, the oldest first."""
+    def unended(self, source: str) -> list[LoadRow]:
+        """The staged loads of a source of which not all is known to be journaled, the oldest first."""
         query = sa.select(_load).where(
-            _load.c.source == source, _load.c.staged_ms.is_not(None), _load.c.number > number
+            _load.c.source == source, _load.c.staged_ms.is_not(None), _load.c.ended_ms.is_(None)
         )
         with reading(self._engine) as connection:
             return [self._read(row) for row in connection.execute(query.order_by(_load.c.number))]

@@ -1,6 +1,6 @@
 """Cleaning steps as they stand in YAML: each item of `clean` has one of these keys, and may have a `name` that counts and reasons speak of."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -173,10 +173,10 @@ class StepDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Its `name`, or else its key with the fields it looks at."""
         if self.name:
             return self.name
-        given = getattr(self, self.kind())
-        looked_at = given if isinstance(given, str | tuple) else (
-            getattr(given, "fields", None) or getattr(given, "field", None) or getattr(given, "of", None) or getattr(given, "by", ())
-        )  # fmt: skip
+        given: Any = getattr(self, self.kind())
+        looked_at: Fields = () if not isinstance(given, str | tuple) else given
+        for name in ("fields", "field", "of", "by"):
+            looked_at = looked_at or getattr(given, name, ())
         return " ".join([self.kind(), *fields_of(looked_at)])
 
 

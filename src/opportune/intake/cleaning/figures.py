@@ -59,7 +59,8 @@ class Numbers:
         return total
 
     def _ranked(self, ranks: Sequence[int]) -> list[decimal.Decimal]:
-        found, passed = [], 0
+        found: list[decimal.Decimal] = []
+        passed = 0
         for number in sorted(self._counts):
             passed += self._counts[number]
             while len(found) < len(ranks) and ranks[len(found)] < passed:

@@ -65,7 +65,7 @@ class Recipe:
         """Raises ValueError with the step's place where a definition contradicts itself, ExtraMissingError."""
         if len(definitions) > STEPS_MAX:
             raise ValueError(f"clean: {len(definitions)} steps are more than steps_max = {STEPS_MAX}")
-        known = list(statistics) if statistics is not None else [None] * len(definitions)
+        known: list[Statistics | None] = list(statistics) if statistics is not None else [None] * len(definitions)
         self._steps = [_made(place, one, known[place]) for place, one in enumerate(definitions)]
         if sum(step.learns for step in self._steps) > LEARNING_STEPS_MAX:
             raise ValueError(

@@ -1,6 +1,7 @@
 """Steps on plain texts: blanks, letters' case, other texts for texts, parts of texts, types."""
 
 import re
+from collections.abc import Callable
 
 from opportune.intake.cleaning.definitions import CaseStep, MapStep, TakeStep, TypeStep, fields_of
 from opportune.intake.cleaning.step import Cells, Rewrite, Step, Verdict, number_of, plain
@@ -35,8 +36,7 @@ def replace(definition: MapStep) -> Step:
 
 def retype(definition: TypeStep) -> Step:
     """Values of a type, as the decoder of messages takes them."""
-    rewrite = {"int": _whole, "decimal": _decimal, "bool": _flag, "text": str}[definition.to]
-    return Rewrite(fields_of(definition.fields), rewrite, definition.otherwise)
+    return Rewrite(fields_of(definition.fields), _TYPES[definition.to], definition.otherwise)
 
 
 def _decimal(text: str) -> str:
@@ -56,6 +56,9 @@ def _flag(text: str) -> str:
     if word not in _YES | _NO:
         raise ValueError("neither yes nor no")
     return "true" if word in _YES else "false"
+
+
+_TYPES: dict[str, Callable[[str], str]] = {"int": _whole, "decimal": _decimal, "bool": _flag, "text": lambda text: text}
 
 
 class Take(Step):

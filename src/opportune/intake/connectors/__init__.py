@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from opportune.intake.connectors.api import fetch_api
 from opportune.intake.connectors.database import fetch_database
-from opportune.intake.connectors.fetch import Fetch, FetchFailedError, Reach, State
+from opportune.intake.connectors.fetching import Fetch, FetchFailedError, Reach, State
 from opportune.intake.connectors.files import fetch_files
 from opportune.intake.connectors.pages import fetch_pages
 from opportune.intake.mappings import SourceDefinition

@@ -6,7 +6,7 @@ dlt's pipelines are not used: they keep state and rows in files of their own, wh
 from collections.abc import Iterator
 from typing import Any
 
-from opportune.intake.connectors.fetch import Fetch, FetchFailedError, Reach, State, without
+from opportune.intake.connectors.fetching import Fetch, FetchFailedError, Reach, State, without
 from opportune.intake.extras import extra
 from opportune.intake.origins import ApiDefinition
 from opportune.intake.tables import Row, json_of

@@ -1,17 +1,17 @@
 """SQL databases by SQLAlchemy: rows behind the last one, in the order of a cursor column, read in a transaction that writes nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from opportune.intake.connectors.fetch import Fetch, FetchFailedError, Reach, State, without
+from opportune.intake.connectors.fetching import Fetch, FetchFailedError, Reach, State, without
 from opportune.intake.origins import DatabaseDefinition
 from opportune.intake.tables import Row, json_of
 
 ROWS_AT_ONCE = 4_096
-_READERS = {
+_READERS: dict[str, Callable[[str], Any]] = {
     "datetime": datetime.fromisoformat, "date": date.fromisoformat, "decimal": Decimal, "int": int, "str": str, "float": float,
 }  # fmt: skip
 
@@ -54,7 +54,7 @@ def _rows(
             given: Any = sa.table(table, schema=schema or None)
         else:
             given = sa.text(f"({definition.query}) AS given")
-        columns = [sa.column(name) for name in order]
+        columns: list[Any] = [sa.column(name) for name in order]
         query = (
             sa.select(sa.text("*")).select_from(given).where(columns[0].is_not(None)).order_by(*columns).limit(rows_max)
         )

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from opportune.intake.connectors.fetch import Fetch, FetchFailedError, Reach, State
+from opportune.intake.connectors.fetching import Fetch, FetchFailedError, Reach, State
 from opportune.intake.origins import FileDefinition
 from opportune.intake.tables import Progress, Row, read_rows
 

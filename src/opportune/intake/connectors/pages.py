@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from opportune.facts import MS_PER_SECOND
-from opportune.intake.connectors.fetch import Fetch, FetchFailedError, Reach, State
+from opportune.intake.connectors.fetching import Fetch, FetchFailedError, Reach, State
 from opportune.intake.extras import extra
 from opportune.intake.loading import stored_row
 from opportune.intake.origins import PagesDefinition
