@@ -9,6 +9,7 @@ import msgspec
 from opportune.intake.cleaning import Cells, Recipe, Statistics, StepCount, Verdict
 from opportune.intake.mapping import MappedRow, Mapping
 from opportune.intake.mappings import SourceDefinition
+from opportune.intake.messages import AHEAD_MS_MAX
 from opportune.intake.profile import Profile, Profiler
 from opportune.intake.sources import ReadLimits, in_order
 from opportune.intake.tables import Row, json_text
@@ -78,16 +79,24 @@ class Load:
     """One load, ready to be mapped. Raises ValueError where the definition contradicts itself, ExtraMissingError."""
 
     def __init__(
-        self, definition: SourceDefinition, number: int, zone: ZoneInfo, read: ReadStored, statistics: list[Statistics | None] | None = None
-    ) -> None:  # fmt: skip
+        self,
+        definition: SourceDefinition,
+        number: int,
+        zone: ZoneInfo,
+        read: ReadStored,
+        statistics: list[Statistics | None] | None = None,
+        fetched_ms: int | None = None,
+    ) -> None:
+        """`fetched_ms` is when the rows were fetched: those that are later than an hour behind it are refused."""
         self.definition, self.number, self._zone, self._read = definition, number, zone, read
+        self._latest_ms = None if fetched_ms is None else fetched_ms + AHEAD_MS_MAX
         self.recipe = Recipe(definition.clean, statistics)
         self.begin()
 
     def begin(self) -> Mapping:
         """Start at the first row: the steps and the mapping have seen nothing yet."""
         self.recipe.start()
-        return Mapping(self.definition, self._zone, self.number)
+        return Mapping(self.definition, self._zone, self.number, self._latest_ms)
 
     def rows(self) -> Iterator[bytes]:
         """The stored rows, from the first."""

@@ -92,10 +92,13 @@ def _when(time: TimeDefinition, zone: ZoneInfo) -> Callable[[str], int]:
 class Mapping:
     """A source's definition, ready to map rows. Raises ValueError when the definition contradicts itself."""
 
-    def __init__(self, source: SourceDefinition, zone: ZoneInfo, load: int = 0) -> None:
-        """`load` is told with every row that cannot be mapped, so that it can be cleaned again as its load was."""
+    def __init__(self, source: SourceDefinition, zone: ZoneInfo, load: int = 0, latest_ms: int | None = None) -> None:
+        """`load` is told with every row that cannot be mapped, so that it can be cleaned again as its load was.
+
+        A row later than `latest_ms` is one of them: it would carry the engine's time along.
+        """
         time = source.time
-        self._load = load
+        self._load, self._latest_ms = load, latest_ms
         if (time.source is None) == (time.at is None):
             raise ValueError(
                 f"source {source.source}: time has either `from` (a field) or `at` (one moment for all rows)"
@@ -132,6 +135,8 @@ class Mapping:
         at_ms = self._at if self._at is not None else self._moment(row)
         if at_ms is None:
             return [self.unmapped(row, b"the time cannot be read")]
+        if self._latest_ms is not None and at_ms > self._latest_ms:
+            return [self.unmapped(row, b"the time lies in the future")]
         self._last_ms = at_ms
         self._count(plan.label)
         before, after = self._customer

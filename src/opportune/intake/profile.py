@@ -67,7 +67,7 @@ class Profiler:
         before = len(self._digests)
         self._digests.update(digests)
         self._repeated += len(digests) - (len(self._digests) - before)
-        for name in {name for cells in rows for name in cells}:
+        for name in dict.fromkeys(name for cells in rows for name in cells):
             if name not in self._fields and len(self._fields) >= FIELDS_MAX:
                 raise OverflowError(
                     f"more than fields_max = {FIELDS_MAX:,} fields in a load; name those that are wanted"

@@ -222,9 +222,14 @@ class _Run:
         return number
 
     def _load(
-        self, source: SourceDefinition, number: int, zone: str, statistics: list[Statistics | None] | None
+        self,
+        source: SourceDefinition,
+        number: int,
+        zone: str,
+        statistics: list[Statistics | None] | None,
+        fetched_ms: int | None = None,
     ) -> Load:
-        return Load(source, number, ZoneInfo(zone), lambda: self.loads.rows(self.name, number), statistics)
+        return Load(source, number, ZoneInfo(zone), lambda: self.loads.rows(self.name, number), statistics, fetched_ms)
 
     def _take(self, row: LoadRow) -> SourceLoad:
         """Take in what is not yet in the journal of a load, and note what became of it."""
@@ -240,7 +245,7 @@ class _Run:
             self.loads.note(self.name, row.number, body.encode())
             account.load, account.position, account.finished = row.number, 0, False
         definition = read_source(self.name, body.document)
-        messages = self._load(definition, row.number, body.zone, body.statistics).messages()
+        messages = self._load(definition, row.number, body.zone, body.statistics, row.begun_ms).messages()
         if is_in:
             deque(messages, 0)  # a crash kept us from noting what became of it
         else:
