@@ -62,7 +62,7 @@ def test_parts_and_products_stand_in_fields_of_their_own() -> None:
 - take: {field: no, pattern: "^(C)\\\\d", into: kind}
 - product: {of: [n, price], into: amount}
 """
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"no": "C12", "n": 3, "price": 0.1},
         {"no": "12", "n": "-2", "price": "1.005"},
         {"no": "CX", "n": None, "price": 1},
@@ -75,7 +75,7 @@ def test_parts_and_products_stand_in_fields_of_their_own() -> None:
 
 
 def test_duplicates_by_key_and_altogether() -> None:
-    rows = [{"id": 1, "a": "x"}, {"a": "x", "id": 1}, {"id": 1, "a": "y"}, {"a": "z"}, {"a": "w"}]
+    rows: list[dict[str, Any]] = [{"id": 1, "a": "x"}, {"a": "x", "id": 1}, {"id": 1, "a": "y"}, {"a": "z"}, {"a": "w"}]
     assert clean("[{duplicates: {}}]", rows).verdicts == ["SAME", "LEFT_OUT", "SAME", "SAME", "SAME"]
     assert clean("[{duplicates: {by: [id], else: quarantine}}]", rows).verdicts == [
         "SAME",
