@@ -67,7 +67,7 @@ def list_sources(
         checks = loads.checks()
         kept = {source.source: [load_of(row) for row in loads.of(source.source, 20)] for source in known}
     told = [
-        {"source": one.source, "title": getattr(one.title, lang.value), "every_ms": one.every, "due": is_due(one, checks.get(one.source), now_ms),
+        {"source": one.source, "title": getattr(one.title, lang.value), "every_ms": int(one.every) if one.every is not None else None, "due": is_due(one, checks.get(one.source), now_ms),
          "checked_ms": checks[one.source].checked_ms if one.source in checks else None,
          "trouble": checks[one.source].trouble if one.source in checks else ""}
         for one in known

@@ -137,7 +137,7 @@ class Messages:
     def __init__(self, load: Load, limits: ReadLimits) -> None:
         self._load, self._limits = load, limits
         self._mapping = load.begin()
-        self._profiler = Profiler()
+        self._profiler = Profiler(repeats=False)
         self._rows = self._unmapped = self._unreadable = self._forgotten = self._messages = 0
         self._newest: int | None = None
 

@@ -53,8 +53,10 @@ class Profile(msgspec.Struct, frozen=True):
 class Profiler:
     """Counts the rows of a load, and then says what it found."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, repeats: bool = True) -> None:
+        """Without `repeats` nobody asks how many rows repeat another: none is counted."""
         self._rows = self._repeated = 0
+        self._repeats = repeats
         self._digests: set[bytes] = set()
         self._fields: dict[str, Counter[bytes]] = {}
         self._filled: Counter[str] = Counter()
@@ -63,10 +65,10 @@ class Profiler:
     def add(self, rows: Sequence[Cells]) -> None:
         """Count some rows. Raises OverflowError for more than FIELDS_MAX fields or DIGESTS_MAX different rows."""
         self._rows += len(rows)
-        digests = [digest_of(cells) for cells in rows]
-        before = len(self._digests)
-        self._digests.update(digests)
-        self._repeated += len(digests) - (len(self._digests) - before)
+        if self._repeats:
+            before = len(self._digests)
+            self._digests.update(digest_of(cells) for cells in rows)
+            self._repeated += len(rows) - (len(self._digests) - before)
         for name in dict.fromkeys(name for cells in rows for name in cells):
             if name not in self._fields and len(self._fields) >= FIELDS_MAX:
                 raise OverflowError(

@@ -70,11 +70,11 @@ def _figures(source: SourceDefinition, row: LoadRow, now_ms: int) -> Iterator[Qu
 
     def least(figure: FigureName, field: str, value: int | None, threshold: int | None) -> QualityFigure:
         alert = threshold is not None and (value is None or value < threshold)
-        return QualityFigure(source.source, row.number, figure, field, value, threshold, alert)
+        return QualityFigure(source.source, row.number, figure, field, value, _plain(threshold), alert)
 
     def most(figure: FigureName, field: str, value: int | None, threshold: int | None) -> QualityFigure:
         alert = threshold is not None and value is not None and value > threshold
-        return QualityFigure(source.source, row.number, figure, field, value, threshold, alert)
+        return QualityFigure(source.source, row.number, figure, field, value, _plain(threshold), alert)
 
     cleaned = body.result.profile if body.result is not None else None
     for field in dict.fromkeys([*body.raw.fields, *wanted.complete]):
@@ -99,3 +99,8 @@ def completeness(raw: Profile, cleaned: Profile | None, field: str) -> int | Non
 
 def _share(part: int, whole: int) -> int | None:
     return part * PPM // whole if whole else None
+
+
+def _plain(threshold: int | None) -> int | None:
+    """A share or a duration as the number that it is."""
+    return None if threshold is None else int(threshold)

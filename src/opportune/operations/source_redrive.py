@@ -131,7 +131,14 @@ def rework_load(deployment: Deployment, source: str, number: int, *, apply: bool
         zone = ZoneInfo(body.zone)
 
         def made(document: dict[str, object], statistics: list[dict[str, object] | None] | None) -> Load:
-            return Load(read_source(source, document), number, zone, lambda: loads.rows(source, number), statistics, row.begun_ms)
+            return Load(
+                read_source(source, document),
+                number,
+                zone,
+                lambda: loads.rows(source, number),
+                statistics,
+                row.begun_ms,
+            )
 
         then, now = made(body.document, body.statistics), made(definitions.sources[source], None)
         statistics = now.learn()
