@@ -1,6 +1,7 @@
 """Sources on a real data folder: run, preview, quality, inventory, mending and reworking; what goes wrong is told and harms nothing."""
 
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -262,8 +263,6 @@ def test_a_moved_distribution_is_drift(deployment: Deployment) -> None:
     assert moved["arpu"].alert
     # by hand: shares of L, U, others and missing go from (150, 50, 0, 0) to (50, 150, 0, 0), each with half a row more
     p, q = [(n + 0.5) / 202 for n in (150, 50, 0, 0)], [(n + 0.5) / 202 for n in (50, 150, 0, 0)]
-    import math
-
     assert moved["plan"].value == round(1e6 * sum((b - a) * math.log(b / a) for a, b in zip(p, q, strict=True)))
 
 
