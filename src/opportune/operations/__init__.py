@@ -35,6 +35,7 @@ from opportune.operations.source_loads import SourceLoad, SourceRun, is_due, loa
 from opportune.operations.source_preview import Preview, PreviewRow, preview_load, preview_new
 from opportune.operations.source_quality import QualityFigure, source_quality
 from opportune.operations.source_redrive import SourceRedriven, SourceReworked, redrive_source, rework_load
+from opportune.operations.source_runs import SourceRuns
 from opportune.operations.stop_sending import go_on, stop_sending
 from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
 from opportune.operations.tokens import TokenError
@@ -50,7 +51,7 @@ __all__ = [
     "GoneError", "Imported", "Ingested", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult",
     "OverloadedError", "Preview", "PreviewRow", "Publication", "QualityFigure", "Redriven", "RefusedError",
     "Replayed", "Report", "SeedAddress", "Service", "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven",
-    "SourceReworked", "SourceRun", "StarbucksResult", "Taken", "TelecomResult", "TokenError", "TouchAsk", "Touched",
+    "SourceReworked", "SourceRun", "SourceRuns", "StarbucksResult", "Taken", "TelecomResult", "TokenError", "TouchAsk", "Touched",
     "TrialSend", "TrialSent", "UnmetCondition", "WantedField", "World", "backup", "check_sources", "compile_playbook",
     "create_deployment", "customers_max_of", "definitions_of", "examples_folder", "explain", "find_customer", "go_on",
     "import_ndjson", "import_sources", "ingest", "is_due", "journal_of", "list_decisions", "load_of", "moment_in",

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,6 +19,7 @@ import msgspec
 from opportune.facts import MS_PER_SECOND
 from opportune.intake import (
     BASELINE_ROWS_MIN,
+    Decoder,
     ExtraMissingError,
     Fetch,
     FetchFailedError,
@@ -110,8 +111,69 @@ class SourceRun(msgspec.Struct, frozen=True):
     trouble: str = ""
 
 
+class Taking(Protocol):
+    """Where the messages of loads go: straight into a deployment, or through the door of a service that runs."""
+
+    deployment: Deployment
+
+    def begin(self, source: str, load: int) -> None:
+        """The journal's next word on the source is that it is at the beginning of a load."""
+
+    def take(self, source: str, lines: bytes, count: int, position: int) -> None:
+        """Take in messages; `position` is how many of the load are in with them. Raises DeploymentError, JournalError."""
+
+    def end(self, source: str) -> None:
+        """Return once all of the load is durable, and the journal says that it is finished."""
+
+
+class Straight:
+    """Straight into a deployment that nobody else uses; the next messages are made while the last ones are folded."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self._folding: deque[Ingested] = deque()
+        self._decoders: dict[str, Decoder] = {}
+        self._snapshot_at = deployment.engine.next_seq + SNAPSHOT_EVERY_FACTS
+
+    def begin(self, source: str, load: int) -> None:
+        """See `Taking`."""
+        begin_load(self.deployment, source, load)
+
+    def take(self, source: str, lines: bytes, count: int, position: int) -> None:
+        """See `Taking`."""
+        deployment = self.deployment
+        decoder = self._decoders.setdefault(source, deployment.decoder(source, "import"))
+        self._folding.append(ingest(deployment, decoder, lines, time.time_ns() // 1_000_000, position))
+        if len(self._folding) > FOLDING_MAX:
+            self._folding.popleft().folding.result()
+        if deployment.engine.next_seq >= self._snapshot_at:
+            deployment.flush()
+            deployment.snapshot()
+            self._snapshot_at += SNAPSHOT_EVERY_FACTS
+
+    def end(self, source: str) -> None:
+        """See `Taking`."""
+        while self._folding:
+            self._folding.popleft().folding.result()
+        end_load(self.deployment, source)
+
+
+def begin_load(deployment: Deployment, source: str, load: int) -> None:
+    """Set a source's account to the beginning of a load; journaled with the next group."""
+    account = deployment.accounting.sources.setdefault(source, SourceAccount())
+    account.load, account.position, account.finished = load, 0, False
+
+
+def end_load(deployment: Deployment, source: str) -> None:
+    """Journal that a source's load is all in."""
+    account = deployment.accounting.sources[source]
+    account.finished, account.position = True, 0
+    deployment.commit_progress()
+    deployment.flush()
+
+
 def run_sources(
-    deployment: Deployment,
+    taking: Taking | Deployment,
     folder: Path,
     names: Sequence[str] = (),
     *,
@@ -124,6 +186,8 @@ def run_sources(
     A source that cannot be read says why and does not keep the others. Raises DeploymentError, JournalError, OSError of the data folder.
     """
     now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    into = Straight(taking) if isinstance(taking, Deployment) else taking
+    deployment = into.deployment
     definitions = definitions_of(deployment.folder)
     reach = Reach(folder, accounts or {})
     with open_loads(deployment.folder) as loads:
@@ -134,7 +198,7 @@ def run_sources(
         runs = []
         for source in wanted:
             document = definitions.sources[source.source]
-            run = _Run(deployment, loads, source, document, on_step or (lambda _what, _done, _total: None))
+            run = _Run(into, loads, source, document, on_step or (lambda _what, _done, _total: None))
             runs.append(run.whole(reach, now))
         return runs
 
@@ -162,7 +226,7 @@ def load_of(row: LoadRow) -> SourceLoad:
 class _Run:
     """One source being run."""
 
-    deployment: Deployment
+    taking: Taking
     loads: Loads
     source: SourceDefinition
     document: dict[str, Any]
@@ -202,7 +266,7 @@ class _Run:
 
     def _stage(self, found: Fetch, now_ms: int) -> int | None:
         """Keep the rows of a fetch with what the steps have to know of them; None where it brought nothing."""
-        account = self.deployment.accounting.sources.get(self.name, SourceAccount())
+        account = self._account()
         number = self.loads.begin(self.name, account.load, now_ms)
         profiler, rows, places = Profiler(), 0, itertools.count()
         while chunk := [stored_row(row) for row in itertools.islice(found.rows, ROWS_AT_ONCE)]:
@@ -213,7 +277,7 @@ class _Run:
         if not rows and not found.is_news:
             self.loads.drop(self.name, number)
             return None
-        zone = self.deployment.catalogue.zone
+        zone = self.taking.deployment.catalogue.zone
         statistics = self._load(self.source, number, zone, None).learn()
         baseline = self.loads.first(self.name, BASELINE_ROWS_MIN)
         drift = profiler.drift(LoadBody.of(baseline).raw) if baseline is not None and rows else {}
@@ -234,7 +298,7 @@ class _Run:
     def _take(self, row: LoadRow) -> SourceLoad:
         """Take in what is not yet in the journal of a load, and note what became of it."""
         body = LoadBody.of(row)
-        account = self.deployment.accounting.sources.setdefault(self.name, SourceAccount())
+        account = self._account()
         if account.load and not account.finished and account.load != row.number:
             raise DeploymentError(
                 f"source {self.name}: the journal is in the midst of load {account.load}, which is not in loads.db"
@@ -243,13 +307,14 @@ class _Run:
         if account.load < row.number:
             body.before = {name: getattr(account, name) for name in COUNTED}
             self.loads.note(self.name, row.number, body.encode())
-            account.load, account.position, account.finished = row.number, 0, False
+            self.taking.begin(self.name, row.number)
+            account = self._account()
         definition = read_source(self.name, body.document)
         messages = self._load(definition, row.number, body.zone, body.statistics, row.begun_ms).messages()
         if is_in:
             deque(messages, 0)  # a crash kept us from noting what became of it
         else:
-            self._ingest(iter(messages), account, f"{self.name}: taking in {body.label}")
+            self._ingest(iter(messages), account.position, f"{self.name}: taking in {body.label}")
         body.result = messages.result()
         body.outcome = {name: getattr(account, name) - body.before.get(name, 0) for name in COUNTED}
         self.loads.end(self.name, row.number, body.encode(), row.staged_ms or 0)
@@ -257,28 +322,16 @@ class _Run:
         assert ended is not None
         return load_of(ended)
 
-    def _ingest(self, lines: Iterator[bytes], account: SourceAccount, what: str) -> None:
-        deployment = self.deployment
-        decoder = deployment.decoder(self.name, "import")
-        position = account.position
+    def _ingest(self, lines: Iterator[bytes], position: int, what: str) -> None:
         deque(itertools.islice(lines, position), 0)  # they are in the journal
-        folding: deque[Ingested] = deque()
-        snapshot_at = deployment.engine.next_seq + SNAPSHOT_EVERY_FACTS
         while chunk := list(itertools.islice(lines, MESSAGES_AT_ONCE)):
             position += len(chunk)
-            folding.append(ingest(deployment, decoder, b"\n".join(chunk), time.time_ns() // 1_000_000, position))
-            if len(folding) > FOLDING_MAX:
-                folding.popleft().folding.result()
+            self.taking.take(self.name, b"\n".join(chunk), len(chunk), position)
             self.step(what, position, 0)
-            if deployment.engine.next_seq >= snapshot_at:
-                deployment.flush()
-                deployment.snapshot()
-                snapshot_at += SNAPSHOT_EVERY_FACTS
-        while folding:
-            folding.popleft().folding.result()
-        account.finished, account.position = True, 0
-        deployment.commit_progress()
-        deployment.flush()
+        self.taking.end(self.name)
+
+    def _account(self) -> SourceAccount:
+        return self.taking.deployment.accounting.sources.get(self.name, SourceAccount())
 
 
 def next_due(sources: Sequence[SourceDefinition], checks: dict[str, SourceCheck], now_ms: int) -> int | None:
