@@ -31,7 +31,7 @@ from opportune.operations.sending import read_accounts
 from opportune.operations.serving import Service
 from opportune.operations.source_definitions import check_sources, definitions_of, open_loads, sources_of
 from opportune.operations.source_inventory import FieldSource, WantedField, source_inventory
-from opportune.operations.source_loads import SourceLoad, SourceRun, is_due, load_of, next_due, run_sources
+from opportune.operations.source_loads import SourceLoad, SourceRun, is_due, load_of, run_sources
 from opportune.operations.source_preview import Preview, PreviewRow, preview_load, preview_new
 from opportune.operations.source_quality import QualityFigure, source_quality
 from opportune.operations.source_redrive import SourceRedriven, SourceReworked, redrive_source, rework_load
@@ -55,7 +55,7 @@ __all__ = [
     "TrialSend", "TrialSent", "UnmetCondition", "WantedField", "World", "backup", "check_sources", "compile_playbook",
     "create_deployment", "customers_max_of", "definitions_of", "examples_folder", "explain", "find_customer", "go_on",
     "import_ndjson", "import_sources", "ingest", "is_due", "journal_of", "list_decisions", "load_of", "moment_in",
-    "next_due", "open_deployment", "open_loads", "open_people", "pieces", "preview_changes", "preview_load",
+    "open_deployment", "open_loads", "open_people", "pieces", "preview_changes", "preview_load",
     "preview_new", "preview_sms", "publish", "read_accounts", "read_definitions", "read_group", "read_seeds",
     "redrive", "redrive_source", "replay", "report", "restore", "rework_load", "run_online_retail", "run_sources",
     "run_starbucks", "run_telecom", "send_once", "source_inventory", "source_quality", "sources_of", "state_consent",

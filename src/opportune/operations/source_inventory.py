@@ -67,7 +67,7 @@ def _column(field: object) -> str:
 
 def _filled(loads: Loads, source: str) -> dict[str, int]:
     """Column -> the share of the newest load's rows that have it after cleaning, in millionths."""
-    newest = next((row for row in loads.of(source) if row.rows), None)
+    newest = next(iter(loads.of(source, 1, rows_min=1)), None)
     if newest is None:
         return {}
     body = LoadBody.of(newest)

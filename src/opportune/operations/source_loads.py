@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from opportune.facts import MS_PER_SECOND
 from opportune.intake import (
     BASELINE_ROWS_MIN,
     Decoder,
@@ -301,7 +300,7 @@ class _Run:
         account = self._account()
         if account.load and not account.finished and account.load != row.number:
             raise DeploymentError(
-                f"source {self.name}: the journal is in the midst of load {account.load}, which is not in loads.db"
+                f"source {self.name}: the journal is in the midst of load {account.load}, which is not in loads.db; restore that file from a backup"
             )
         is_in = account.load == row.number and account.finished
         if account.load < row.number:
@@ -332,12 +331,3 @@ class _Run:
 
     def _account(self) -> SourceAccount:
         return self.taking.deployment.accounting.sources.get(self.name, SourceAccount())
-
-
-def next_due(sources: Sequence[SourceDefinition], checks: dict[str, SourceCheck], now_ms: int) -> int | None:
-    """Seconds until the next source is due, 0 for now; None where none ever is."""
-    times = [
-        max(0, checks[source.source].checked_ms + source.every - now_ms) if source.source in checks else 0
-        for source in sources if source.every is not None
-    ]  # fmt: skip
-    return -(-min(times) // MS_PER_SECOND) if times else None

@@ -44,8 +44,7 @@ def source_quality(
     found: list[QualityFigure] = []
     for source in sources_of(definitions, names):
         found += _reachable(source, checks.get(source.source), now_ms)
-        told = [row for row in loads.of(source.source) if row.rows][:history]
-        for place, row in enumerate(told):
+        for place, row in enumerate(loads.of(source.source, history, rows_min=1)):
             figures = _figures(source, row, now_ms)
             found += [msgspec.structs.replace(one, alert=one.alert and not place) for one in figures]
     return found

@@ -115,9 +115,11 @@ class Loads:
             for table in (_raw, _load):
                 connection.execute(sa.delete(table).where(_of(table, source, number)))
 
-    def of(self, source: str, limit: int = LIST_MAX) -> list[LoadRow]:
-        """The staged loads of a source, the newest first."""
-        query = sa.select(_load).where(_load.c.source == source, _load.c.staged_ms.is_not(None))
+    def of(self, source: str, limit: int = LIST_MAX, rows_min: int = 0) -> list[LoadRow]:
+        """The staged loads of a source with so many rows, the newest first."""
+        query = sa.select(_load).where(
+            _load.c.source == source, _load.c.staged_ms.is_not(None), _load.c.rows >= rows_min
+        )
         with reading(self._engine) as connection:
             found = connection.execute(query.order_by(_load.c.number.desc()).limit(min(limit, LIST_MAX))).all()
         return [self._read(row) for row in found]

@@ -12,7 +12,6 @@ from opportune.intake.origins import ApiDefinition
 from opportune.intake.tables import Row, json_of
 
 RESOURCE = "rows"
-TIMEOUT_SECONDS = 60
 
 
 def fetch_api(definition: ApiDefinition, state: State, reach: Reach) -> Iterator[Fetch]:
