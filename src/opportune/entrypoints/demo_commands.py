@@ -10,6 +10,7 @@ import typer
 from opportune.entrypoints.failures import MistakeError
 from opportune.entrypoints.options import AsJson, Lang, Language
 from opportune.entrypoints.tables import progress, show_json, show_table
+from opportune.entrypoints.words import word
 
 demo = typer.Typer(no_args_is_help=True, help="Demonstrations: real or made-up events in, decisions out.")
 
@@ -64,7 +65,7 @@ def online_retail(
     _show(found.raw)
     rows = [[step, count] for step, count in found.load.left_out.items()]
     rows += [[event, count] for event, count in found.load.actions.items() if event != "tags"]
-    show_table("what became of the rows", ("outcome", "rows"), [*rows, ["", found.load.rows]], lang)
+    show_table("what became of the rows", ("outcome", "rows"), [*rows, [word("in all", lang), found.load.rows]], lang)
     told = (("item_purchased", found.purchases), ("item_cancelled", found.cancellations))
     columns = ("event", "events", "customers", "invoices", "total")
     show_table(

@@ -58,6 +58,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "kind": ("kind", "类型"), "property": ("property", "属性"), "column": ("column", "来源字段"), "missing": ("missing", "缺失"),
     "restated": ("stated anew", "重新写入"), "kept as they are": ("stay as they are", "保持原样"), "unchanged": ("same", "相同"),
     "nothing was written; say --yes": ("nothing was written; say --yes to take it in", "未写入任何内容；加 --yes 执行"),
+    "what became of the rows": ("What became of the rows", "各行去向"), "events in the journal": ("Events in the journal", "日志中的事件"),
+    "invoices": ("invoices", "发票数"), "total": ("total", "合计"),
     "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
 }  # fmt: skip
 """Key: English, Chinese."""
