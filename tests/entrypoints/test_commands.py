@@ -21,7 +21,7 @@ from tests.operations.little_mobile import CUSTOMERS_MAX, MINIMAL, by_time, depl
 
 NAMES = (
     "apply", "backup", "bench", "check", "coupons", "customer", "decisions", "demo", "explain", "go-on", "import", "init",
-    "keys", "outbox", "quarantine", "replay", "report", "restore", "schema", "send", "serve", "stop-sending",
+    "keys", "outbox", "quarantine", "replay", "report", "restore", "schema", "send", "serve", "sources", "stop-sending",
     "test-send", "work",
 )  # fmt: skip
 

@@ -24,7 +24,12 @@ MASKS = (
     (re.compile(r"\([\d,.]+( facts)?/s\)"), r"(N\1/s)"),
 )
 TIMEOUT_S = 900
-PAGES = {"README.md": "Five minutes", "README.zh-CN.md": "五分钟上手", "docs/life-of-an-event.md": ""}
+PAGES = {
+    "README.md": "Five minutes",
+    "README.zh-CN.md": "五分钟上手",
+    "docs/life-of-an-event.md": "",
+    "docs/how-to/connect-sources.md": "",
+}
 
 
 class Block(NamedTuple):

@@ -29,7 +29,10 @@ DRAWERS = {"util", "utils", "helper", "helpers", "common", "misc", "base", "mana
 DEFERRED = {
     "src/opportune/entrypoints/": ("", "heavy modules are imported inside commands, so that --help answers in 0.3 s"),
     "src/opportune/warehouse/": ("duckdb|pyspark", "an optional engine, imported in its home"),
-    "src/opportune/intake/": ("duckdb", "Parquet is read only by those who import Parquet"),
+    "src/opportune/intake/": (
+        "duckdb|sqlalchemy|httpx",
+        "Parquet, databases and pages are read only by those who have them",
+    ),
     "benchmarks/": ("", "a peer that is not installed is left out of the table"),
 }
 """Where an import may stand inside a function: folder -> (pattern of the module's root, reason)."""

@@ -236,7 +236,7 @@ rows: [{event: sale, properties: {paid: paid, price: price, day: day, nothing: n
     [
         ("time: {from: hour, at: 2020-01-01}", "either `from`"),
         ("rows: [{event: a, skip: true}]", "exactly|one of"),
-        ("rows: []", "either `rows`"),
+        ("rows: []", "give `rows`"),
     ],
 )
 def test_a_mapping_that_contradicts_itself_is_refused(tmp_path: Path, change: str, cause: str) -> None:

@@ -16,8 +16,8 @@ from opportune.operations import (
     publish,
     read_definitions,
     replay,
+    sources_of,
 )
-from opportune.operations.imports import sources_of
 
 DATA = Path(os.environ.get("OPPORTUNE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 TAOBAO, REES46 = DATA / "taobao_userbehavior_814users.parquet", DATA / "rees46_events_20191001.csv.gz"

@@ -23,18 +23,22 @@ from opportune.operations import (
     Deployment,
     Imported,
     Ingested,
+    SourceRun,
     import_ndjson,
     import_sources,
     ingest,
     open_deployment,
     publish,
+    run_sources,
 )
 from tests.simulation.playbooks import definitions_of
-from tests.simulation.workload import IMPORTED, Piece, stream
+from tests.simulation.workload import IMPORTED, START_MS, Piece, stream
 
 CUSTOMERS_MAX = 1_000
 SEGMENT_BYTES_MAX = 60_000
 FLIGHT_MAX = 4
+RUN_MS = START_MS + 365 * 86_400_000
+"""When sources are run: rows from after that are refused."""
 ROOMS = tuple(str(Path(room.__file__).parent) for room in (opportune.operations, opportune.store) if room.__file__)
 
 ROWS = msgspec.convert(
@@ -72,6 +76,8 @@ class Job(msgspec.Struct, frozen=True):
     snapshot_odds: float = 0.04
     imported: Path | None = None
     """A file to import instead of the stream: CSV or NDJSON."""
+    source: str = ""
+    """A source to run instead of the stream; its definition lies with the others, its files beside the data folder."""
 
     def again(self, first: int, kill: Kill) -> "Job":
         """The next life, from piece `first` on."""
@@ -90,6 +96,10 @@ def live(job: Job) -> None:
     if job.imported is not None:
         with open_folder(job.folder, killer(job.kill)) as deployment:
             import_file(deployment, job.imported)
+        return
+    if job.source:
+        with open_folder(job.folder, killer(job.kill)) as deployment:
+            run_source(deployment, job.source)
         return
     said = os.open(job.said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     deployment = open_folder(job.folder, killer(job.kill))
@@ -120,6 +130,17 @@ def import_file(deployment: Deployment, file: Path) -> Imported:
     if file.suffix == ".csv":
         return import_sources(deployment, [ROWS], file.parent)
     return import_ndjson(deployment, file, ROWS.source)
+
+
+def run_source(deployment: Deployment, source: str) -> list[SourceRun]:
+    """Run a source of the simulation. Raises AssertionError where it cannot be read."""
+    folder = deployment.folder.parent
+    if deployment.playbook.version == 0:
+        publish(deployment, definitions_of(1, folder), "simulation")
+    accounts = {"database": {"default": {"url": f"sqlite:///{folder / 'rows.db'}"}}}
+    runs = run_sources(deployment, folder, [source], accounts=accounts, now_ms=RUN_MS)
+    assert not any(run.trouble for run in runs), runs
+    return runs
 
 
 class Sender:

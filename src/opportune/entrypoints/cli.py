@@ -12,6 +12,7 @@ from opportune.entrypoints.one_off_commands import send, send_test
 from opportune.entrypoints.question_commands import customer, decisions, explain, replay, report
 from opportune.entrypoints.sending_commands import coupons, go_on, outbox, stop_sending, work
 from opportune.entrypoints.serve_commands import serve
+from opportune.entrypoints.source_commands import sources
 
 app = typer.Typer(
     cls=Commands,
@@ -39,6 +40,7 @@ app.command(short_help="Send a campaign once, to a list or a segment.")(send)
 app.command("test-send", short_help="Send an offer's content to yourself.")(send_test)
 app.command("stop-sending", short_help="Let nothing leave any more.")(stop_sending)
 app.command("go-on", short_help="Let messages leave again.")(go_on)
+app.add_typer(sources, name="sources", short_help="Sources: run, preview, quality, inventory.")
 app.add_typer(outbox, name="outbox", short_help="Messages on their way: counts, lists, sending again.")
 app.add_typer(coupons, name="coupons", short_help="Coupon codes: import, list.")
 app.add_typer(work, name="work", short_help="Work items: messages that people deliver.")

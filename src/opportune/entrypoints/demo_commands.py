@@ -9,7 +9,8 @@ import typer
 
 from opportune.entrypoints.failures import MistakeError
 from opportune.entrypoints.options import AsJson, Lang, Language
-from opportune.entrypoints.tables import progress, show_json
+from opportune.entrypoints.tables import progress, show_json, show_table
+from opportune.entrypoints.words import word
 
 demo = typer.Typer(no_args_is_help=True, help="Demonstrations: real or made-up events in, decisions out.")
 
@@ -42,6 +43,38 @@ def starbucks(
     print("\nour own campaigns on the same events:")
     show_report(own, lang)
     print(f"ask on: opportune report --folder {found.own_folder}")
+
+
+@demo.command("online-retail")
+def online_retail(
+    data: Annotated[Path, typer.Option("--data", help="The folder of the public data set.")],
+    folder: Annotated[Path, typer.Option("--folder", "-f", help="The data folder to make.")] = Path("opportune-online-retail"),
+    as_json: AsJson = False,
+    lang: Language = Lang.EN,
+) -> None:  # fmt: skip
+    """The public Online Retail file, from raw rows to customers and events by one source definition; every row is accounted for."""
+    import msgspec
+
+    from opportune.operations import run_online_retail
+
+    with progress("rows") as step:
+        found = run_online_retail(data, folder, lambda what, done, total: step(done, total, f"{what}, {done:,}"))
+    if as_json:
+        show_json(msgspec.to_builtins(found) | {"balanced": found.load.balanced})
+        return
+    _show(found.raw)
+    rows = [[step, count] for step, count in found.load.left_out.items()]
+    rows += [[event, count] for event, count in found.load.actions.items() if event != "tags"]
+    show_table("what became of the rows", ("outcome", "rows"), [*rows, [word("in all", lang), found.load.rows]], lang)
+    told = (("item_purchased", found.purchases), ("item_cancelled", found.cancellations))
+    columns = ("event", "events", "customers", "invoices", "total")
+    show_table(
+        "events in the journal",
+        columns,
+        [[name, one.lines, one.customers, one.invoices, one.total] for name, one in told],
+        lang,
+    )
+    print(f"ask on: opportune sources list|quality|inventory --folder {found.folder}")
 
 
 @demo.command()

@@ -1,5 +1,6 @@
 """The command that serves: events over HTTP, until a signal."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,10 @@ def serve(
         bool,
         typer.Option("--allow-remote", help="Listen on an address that other machines can reach; put TLS in front."),
     ] = False,
+    sources: Annotated[
+        Path | None,
+        typer.Option("--sources", help="The folder of the sources' files: sources that are due are run meanwhile."),
+    ] = None,
     in_flight_max: Annotated[
         int,
         typer.Option(
@@ -52,7 +57,9 @@ def serve(
         print("there is no API key yet; make one with: opportune keys create --scope intake:web", flush=True)
     try:
         limits = Limits(requests_in_flight_max=in_flight_max)
-        serve_http(deployment, keys, listening, limits, lambda url: print(f"listening on {url}", flush=True))
+        serve_http(
+            deployment, keys, listening, limits, lambda url: print(f"listening on {url}", flush=True), sources=sources
+        )
     except ServiceFailedError as error:
         raise MistakeError(str(error)) from error
     finally:

@@ -50,6 +50,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "due": ("due", "截止时间"), "outcome": ("outcome", "结果"), "note": ("note", "备注"),
     "addressed": ("addressed", "已触发"), "sent_on": ("sent on", "已下发"), "not_in_audience": ("not in the audience", "不在受众内"), "unknown": ("unknown", "未知标识"), "test": ("Test", "测试发送"),
     "address": ("address", "地址"),
+    "asked last": ("asked last", "最近抓取"), "loads": ("Loads", "加载批次"), "load": ("load", "批次"), "fetched": ("fetched", "抓取内容"), "rows": ("rows", "行数"),
+    "row": ("row", "行号"), "left out": ("left out", "剔除"), "refused": ("refused", "拒绝"), "by": ("by", "依据"), "steps": ("Steps", "清洗步骤"),
+    "step": ("step", "步骤"), "kept": ("kept", "保留"), "quality": ("Quality", "数据质量"), "what": ("figure", "指标"), "threshold": ("threshold", "阈值"),
+    "alert": ("alert", "告警"), "complete": ("complete", "完整性"), "valid": ("valid", "有效性"), "unique": ("unique", "唯一性"),
+    "fresh": ("age of the newest", "时效性"), "drift": ("drift", "分布漂移"), "reachable": ("reachable", "可用性"), "inventory": ("Inventory", "数据源盘点"),
+    "kind": ("kind", "类型"), "property": ("property", "属性"), "column": ("column", "来源字段"), "missing": ("missing", "缺失"),
+    "restated": ("stated anew", "重新写入"), "kept as they are": ("stay as they are", "保持原样"), "unchanged": ("same", "相同"),
+    "nothing was written; say --yes": ("nothing was written; say --yes to take it in", "未写入任何内容；加 --yes 执行"),
+    "what became of the rows": ("What became of the rows", "各行去向"), "events in the journal": ("Events in the journal", "日志中的事件"),
+    "invoices": ("invoices", "发票数"), "total": ("total", "合计"),
     "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
 }  # fmt: skip
 """Key: English, Chinese."""

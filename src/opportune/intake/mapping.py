@@ -21,6 +21,8 @@ _UNITS_MS: dict[Unit, int] = {
 }
 _UNIT_DIGITS = 6
 REMEMBERED_TEXTS_MAX = 65_536
+REMEMBERED_CUSTOMERS_MAX = 5_000_000
+TAGS = "tags"
 
 Cell = Callable[[Row], bytes]
 """The JSON of one value of a row; ABSENT (null) where there is none."""
@@ -90,16 +92,19 @@ def _when(time: TimeDefinition, zone: ZoneInfo) -> Callable[[str], int]:
 class Mapping:
     """A source's definition, ready to map rows. Raises ValueError when the definition contradicts itself."""
 
-    def __init__(self, source: SourceDefinition, zone: ZoneInfo) -> None:
+    def __init__(self, source: SourceDefinition, zone: ZoneInfo, load: int = 0, latest_ms: int | None = None) -> None:
+        """`load` is told with every row that cannot be mapped, so that it can be cleaned again as its load was.
+
+        A row later than `latest_ms` is one of them: it would carry the engine's time along.
+        """
         time = source.time
+        self._load, self._latest_ms = load, latest_ms
         if (time.source is None) == (time.at is None):
             raise ValueError(
                 f"source {source.source}: time has either `from` (a field) or `at` (one moment for all rows)"
             )
-        if bool(source.rows) == bool(source.tags):
-            raise ValueError(
-                f"source {source.source}: give either `rows`, or `tags` alone when every row sets the same tags"
-            )
+        if not (source.rows or source.tags):
+            raise ValueError(f"source {source.source}: give `rows`, or `tags` alone when every row sets the same tags")
         self._at = moment_of(time.at, zone) if time.at else None
         self._time_path = _path(time.source or "")
         self._when = lru_cache(REMEMBERED_TEXTS_MAX)(_when(time, zone))
@@ -108,25 +113,55 @@ class Mapping:
         self._message_path = _path(source.message_id) if source.message_id else None
         rows = source.rows or (RowMapping(tags=source.tags),)
         self._rows = [_RowPlan(row, source) for row in rows]
+        self._tags = _RowPlan(RowMapping(tags=source.tags), source) if source.rows and source.tags else None
+        self._tags_before: dict[bytes, bytes] = {}
         self._last_ms = 0
+        self.actions: dict[str, int] = {}
+        """How many rows became what; one that is left out stands under `skip` and its conditions."""
 
-    def message(self, row: Row) -> MappedRow | None:
-        """The message of a row, or None for a row to be skipped. A row that cannot be mapped becomes one that the decoder quarantines, at the time of the row before."""
+    def messages(self, row: Row) -> list[MappedRow]:
+        """The messages of a row: none for one to be skipped, and the customer's tags before the message itself where they are new.
+
+        A row that cannot be mapped becomes one that the decoder quarantines, at the time of the row before.
+        """
         if row.fields is None:
-            return MappedRow(self._last_ms, 0, row.raw.strip() or UNMAPPED % (b"no bytes", b"null"))
+            return [MappedRow(self._last_ms, 0, row.raw.strip() or UNMAPPED % (b"no bytes", b"null"))]
         plan = next((plan for plan in self._rows if plan.fits(row)), None)
         if plan is None:
-            return self._unmapped(row, b"no `when` of the mapping fits")
+            return [self.unmapped(row, b"no `when` of the mapping fits")]
         if plan.skips:
-            return None
+            self._count(plan.label)
+            return []
         at_ms = self._at if self._at is not None else self._moment(row)
         if at_ms is None:
-            return self._unmapped(row, b"the time cannot be read")
+            return [self.unmapped(row, b"the time cannot be read")]
+        if self._latest_ms is not None and at_ms > self._latest_ms:
+            return [self.unmapped(row, b"the time lies in the future")]
         self._last_ms = at_ms
+        self._count(plan.label)
         before, after = self._customer
+        customer = row.cell(self._customer_path)
+        head = b',"timestamp":%d' % at_ms + before + customer + after
         message_id = b',"messageId":' + row.cell(self._message_path) if self._message_path else b""
-        head = b',"timestamp":%d' % at_ms + before + row.cell(self._customer_path) + after + message_id
-        return MappedRow(at_ms, plan.rank, plan.body(row) + head + b"}")
+        found = MappedRow(at_ms, plan.rank, plan.body(row) + head + message_id + b"}")
+        if self._tags is None:
+            return [found]
+        tags = self._tags.body(row)
+        if not self._differ(customer, tags):
+            return [found]
+        self._count(TAGS)
+        return [MappedRow(at_ms, self._tags.rank, tags + head + b"}"), found]
+
+    def _count(self, label: str) -> None:
+        self.actions[label] = self.actions.get(label, 0) + 1
+
+    def _differ(self, customer: bytes, tags: bytes) -> bool:
+        """Whether a customer's tags are others than in her row before; of more than REMEMBERED_CUSTOMERS_MAX they are always stated."""
+        if self._tags_before.get(customer) == tags:
+            return False
+        if customer in self._tags_before or len(self._tags_before) < REMEMBERED_CUSTOMERS_MAX:
+            self._tags_before[customer] = tags
+        return True
 
     def _moment(self, row: Row) -> int | None:
         try:
@@ -134,11 +169,13 @@ class Mapping:
         except (ValueError, OverflowError):
             return None
 
-    def _unmapped(self, row: Row, why: bytes) -> MappedRow:
+    def unmapped(self, row: Row, why: bytes) -> MappedRow:
+        """What the decoder quarantines with the whole row; `why` is a part of JSON text."""
         fields = row.raw or b"{%b}" % b",".join(
             json_text(name) + b":" + bytes(token) for name, token in (row.fields or {}).items()
         )
-        return MappedRow(self._last_ms, 0, UNMAPPED % (why, fields))
+        told = why + (b'","load":"%d' % self._load if self._load else b"")
+        return MappedRow(self._last_ms, 0, UNMAPPED % (told, fields))
 
 
 def _customer_pieces(kind: str) -> tuple[bytes, bytes]:
@@ -157,6 +194,8 @@ class _RowPlan:
             ((name,), frozenset((wanted,) if isinstance(wanted, str) else wanted)) for name, wanted in row.when.items()
         ]
         self.skips = action == "skip"
+        told = ", ".join(f"{name} = {wanted}" for name, wanted in row.when.items())
+        self.label = row.event or (f"skip {told}".rstrip() if self.skips else action)
         self._skips_absent = action == "event"
         self._opening, self._closing, fields = _plan(row)
         self._fields = [(json_text(name) + b":", take) for name, take in fields]

@@ -4,6 +4,10 @@ from typing import Literal
 
 import msgspec
 
+from opportune.facts import Decimal, Duration, Rate, Title, parse_duration
+from opportune.intake.cleaning import StepDefinition
+from opportune.intake.origins import ApiDefinition, DatabaseDefinition, FileDefinition, PagesDefinition
+
 Unit = Literal["ms", "second", "minute", "hour", "day"]
 Action = Literal["event", "tags", "contact", "response", "consent", "do_not_disturb", "skip"]
 FieldPath = str | tuple[str, ...]
@@ -20,13 +24,6 @@ class FieldDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
 
 
 Field = str | tuple[str, ...] | FieldDefinition
-
-
-class FileDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file of a source, in the import's folder; `.gz` is inflated."""
-
-    format: Literal["ndjson", "csv", "parquet"]
-    path: str
 
 
 class TimeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"source": "from"}):
@@ -107,20 +104,52 @@ class RowMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return found[0]
 
 
-class SourceDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the rows of one file become messages.
+class QualityDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a load of the source is held to; a figure beyond its threshold is an alert.
 
-    `order` breaks ties: of rows at one moment, those of the action named first are applied first. `sort` sorts a file whose rows do
-    not stand in order of time. `message_id` names a field that identifies a row, so that a repeated row is dropped.
+    `complete` is the least share of rows that have a field, per field; `valid` the least share of rows that are not refused, `unique`
+    the least share that repeat no other; `fresh` the greatest age of the newest row; `drift` the greatest population stability index of
+    a field against the first load of a hundred rows or more (0.1 is a slight move, 0.25 a great one).
+    """
+
+    complete: dict[str, Rate] = {}
+    valid: Rate | None = None
+    unique: Rate | None = None
+    fresh: Duration | None = None
+    drift: Decimal | None = None
+
+
+class SourceDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where rows come from, how they are cleaned, and how they become messages.
+
+    Exactly one of `read` (files), `database`, `api` and `pages` says where. `every` is how often; a source without it runs when it is
+    named. `tags` beside `rows` are set by each row of a message whenever they differ from the customer's row before, in the load.
+    `order` breaks ties: of rows at one moment, those of the action named first are applied first. `sort` sorts rows that do not
+    come in order of time. `message_id` names a field that identifies a row, so that a repeated row is dropped. Raw rows are kept for `keep`.
     """
 
     source: str
-    read: FileDefinition
     time: TimeDefinition
     customer: CustomerDefinition
+    title: Title = Title()
+    read: FileDefinition | None = None
+    database: DatabaseDefinition | None = None
+    api: ApiDefinition | None = None
+    pages: PagesDefinition | None = None
+    every: Duration | None = None
+    clean: tuple[StepDefinition, ...] = ()
     rows: tuple[RowMapping, ...] = ()
     tags: dict[str, Field] = {}
     message_id: FieldPath | None = None
     order: tuple[Action, ...] = ()
     sort: bool = False
+    quality: QualityDefinition = QualityDefinition()
+    keep: Duration = parse_duration("90d")
     note: str = ""
+
+    def origin(self) -> FileDefinition | DatabaseDefinition | ApiDefinition | PagesDefinition:
+        """Where the rows come from. Raises ValueError unless exactly one place is given."""
+        found = [place for place in (self.read, self.database, self.api, self.pages) if place is not None]
+        if len(found) != 1:
+            raise ValueError(f"source {self.source}: say one of read, database, api and pages")
+        return found[0]

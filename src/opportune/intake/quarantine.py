@@ -64,7 +64,7 @@ QUARANTINE_TEXTS: dict[QuarantineReason, tuple[str, str]] = {
     QuarantineReason.FAR_PAST: ("the time lies too far in the past", "时间过于久远"),
     QuarantineReason.UNCLASSIFIED_PERSONAL: ("an undeclared property looks like personal data; declare it", "未声明的属性疑似个人信息，请先声明"),
     QuarantineReason.NO_ROOM: ("a stated limit of this deployment is reached", "已达到本部署的容量上限"),
-    QuarantineReason.UNMAPPED_ROW: ("no `when` of the mapping fits the row", "导入映射中没有匹配该行的条件"),
+    QuarantineReason.UNMAPPED_ROW: ("the source's definition cannot take the row; the detail says why", "数据源定义无法处理该行，原因见详情"),
 }  # fmt: skip
 """Per reason: English, Chinese."""
 

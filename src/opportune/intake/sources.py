@@ -64,34 +64,45 @@ class _Opening:
     """One source being read."""
 
     def __init__(self, source: SourceDefinition, folder: Path, zone: ZoneInfo, limits: ReadLimits) -> None:
-        path = folder / source.read.path
-        if not path.is_file():
-            raise FileNotFoundError(f"source {source.source}: no file {source.read.path} in the import folder")
-        self.source, self.folder, self.zone, self.limits = source, folder, zone, limits
-        self.progress = Progress(path.stat().st_size)
+        read = source.read
+        if read is None or source.clean:
+            raise ValueError(
+                f"source {source.source}: cleaned rows, databases, APIs and pages are loaded by `opportune sources run`"
+            )
+        self._path = folder / read.path
+        if not self._path.is_file():
+            raise FileNotFoundError(f"source {source.source}: no file {read.path} in the import folder")
+        self.source, self.zone, self.limits, self._read = source, zone, limits, read
+        self.progress = Progress(self._path.stat().st_size)
 
     def messages(self) -> Iterator[tuple[int, bytes]]:
         """(at_ms, canonical line) of each row, in the order they are to be applied."""
         mapping = Mapping(self.source, self.zone)
-        path, form = self.folder / self.source.read.path, self.source.read.format
-        found = map(mapping.message, read_rows(path, form, self.progress, self.limits.row_bytes_max))
-        rows = (row for row in found if row is not None)
-        if self.source.sort:
-            return iter([(row.at_ms, row.line) for row in self._sorted(rows)])
-        return self._in_order(rows) if self.source.order else ((row.at_ms, row.line) for row in rows)
+        rows = read_rows(self._path, self._read.format, self.progress, self.limits.row_bytes_max, self._read.sheet)
+        return in_order(self.source, (message for row in rows for message in mapping.messages(row)), self.limits)
 
-    def _sorted(self, rows: Iterator[MappedRow]) -> list[MappedRow]:
-        held = list(itertools.islice(rows, self.limits.sorted_rows_max + 1))
-        self._require_room(len(held), self.limits.sorted_rows_max, "to sort")
-        return sorted(held, key=lambda row: (row.at_ms, row.rank))
 
-    def _in_order(self, rows: Iterator[MappedRow]) -> Iterator[tuple[int, bytes]]:
-        for _, group in itertools.groupby(rows, key=lambda row: row.at_ms):
-            held = list(itertools.islice(group, self.limits.tied_rows_max + 1))
-            self._require_room(len(held), self.limits.tied_rows_max, "of one moment")
-            held.sort(key=lambda row: row.rank)
-            yield from ((row.at_ms, row.line) for row in held)
+def in_order(source: SourceDefinition, rows: Iterator[MappedRow], limits: ReadLimits) -> Iterator[tuple[int, bytes]]:
+    """(at_ms, canonical line) of mapped rows, sorted or tied as the source says. Raises OverflowError beyond a limit."""
+    if source.sort:
+        return iter([(row.at_ms, row.line) for row in _sorted(source, rows, limits)])
+    return _untied(source, rows, limits) if source.order else ((row.at_ms, row.line) for row in rows)
 
-    def _require_room(self, rows: int, rows_max: int, what: str) -> None:
-        if rows > rows_max:
-            raise OverflowError(f"source {self.source.source}: more than {rows_max:,} rows {what}; part the file")
+
+def _sorted(source: SourceDefinition, rows: Iterator[MappedRow], limits: ReadLimits) -> list[MappedRow]:
+    held = list(itertools.islice(rows, limits.sorted_rows_max + 1))
+    _require_room(source, len(held), limits.sorted_rows_max, "to sort")
+    return sorted(held, key=lambda row: (row.at_ms, row.rank))
+
+
+def _untied(source: SourceDefinition, rows: Iterator[MappedRow], limits: ReadLimits) -> Iterator[tuple[int, bytes]]:
+    for _, group in itertools.groupby(rows, key=lambda row: row.at_ms):
+        held = list(itertools.islice(group, limits.tied_rows_max + 1))
+        _require_room(source, len(held), limits.tied_rows_max, "of one moment")
+        held.sort(key=lambda row: row.rank)
+        yield from ((row.at_ms, row.line) for row in held)
+
+
+def _require_room(source: SourceDefinition, rows: int, rows_max: int, what: str) -> None:
+    if rows > rows_max:
+        raise OverflowError(f"source {source.source}: more than {rows_max:,} rows {what}; part the file")

@@ -1,8 +1,9 @@
-"""Rows of NDJSON, CSV and Parquet files, every value as the JSON that the file's text gives: no number passes through a float."""
+"""Rows of NDJSON, CSV, Parquet and XLSX files, every value as the JSON that the file's text gives: no number passes through a float."""
 
 import csv
 import gzip
 import io
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,8 +13,11 @@ from typing import Any, BinaryIO, cast
 
 import msgspec
 
+from opportune.intake.extras import extra
+
 ABSENT = b"null"
 FETCHED_ROWS = 8_192
+SHEET_BYTES_MAX = 2_000_000_000
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _text = msgspec.json.Decoder(str)
 json_text = msgspec.json.Encoder().encode
@@ -54,10 +58,12 @@ def text_of(token: bytes) -> str:
     return token.decode()
 
 
-def read_rows(path: Path, form: str, progress: Progress, row_bytes_max: int) -> Iterator[Row]:
-    """The rows of a file; `progress` is kept up. Raises ValueError for a file that is not what `form` says."""
+def read_rows(path: Path, form: str, progress: Progress, row_bytes_max: int, sheet: str | None = None) -> Iterator[Row]:
+    """The rows of a file; `progress` is kept up. Raises ValueError for a file that is not what `form` says, ExtraMissingError."""
     if form == "parquet":
         return _parquet(path, progress)
+    if form == "xlsx":
+        return read_sheet(path, progress, sheet)
     return (_ndjson if form == "ndjson" else _csv)(path, progress, row_bytes_max)
 
 
@@ -130,11 +136,41 @@ def _parquet(path: Path, progress: Progress) -> Iterator[Row]:
             read += len(chunk)
             progress.done = progress.total * read // rows
             for cells in chunk:
-                yield Row({name: _json_of(cell) for name, cell in zip(names, cells, strict=True)}, b"")
+                yield Row({name: json_of(cell) for name, cell in zip(names, cells, strict=True)}, b"")
 
 
-def _json_of(cell: Any) -> bytes:
-    """JSON of a value of a Parquet file; a binary float by its shortest decimal digits, NaN as absent."""
+def read_sheet(path: Path, progress: Progress, sheet: str | None) -> Iterator[Row]:
+    """Rows of a sheet whose first row names the columns; formulas give their last value. Raises ValueError, ExtraMissingError."""
+    openpyxl = extra("openpyxl", "sources")
+    try:
+        with zipfile.ZipFile(path) as packed:
+            inflated = sum(part.file_size for part in packed.infolist())
+        if inflated > SHEET_BYTES_MAX:
+            raise ValueError(
+                f"{path.name}: {inflated:,} bytes inflated are more than sheet_bytes_max = {SHEET_BYTES_MAX:,}"
+            )
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, OSError) as error:
+        raise ValueError(f"{path.name}: not a readable XLSX file ({error})") from error
+    try:
+        if sheet is not None and sheet not in book.sheetnames:
+            raise ValueError(f"{path.name}: no sheet `{sheet}`; there are: {', '.join(book.sheetnames)}")
+        rows = (book[sheet] if sheet is not None else book.worksheets[0]).iter_rows(values_only=True)
+        header = ["" if name is None else str(name).strip() for name in next(rows, ())]
+        named = [place for place, name in enumerate(header) if name]
+        if not named:
+            raise ValueError(f"{path.name}: the sheet is empty; its first row names the columns")
+        for cells in rows:
+            found = {header[place]: json_of(cells[place]) if place < len(cells) else ABSENT for place in named}
+            if any(token != ABSENT for token in found.values()):
+                yield Row(found, b"")
+    finally:
+        book.close()
+        progress.done = progress.total
+
+
+def json_of(cell: Any) -> bytes:
+    """JSON of a value of a Parquet file, a sheet or a database; a binary float by its shortest decimal digits, NaN as absent."""
     match cell:
         case None:
             return ABSENT

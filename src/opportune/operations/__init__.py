@@ -7,6 +7,7 @@ from opportune.operations.consents import state_consent
 from opportune.operations.customer import CustomerView, view_customer
 from opportune.operations.decision_feed import PAGE_MAX as DECISIONS_PAGE_MAX
 from opportune.operations.decisions import DecisionFilter, DecisionLine, list_decisions, moment_in
+from opportune.operations.demo_online_retail import OnlineRetailResult, run_online_retail
 from opportune.operations.demo_starbucks import StarbucksResult, run_starbucks
 from opportune.operations.demo_telecom import SOURCE as TELECOM_SOURCE
 from opportune.operations.demo_telecom import Carrier, TelecomResult, customers_max_of, run_telecom
@@ -16,7 +17,7 @@ from opportune.operations.deployment import (
 from opportune.operations.door import Door, OverloadedError, Taken
 from opportune.operations.examples import examples_folder
 from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
-from opportune.operations.imports import Imported, import_ndjson, import_sources, sources_of
+from opportune.operations.imports import Imported, import_ndjson, import_sources
 from opportune.operations.ingest import Ingested, ingest, pieces
 from opportune.operations.one_off import CUSTOMERS_PER_SEND_MAX, OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import send_once
@@ -29,6 +30,13 @@ from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
 from opportune.operations.sending import read_accounts
 from opportune.operations.serving import Service
+from opportune.operations.source_definitions import check_sources, definitions_of, open_loads, sources_of
+from opportune.operations.source_inventory import FieldSource, WantedField, source_inventory
+from opportune.operations.source_loads import SourceLoad, SourceRun, is_due, load_of, run_sources
+from opportune.operations.source_preview import Preview, PreviewRow, preview_load, preview_new
+from opportune.operations.source_quality import QualityFigure, source_quality
+from opportune.operations.source_redrive import SourceRedriven, SourceReworked, redrive_source, rework_load
+from opportune.operations.source_runs import SourceRuns
 from opportune.operations.stop_sending import go_on, stop_sending
 from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
 from opportune.operations.tokens import TokenError
@@ -40,14 +48,17 @@ __all__ = [
     "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS",
     "TELECOM_SOURCE", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate", "Carrier",
     "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView",
-    "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "Explanation", "Folded", "GoneError",
-    "Imported", "Ingested", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OverloadedError", "Publication",
-    "Redriven", "RefusedError", "Replayed", "Report", "SeedAddress", "Service", "SmsPreview", "SourceAccount",
-    "StarbucksResult", "Taken", "TelecomResult", "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent",
-    "UnmetCondition", "World", "backup", "compile_playbook", "create_deployment", "customers_max_of",
-    "examples_folder", "explain", "find_customer", "go_on", "import_ndjson", "import_sources", "ingest", "journal_of",
-    "list_decisions", "moment_in", "open_deployment", "open_people", "pieces", "preview_changes", "preview_sms",
-    "publish", "read_accounts", "read_definitions", "read_group", "read_seeds", "redrive", "replay", "report",
-    "restore", "run_starbucks", "run_telecom", "send_once", "sources_of", "state_click", "state_consent", "stop_sending",
-    "view_customer", "view_decisions",
+    "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "Explanation", "FieldSource", "Folded",
+    "GoneError", "Imported", "Ingested", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult",
+    "OverloadedError", "Preview", "PreviewRow", "Publication", "QualityFigure", "Redriven", "RefusedError",
+    "Replayed", "Report", "SeedAddress", "Service", "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven",
+    "SourceReworked", "SourceRun", "SourceRuns", "StarbucksResult", "Taken", "TelecomResult", "TokenError",
+    "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnmetCondition", "WantedField", "World", "backup",
+    "check_sources", "compile_playbook", "create_deployment", "customers_max_of", "definitions_of", "examples_folder",
+    "explain", "find_customer", "go_on", "import_ndjson", "import_sources", "ingest", "is_due", "journal_of",
+    "list_decisions", "load_of", "moment_in", "open_deployment", "open_loads", "open_people", "pieces",
+    "preview_changes", "preview_load", "preview_new", "preview_sms", "publish", "read_accounts", "read_definitions",
+    "read_group", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "rework_load",
+    "run_online_retail", "run_sources", "run_starbucks", "run_telecom", "send_once", "source_inventory",
+    "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "view_customer", "view_decisions",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from opportune.intake import Intake
 
 
 class SourceAccount(msgspec.Struct):
-    """What became of one source's messages so far; `position` is how many an import has handed in, to go on from."""
+    """What became of one source's messages so far; `position` is how many an import has handed in, to go on from; `load` the source's load they are of."""
 
     received: int = 0
     applied: int = 0
@@ -17,6 +17,7 @@ class SourceAccount(msgspec.Struct):
     conflicts: int = 0
     position: int = 0
     finished: bool = False
+    load: int = 0
 
     @property
     def balanced(self) -> bool:

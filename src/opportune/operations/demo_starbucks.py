@@ -14,8 +14,9 @@ import numpy as np
 from opportune.facts import MS_PER_HOUR, GoalKind, Outputs
 from opportune.operations.deployment import Deployment, create_deployment, open_deployment
 from opportune.operations.examples import examples_folder
-from opportune.operations.imports import OnImport, import_sources, sources_of
+from opportune.operations.imports import OnImport, import_sources
 from opportune.operations.publish import publish, read_definitions
+from opportune.operations.source_definitions import sources_of
 from opportune.store import Definitions
 
 TRANSCRIPT = "starbucks_transcript.ndjson.gz"

@@ -65,6 +65,8 @@ class Ask:
     lines: bytes = b""
     count: int = 1
     alone: bool = False
+    position: int | None = None
+    """Of a source that is run: how many messages of its load have been taken in with these. They count when they happened."""
     make: Callable[[Deployment], FactBatch] | None = None
     work: Callable[[Deployment], Any] | None = None
 
@@ -98,7 +100,7 @@ class Door:
         self._asks: deque[Ask] = deque()
         self._first: deque[Ask] = deque()
         self._queued_bytes = 0
-        self._decoders: dict[str, Decoder] = {}
+        self._decoders: dict[tuple[str, Clock], Decoder] = {}
         self._decoders_playbook = -1
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="door", daemon=True)
@@ -147,6 +149,13 @@ class Door:
         """Like `post`, ahead of what is queued and in a piece of its own; returns what followed."""
         taken: Taken = await self._ask(Ask(self._loop.create_future(), source, lines, count, alone=True), first=True)
         return taken
+
+    async def load(self, source: str, lines: bytes, count: int, position: int) -> None:
+        """Take in messages of a source's load, after what is queued and in a piece of their own; returns once they are durable.
+
+        Raises DeploymentError where the deployment takes in nothing more, JournalFailed.
+        """
+        await self._ask(Ask(self._loop.create_future(), source, lines, count, alone=True, position=position))
 
     async def state(self, make: Callable[[Deployment], FactBatch]) -> Taken:
         """Take in facts of the house's own, ahead of what is queued. `make` runs in the door's thread."""
@@ -218,7 +227,7 @@ class Door:
             asks: list[Ask] = []
             messages = size = 0
             while self._asks and messages < PIECE_MESSAGES_MAX and size < PIECE_BYTES_MAX:
-                if asks and self._asks[0].source != asks[0].source:
+                if asks and (self._asks[0].source != asks[0].source or self._asks[0].alone or asks[0].alone):
                     break
                 ask = self._asks.popleft()
                 asks.append(ask)
@@ -236,7 +245,9 @@ class Door:
         if ask.make is not None:
             self._submit(asks, None, ask.make(self.deployment))
             return
-        made = ingest(self.deployment, self._decoder(ask.source), b"\n".join(one.lines for one in asks), _now_ms())
+        clock = self._clocks.get(ask.source, "live") if ask.position is None else "import"
+        lines = b"\n".join(one.lines for one in asks)
+        made = ingest(self.deployment, self._decoder(ask.source, clock), lines, _now_ms(), ask.position)
         self._when_folded(asks, made.intake, made.intake.batch, made.folding)
 
     def _submit(self, asks: list[Ask], intake: Intake | None, batch: FactBatch) -> None:
@@ -281,15 +292,15 @@ class Door:
                 failed = True
                 self.failure = self.failure or error
 
-    def _decoder(self, source: str) -> Decoder:
+    def _decoder(self, source: str, clock: Clock) -> Decoder:
         playbook = self.deployment.playbook.version
         if playbook != self._decoders_playbook:
             for decoder in self._decoders.values():
                 decoder.use(self.deployment.catalogue)
             self._decoders_playbook = playbook
-        if source not in self._decoders:
-            self._decoders[source] = self.deployment.decoder(source, self._clocks.get(source, "live"))
-        return self._decoders[source]
+        if (source, clock) not in self._decoders:
+            self._decoders[source, clock] = self.deployment.decoder(source, clock)
+        return self._decoders[source, clock]
 
     def _answer(self, asks: list[Ask], result: Any) -> None:
         if asks:

@@ -14,7 +14,6 @@ from opportune.intake import SourceDefinition, read_messages
 from opportune.operations.accounting import SourceAccount
 from opportune.operations.deployment import FOLDING_MAX, Deployment, DeploymentError
 from opportune.operations.ingest import PIECE_BYTES, Ingested, ingest
-from opportune.store import Definitions
 
 SNAPSHOT_EVERY_FACTS = 20_000_000
 
@@ -32,20 +31,6 @@ class Imported(msgspec.Struct, frozen=True):
     goals: int
     seconds: float
     account: SourceAccount
-
-
-def sources_of(definitions: Definitions, names: Sequence[str] = ()) -> list[SourceDefinition]:
-    """The source definitions of a folder, by name or all. Raises DeploymentError for one that is missing or wrong."""
-    wanted = list(names) or list(definitions.sources)
-    found = []
-    for name in wanted:
-        if name not in definitions.sources:
-            raise DeploymentError(f"no source `{name}`; there are: {', '.join(definitions.sources) or 'none'}")
-        try:
-            found.append(msgspec.convert(definitions.sources[name], SourceDefinition, strict=False))
-        except (msgspec.ValidationError, ValueError) as error:
-            raise DeploymentError(f"source {name}: {error}") from error
-    return found
 
 
 def import_sources(
@@ -79,6 +64,10 @@ def import_ndjson(
 
 def _position(deployment: Deployment, source: str) -> int:
     account = deployment.accounting.sources.get(source)
+    if account is not None and account.load and not account.finished:
+        raise DeploymentError(
+            f"source {source}: load {account.load} is not all taken in; finish it with `opportune sources run`"
+        )
     return 0 if account is None or account.finished else account.position
 
 

@@ -9,6 +9,7 @@ from opportune.engine import DefinitionSet, Playbook, PlaybookError
 from opportune.facts import BatchBuilder, DeploymentDefinition, FactKind
 from opportune.operations.content_check import check_contents
 from opportune.operations.deployment import Deployment
+from opportune.operations.source_definitions import check_sources
 from opportune.store import Change, DefinitionProblem, Definitions, ProblemCode, difference, load_folder
 
 
@@ -65,7 +66,7 @@ def compile_playbook(deployment: Deployment | None, definitions: Definitions, ve
         raise DefinitionsRefusedError([
             definitions.problem(p.family, p.name, p.path, ProblemCode.NOT_COMPILABLE, p.message, p.hint, p.start) for p in error.problems
         ]) from error  # fmt: skip
-    unsaid = check_contents(definitions, playbook)
+    unsaid = check_contents(definitions, playbook) + check_sources(definitions)
     if unsaid:
         raise DefinitionsRefusedError(unsaid)
     return playbook

@@ -10,6 +10,9 @@ import msgspec
 from opportune.intake import redriven_line
 from opportune.operations.deployment import DeploymentError
 from opportune.operations.serving import Service
+from opportune.operations.source_definitions import definitions_of, open_loads
+from opportune.operations.source_redrive import is_row, rows_again
+from opportune.store import Quarantined
 
 Outcome = Literal["applied", "duplicate", "quarantined"]
 
@@ -38,9 +41,8 @@ async def redrive(service: Service, number: int) -> Redriven:
     if item is None or item.redriven_ms is not None:
         raise GoneError(f"message {number} is not in the quarantine, or was taken in again before")
     body = item.body if item.mended is None else item.mended
-    zone = ZoneInfo(service.deployment.catalogue.zone)
-    line = redriven_line(body, item.received_ms, f"quarantine:{number}", zone)
-    taken = await service.door.take(item.source, line, 1)
+    lines = await asyncio.to_thread(_lines, service, item, body)
+    taken = await service.door.take(item.source, b"\n".join(lines), len(lines))
     await asyncio.to_thread(people.note_redriven, number, time.time_ns() // 1_000_000)
     intake = taken.intake
     assert intake is not None, "messages of a source always have an intake"
@@ -48,3 +50,16 @@ async def redrive(service: Service, number: int) -> Redriven:
         again = intake.quarantined[0]
         return Redriven(number, "quarantined", again.reason.value, again.detail)
     return Redriven(number, "applied" if intake.applied else "duplicate")
+
+
+def _lines(service: Service, item: Quarantined, body: bytes) -> list[bytes]:
+    """The canonical lines of a quarantined message; a source's row is cleaned and mapped anew."""
+    deployment = service.deployment
+    zone = deployment.catalogue.zone
+    if is_row(body) and deployment.store.latest():
+        with open_loads(deployment.folder) as loads:
+            found = rows_again(body, item, definitions_of(deployment.folder), loads, zone)
+    else:
+        found = [body]
+    ids = [f"quarantine:{item.id}", *(f"quarantine:{item.id}:{place}" for place in range(1, len(found)))]
+    return [redriven_line(line, item.received_ms, one, ZoneInfo(zone)) for line, one in zip(found, ids, strict=True)]

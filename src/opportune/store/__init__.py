@@ -14,6 +14,7 @@ from opportune.store.difference import Change, FieldChange, difference
 from opportune.store.fingerprint import WORDS, Fingerprint, fingerprint_of, playbook_fingerprint
 from opportune.store.inbox import Inbox, InboxItem, InboxState
 from opportune.store.links import Links
+from opportune.store.loads import LoadRow, Loads, SourceCheck
 from opportune.store.outbox import Depth, Outbox
 from opportune.store.outbox_tables import (
     EVERYWHERE, NewMessage, OutboxRow, OutboxState, Report, Settled, Stage,
@@ -30,8 +31,9 @@ from opportune.store.yaml_folder import check_definitions, load_files, load_fold
 __all__ = [
     "EVERYWHERE", "FAMILIES", "WORDS", "ApiKey", "Change", "Coupons", "DefinitionProblem", "DefinitionStore",
     "DefinitionVersion", "Definitions", "Depth", "FieldChange", "Fingerprint", "Inbox", "InboxItem", "InboxState",
-    "Keys", "Links", "NewMessage", "Outbox", "OutboxRow", "OutboxState", "People", "Place", "Places", "PlaybookDraft",
-    "PlaybookRow", "PoolLeft", "ProblemCode", "Quarantined", "Report", "Settled", "Stage", "StoreFailedError",
+    "Keys", "Links", "LoadRow", "Loads", "NewMessage", "Outbox", "OutboxRow", "OutboxState", "People", "Place", "Places",
+    "PlaybookDraft", "PlaybookRow", "PoolLeft", "ProblemCode", "Quarantined", "Report", "Settled", "SourceCheck",
+    "Stage", "StoreFailedError",
     "WorkItem", "WorkItems", "WorkState", "check_definitions", "check_references", "check_soundness", "copy_database",
     "did_you_mean", "difference", "fingerprint_of", "load_files", "load_folder", "open_database",
     "playbook_fingerprint", "schema_of", "schema_of_any", "write_schemas",

@@ -19,6 +19,7 @@ from opportune.entrypoints.http.openapi import describe
 from opportune.entrypoints.http.operating_routes import operating_router
 from opportune.entrypoints.http.problems import tell_problems
 from opportune.entrypoints.http.sending_routes import fetching_router, sending_router
+from opportune.entrypoints.http.source_routes import source_router
 from opportune.entrypoints.http.state_routes import state_router
 from opportune.entrypoints.http.touch_routes import TouchRoutes, ofrep_router
 from opportune.entrypoints.http.traffic import Traffic
@@ -94,6 +95,7 @@ def make_app(
     tell_problems(rest)
     rest.include_router(state_router(service, authority, registry_of(service, traffic)))
     rest.include_router(operating_router(service, authority, bounds))
+    rest.include_router(source_router(service, authority))
     rest.include_router(decision_router(service, authority))
     touches = TouchRoutes(service, authority, bounds)
     rest.include_router(touches.router())

@@ -1,5 +1,6 @@
 """What Prometheus reads: intake's accounts, queues and lag, decisions and withheld candidates by reason, sending, requests."""
 
+import time
 from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry
@@ -8,8 +9,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from opportune.entrypoints.http.traffic import SECONDS, Traffic
-from opportune.facts import MoveKind, Reason
-from opportune.operations import Service
+from opportune.facts import MS_PER_SECOND, PPM, MoveKind, Reason
+from opportune.operations import QualityFigure, Service, definitions_of, open_loads, source_quality
 
 OUTCOMES = ("applied", "duplicates", "quarantined")
 
@@ -31,6 +32,7 @@ class ServiceCollector(Collector):
         yield from self._intake()
         yield from self._engine()
         yield from self._sending()
+        yield from self._sources()
         yield from self._requests()
 
     def _intake(self) -> Iterator[Metric]:
@@ -106,6 +108,29 @@ class ServiceCollector(Collector):
         yield _counter(
             "opportune_snapshots_failed", "Snapshots that could not be written.", self.service.door.snapshots_failed
         )
+
+    def _sources(self) -> Iterator[Metric]:
+        labels = ["source", "figure", "field"]
+        value = GaugeMetricFamily(
+            "opportune_source_quality",
+            "Figures of each source's newest load: shares, stability index, age in seconds.",
+            labels=labels,
+        )
+        alert = GaugeMetricFamily("opportune_source_alert", "1 where a figure is beyond its threshold.", labels=labels)
+        for one in self._figures():
+            if one.value is not None:
+                scale = MS_PER_SECOND if one.figure == "fresh" else PPM
+                value.add_metric([one.source, one.figure, one.field], one.value / scale)
+            if one.threshold is not None:
+                alert.add_metric([one.source, one.figure, one.field], int(one.alert))
+        yield from (value, alert)
+
+    def _figures(self) -> list[QualityFigure]:
+        deployment = self.service.deployment
+        if not deployment.store.latest():
+            return []
+        with open_loads(deployment.folder) as loads:
+            return source_quality(loads, definitions_of(deployment.folder), time.time_ns() // 1_000_000)
 
     def _requests(self) -> Iterator[Metric]:
         traffic = self.traffic

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import uvicorn
 
@@ -16,7 +17,7 @@ from opportune.entrypoints.http.connections import protocol_of
 from opportune.entrypoints.http.limits import Limits
 from opportune.facts import TextDictionary
 from opportune.intake import KEY_BYTES, Clock, ColumnDecoder, IdentityIndex, RepeatFilter
-from opportune.operations import Deployment, Service
+from opportune.operations import Deployment, Service, SourceRuns
 from opportune.store import Keys
 
 REFRESH_SECONDS = 1.0
@@ -64,14 +65,15 @@ def serve(
     limits: Limits,
     on_listening: OnListening,
     clocks: Mapping[str, Clock] | None = None,
+    sources: Path | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then close the deployment with a snapshot.
 
-    `clocks` is for demonstrations: sources whose messages bring their own time. Raises ServiceFailedError where the deployment
+    `sources` is the folder of the sources' files: those that are due are run meanwhile; without it none is. `clocks` is for demonstrations: sources whose messages bring their own time. Raises ServiceFailedError where the deployment
     failed meanwhile.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(deployment, keys, listening, limits, on_listening, clocks))
+        runner.run(_serve(deployment, keys, listening, limits, on_listening, clocks, sources))
 
 
 async def _serve(
@@ -81,6 +83,7 @@ async def _serve(
     limits: Limits,
     on_listening: OnListening,
     clocks: Mapping[str, Clock] | None,
+    sources: Path | None,
 ) -> None:
     service = Service(deployment, clocks)
     app = make_app(service, keys, limits)
@@ -96,14 +99,20 @@ async def _serve(
     gc.collect()
     gc.freeze()  # what lives as long as the process is not looked at again and again
     watching = asyncio.create_task(_watch(service, keys, server))
+    runs = SourceRuns(service, sources) if sources is not None else None
+    running = asyncio.create_task(runs.run()) if runs is not None else None
     host, port = listening.getsockname()[:2]
     on_listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
     try:
         await server.serve(sockets=[listening])
     finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        if runs is not None:
+            runs.stop()
+        for task in (watching, running):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
         await service.stop()
     if service.door.failure is not None:
         raise ServiceFailedError(f"stopped, because nothing could be taken in: {service.door.failure}")
