@@ -1,0 +1,23 @@
+"""The journal as tables: Parquet out, lossless and resumable. Immutable files by day and shard, customer-sorted; DuckDB's home."""
+
+from opportune.warehouse.errors import QueryRefused, WarehouseError, WarehouseLocked
+from opportune.warehouse.export import PART_FACTS_MAX, Exported, export
+from opportune.warehouse.faults import OnWarehouseFault, WarehouseFault
+from opportune.warehouse.history import read_groups
+from opportune.warehouse.manifest import Manifest, Part, read_manifest, warehouse_folder
+
+__all__ = [
+    "PART_FACTS_MAX",
+    "Exported",
+    "Manifest",
+    "OnWarehouseFault",
+    "Part",
+    "QueryRefused",
+    "WarehouseError",
+    "WarehouseFault",
+    "WarehouseLocked",
+    "export",
+    "read_groups",
+    "read_manifest",
+    "warehouse_folder",
+]
