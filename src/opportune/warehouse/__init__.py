@@ -1,5 +1,6 @@
 """The journal as tables: Parquet out, lossless and resumable. Immutable files by day and shard, customer-sorted; DuckDB's home."""
 
+from opportune.warehouse.compact import COMPACTED_FACTS_MAX, Compacted, compact
 from opportune.warehouse.errors import QueryRefused, WarehouseError, WarehouseLocked
 from opportune.warehouse.export import PART_FACTS_MAX, Exported, export
 from opportune.warehouse.faults import OnWarehouseFault, WarehouseFault
@@ -7,7 +8,9 @@ from opportune.warehouse.history import read_groups
 from opportune.warehouse.manifest import Manifest, Part, read_manifest, warehouse_folder
 
 __all__ = [
+    "COMPACTED_FACTS_MAX",
     "PART_FACTS_MAX",
+    "Compacted",
     "Exported",
     "Manifest",
     "OnWarehouseFault",
@@ -16,6 +19,7 @@ __all__ = [
     "WarehouseError",
     "WarehouseFault",
     "WarehouseLocked",
+    "compact",
     "export",
     "read_groups",
     "read_manifest",

@@ -15,16 +15,15 @@ from opportune.warehouse.manifest import ASIDE, FILE_MODE, FOLDER_MODE, Part, sy
 
 ROW_GROUP_ROWS = 20_480
 """Rows that are read together: small, so that one customer's rows cost little; the customer's range is in the file's footer."""
-WRITER_MEMORY = "1GB"
+WRITER_MEMORY = "2GB"
 WRITER_THREADS = 1
 _GIVEN = "given"
 
 
 def writer() -> duckdb.DuckDBPyConnection:
-    """A connection that writes files: one thread, so that it leaves the machine to those who decide."""
-    connection = duckdb.connect(":memory:", config={"threads": WRITER_THREADS, "memory_limit": WRITER_MEMORY})
-    connection.execute("SET preserve_insertion_order=true")
-    return connection
+    """A connection that writes files: one thread, so that it leaves the machine to those who decide. It spills nothing to disk."""
+    config = {"threads": WRITER_THREADS, "memory_limit": WRITER_MEMORY, "temp_directory": ""}
+    return duckdb.connect(":memory:", config=config)
 
 
 def write_part(
@@ -93,7 +92,7 @@ def _plain(column: Any) -> Any:
     if not isinstance(column, np.ma.MaskedArray):
         return column
     if column.dtype != object:
-        return column.filled(NULL)
+        return column.filled(0 if column.dtype.kind == "u" else NULL)
     plain = column.data.copy()
     plain[np.ma.getmaskarray(column)] = None
     return plain

@@ -89,7 +89,7 @@ class PartBuilder:
         self._add_blobs(group, batch)
         outputs = Outputs.from_arrays(group.arrays)
         for name in OUTPUTS:
-            self._add_outputs(name, getattr(outputs, name))
+            self._add_outputs(name, getattr(outputs, name), group)
         self.end_seq = group.end_seq
         return int(engine_ms[-1])
 
@@ -173,7 +173,9 @@ class PartBuilder:
         one = {"first_seq": group.first_seq, "facts": group.count, "received_ms": group.received_ms}
         self._add("groups", {name: np.array([value]) for name, value in one.items()} | {"accounting": account})
 
-    def _add_outputs(self, name: str, rows: NDArray[Any]) -> None:
+    def _add_outputs(self, name: str, rows: NDArray[Any], group: Group) -> None:
+        if len(rows) and not (group.first_seq <= rows["seq"].min() and rows["seq"].max() < group.end_seq):
+            raise WarehouseError(f"the {name} of the group at fact {group.first_seq:,} name a cause outside of it")
         columns: Columns = {field: rows[field] for field in rows.dtype.names or () if field != GROUP_ORDER}
         self._add(name, columns | {"position": np.arange(len(rows), dtype=np.uint32)})
 

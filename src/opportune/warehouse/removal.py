@@ -33,10 +33,12 @@ def remove_replaced(
     if not gone:
         return manifest
     place = warehouse_folder(folder)
-    for at, name in enumerate(sorted(gone)):
-        if at and on_fault is not None:
-            on_fault(WarehouseFault.MID_REMOVAL)
-        (place / name).unlink(missing_ok=True)
+    for name in sorted(gone):
+        path = place / name
+        if path.exists():  # a crash may have come between the removal and the manifest
+            path.unlink()
+            if on_fault is not None:
+                on_fault(WarehouseFault.MID_REMOVAL)
     kept = tuple(one for one in manifest.replaced if one[0] not in gone)
     manifest = msgspec.structs.replace(manifest, replaced=kept)
     write_manifest(folder, manifest)
