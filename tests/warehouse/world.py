@@ -241,11 +241,11 @@ def make_world(folder: Path, days: int = 30) -> Path:
 
 
 def take_in(folder: Path, told: list[dict[str, Any]]) -> None:
-    """Take messages in with the clock of an import, a group for every six hours."""
+    """Take messages in with the clock of an import, a group for every twelve hours."""
     with open_deployment(folder, customers_max=CUSTOMERS_MAX) as deployment:
         decoder = deployment.decoder("world", "import")
-        for quarter, some in itertools.groupby(told, lambda message: int(message["timestamp"]) // (6 * HOUR)):
-            ingest(deployment, decoder, lines(list(some)), quarter * 6 * HOUR).folding.result()
+        for half, some in itertools.groupby(told, lambda message: int(message["timestamp"]) // (12 * HOUR)):
+            ingest(deployment, decoder, lines(list(some)), half * 12 * HOUR).folding.result()
 
 
 def touch(folder: Path) -> None:
