@@ -6,16 +6,21 @@ from opportune.warehouse.export import PART_FACTS_MAX, Exported, export
 from opportune.warehouse.faults import OnWarehouseFault, WarehouseFault
 from opportune.warehouse.history import read_groups
 from opportune.warehouse.manifest import Manifest, Part, read_manifest, warehouse_folder
+from opportune.warehouse.warehouse import ROWS_MAX, SECONDS_MAX, Answer, Warehouse
 
 __all__ = [
     "COMPACTED_FACTS_MAX",
     "PART_FACTS_MAX",
+    "ROWS_MAX",
+    "SECONDS_MAX",
+    "Answer",
     "Compacted",
     "Exported",
     "Manifest",
     "OnWarehouseFault",
     "Part",
     "QueryRefused",
+    "Warehouse",
     "WarehouseError",
     "WarehouseFault",
     "WarehouseLocked",
