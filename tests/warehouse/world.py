@@ -142,7 +142,7 @@ offer: pack
 title: {en: A pack, zh: 流量包}
 value: 12
 cost: 1.50
-stock: 60
+stock: 5000
 ---
 policy: default
 caps: [{per: customer, max: 4, in: 3d}]

@@ -1,11 +1,12 @@
 """Which customers a condition over their tags holds for now: by the kernel's rule machine, over copies of the engine's columns."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.engine import Playbook
+from opportune.engine import Engine, Playbook
 from opportune.facts import MS_PER_DAY, MS_PER_HOUR, NULL, zone_offset
 from opportune.operations.deployment import Deployment
 from opportune.operations.touch import RefusedError
@@ -64,19 +65,48 @@ def look(deployment: Deployment, text: str, first: int) -> Look:
 
     Raises RefusedError.
     """
-    engine, playbook = deployment.engine, deployment.engine.playbook
-    rule = check_segment(playbook, text)
-    tags = _tags(playbook, rule)
+    rule = check_segment(deployment.engine.playbook, text)
+    return _look(deployment.engine, _tags(deployment.engine.playbook, rule), rule, first, ROWS_PER_LOOK)
+
+
+def read_tags(engine: Engine, tags: Sequence[str], first: int, rows: int) -> dict[str, NDArray[np.int64]]:
+    """The encoded values (NULL where unknown) that tags of these customers have now, rule tags too; with the engine at rest.
+
+    Only tags that have a column, or a rule over such.
+    """
+    needed: dict[str, None] = {}
+    for tag in tags:
+        rule = engine.playbook.vocabulary.rules.get(tag)
+        needed |= dict.fromkeys([*(_tags(engine.playbook, rule) if rule is not None else ()), tag])
+    found = _look(engine, list(needed), None, first, rows)
+    held_by(found)
+    at = {tag: place for place, tag in enumerate(needed, 2)}
+    return {tag: found.registers[:, at[tag]] for tag in tags}
+
+
+def readable_tags(playbook: Playbook) -> list[str]:
+    """The tags that have a column, or a rule over tags that have."""
+    names = playbook.numbering.names["tag"]
+    columns = {names[number] for number in playbook.layout.columns}
+    rules = playbook.vocabulary.rules
+    return [
+        name
+        for name in playbook.definitions.tags
+        if name in columns or (name in rules and all(one in columns or one in rules for one in _tags(playbook, rules[name])))
+    ]
+
+
+def _look(engine: Engine, tags: Sequence[str], rule: Rule | None, first: int, rows_max: int) -> Look:
+    playbook = engine.playbook
     numbers: dict[Ref, int] = {ref: at for at, ref in enumerate((NOW, ZONE, *(Ref("tag", name) for name in tags)))}
-    builder = RulePlanBuilder(deployment.dictionary, numbers.__getitem__)
+    builder = RulePlanBuilder(engine.dictionary, numbers.__getitem__)
     derived = [name for name in tags if name in playbook.vocabulary.rules]
     programs = [(builder.add_program(playbook.vocabulary.rules[name]), numbers[Ref("tag", name)]) for name in derived]
-    clauses = builder.add(rule)
-    rows = max(0, min(ROWS_PER_LOOK, engine.customers - first))
+    clauses = (0, 0) if rule is None else builder.add(rule)
+    rows = max(0, min(rows_max, engine.customers - first))
     registers = np.full((rows, len(numbers)), NULL, np.int64)
     if rows:
-        records = _records(deployment, first, rows)
-        _fill(registers, records, deployment, numbers)
+        _fill(registers, _records(engine, first, rows), engine, numbers)
     zones = playbook.plan.zones
     table = np.array(programs or np.empty((0, 2)), np.int64).reshape(-1, 2)
     return Look(first, registers, builder.build(), clauses, table, zones, engine.customers)
@@ -108,9 +138,9 @@ def _tags(playbook: Playbook, rule: Rule) -> list[str]:
     return list(found)
 
 
-def _records(deployment: Deployment, first: int, rows: int) -> NDArray[np.uint8]:
+def _records(engine: Engine, first: int, rows: int) -> NDArray[np.uint8]:
     """A copy of customers' records, their rolling counters brought to now as their next event would."""
-    engine, playbook = deployment.engine, deployment.engine.playbook
+    playbook = engine.playbook
     size = playbook.layout.record_bytes
     records = engine.memory.arrays["records"][first * size : (first + rows) * size].copy()
     profiles = playbook.bundle[0].profiles
@@ -127,15 +157,15 @@ def _records(deployment: Deployment, first: int, rows: int) -> NDArray[np.uint8]
 
 
 def _fill(
-    registers: NDArray[np.int64], records: NDArray[np.uint8], deployment: Deployment, numbers: dict[Ref, int]
+    registers: NDArray[np.int64], records: NDArray[np.uint8], engine: Engine, numbers: dict[Ref, int]
 ) -> None:
-    playbook, rows = deployment.engine.playbook, len(registers)
+    playbook, rows = engine.playbook, len(registers)
     size, names = playbook.layout.record_bytes, playbook.numbering.names["tag"]
     for number, (offset, width) in playbook.layout.columns.items():
         at = numbers.get(Ref("tag", names[number]))
         if at is not None:
             registers[:, at] = read_column(records, rows, size, offset, width)
-    registers[:, numbers[NOW]] = deployment.engine.now_ms
+    registers[:, numbers[NOW]] = engine.now_ms
     registers[:, numbers[ZONE]] = 0
     figures = playbook.plan.figures
     if figures["zone_offset"] >= 0:
