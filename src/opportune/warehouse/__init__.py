@@ -6,6 +6,7 @@ from opportune.warehouse.export import PART_FACTS_MAX, Exported, export
 from opportune.warehouse.faults import OnWarehouseFault, WarehouseFault
 from opportune.warehouse.history import read_groups
 from opportune.warehouse.manifest import Manifest, Part, read_manifest, warehouse_folder
+from opportune.warehouse.one_customer import CustomerReader, CustomerRows, StoredFact
 from opportune.warehouse.warehouse import ROWS_MAX, SECONDS_MAX, Answer, Warehouse
 
 __all__ = [
@@ -15,11 +16,14 @@ __all__ = [
     "SECONDS_MAX",
     "Answer",
     "Compacted",
+    "CustomerReader",
+    "CustomerRows",
     "Exported",
     "Manifest",
     "OnWarehouseFault",
     "Part",
     "QueryRefused",
+    "StoredFact",
     "Warehouse",
     "WarehouseError",
     "WarehouseFault",

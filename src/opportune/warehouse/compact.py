@@ -11,6 +11,7 @@ import msgspec
 from opportune.warehouse.faults import OnWarehouseFault, WarehouseFault
 from opportune.warehouse.files import parquet, write_query, writer
 from opportune.warehouse.manifest import Part, read_manifest, write_manifest, writing
+from opportune.warehouse.presence import merged_presence, read_presence, write_presence
 from opportune.warehouse.removal import REPLACED_KEPT_MS, clear_left_over, remove_replaced
 
 COMPACTED_FACTS_MAX = 2_000_000
@@ -81,6 +82,9 @@ def _merged(
     version = max(part.version for part in run) + 1
     slots = max(part.slots for part in run)
     merged = Part(run[0].day, run[0].first_seq, run[-1].end_seq, tables, slots, version, run[0].shard)
+    write_presence(
+        place / merged.presence, merged_presence([read_presence(place / part.presence) for part in run])
+    )
     for at, table in enumerate(tables):
         if at and on_fault is not None:
             on_fault(WarehouseFault.MID_PART)

@@ -14,7 +14,16 @@ from opportune.warehouse.errors import WarehouseError
 from opportune.warehouse.faults import OnWarehouseFault, WarehouseFault
 from opportune.warehouse.files import write_part, writer
 from opportune.warehouse.groups import PartBuilder, crc_of
-from opportune.warehouse.manifest import LastGroup, Manifest, Part, read_manifest, write_manifest, writing
+from opportune.warehouse.manifest import (
+    LastGroup,
+    Manifest,
+    Part,
+    read_manifest,
+    warehouse_folder,
+    write_manifest,
+    writing,
+)
+from opportune.warehouse.presence import presence_of, write_presence
 from opportune.warehouse.removal import clear_left_over, remove_replaced
 
 PART_FACTS_MAX = 1_000_000
@@ -109,7 +118,9 @@ def _written(
     tables = builder.build()
     rows = {table: len(next(iter(columns.values()))) for table, columns in tables.items()}
     part = Part(builder.day, builder.first_seq, builder.end_seq, rows, builder.slots)
-    write_part(connection, folder / "warehouse", part, tables, on_fault)
+    place = warehouse_folder(folder)
+    write_presence(place / part.presence, presence_of(tables))
+    write_part(connection, place, part, tables, on_fault)
     created = tables["facts"]["customer"][tables["facts"]["kind"] == FactKind.CUSTOMER]
     manifest = msgspec.structs.replace(
         manifest, end_seq=part.end_seq, now_ms=now_ms, texts=builder.texts, last=last, parts=(*manifest.parts, part),

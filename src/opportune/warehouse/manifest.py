@@ -2,6 +2,7 @@
 
     <folder>/warehouse/manifest.json
     <folder>/warehouse/<table>/day=2026-11-02/shard=0/<first>-<end>-<version>.parquet
+    <folder>/warehouse/presence/...                                             which customers have rows in a part
 
 A part is all that the facts of a range of numbers became: one file for each table that has rows of it. The day is that of the engine's
 clock (UTC) when its last fact was taken in. Files are never changed: compaction writes another part and takes the old ones out.
@@ -49,13 +50,21 @@ class Part(msgspec.Struct, frozen=True):
 
     def place(self, table: str) -> str:
         """The path of a table's file, from the warehouse's folder."""
-        name = f"{self.first_seq:020d}-{self.end_seq:020d}-{self.version}.parquet"
-        return f"{table}/day={self.day}/shard={self.shard}/{name}"
+        return f"{table}/{self._place}.parquet"
+
+    @property
+    def presence(self) -> str:
+        """The path of the bits that say which customers have rows in it."""
+        return f"presence/{self._place}.npy"
 
     @property
     def places(self) -> list[str]:
         """The paths of all its files."""
-        return [self.place(table) for table in self.tables]
+        return [*(self.place(table) for table in self.tables), self.presence]
+
+    @property
+    def _place(self) -> str:
+        return f"day={self.day}/shard={self.shard}/{self.first_seq:020d}-{self.end_seq:020d}-{self.version}"
 
 
 class LastGroup(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ def clear_left_over(place: Path, manifest: Manifest) -> int:
     """Delete what a crash left: files that no manifest ever named. Returns how many; for the one writer only."""
     known = {name for part in manifest.parts for name in part.places} | {name for name, _ in manifest.replaced}
     gone = 0
-    for pattern in ("*.parquet", f"*{ASIDE}"):
+    for pattern in ("*.parquet", "*.npy", f"*{ASIDE}"):
         for path in place.rglob(pattern):
             if str(path.relative_to(place)) not in known:
                 path.unlink()

@@ -117,7 +117,9 @@ class Warehouse:
         execute("SET parquet_metadata_cache=true")
         for setting in ("autoinstall_known_extensions", "autoload_known_extensions"):
             execute(f"SET {setting}=false")
-        allowed = ", ".join(quoted(str(place / name)) for part in self.manifest.parts for name in part.places)
+        allowed = ", ".join(
+            quoted(str(place / name)) for part in self.manifest.parts for name in map(part.place, part.tables)
+        )
         execute(f"SET allowed_paths=[{allowed}]")
         execute("SET enable_external_access=false")
         execute("SET lock_configuration=true")
