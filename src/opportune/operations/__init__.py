@@ -17,6 +17,7 @@ from opportune.operations.examples import examples_folder
 from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
 from opportune.operations.imports import Imported, import_ndjson, import_sources, sources_of
 from opportune.operations.ingest import Ingested, ingest, pieces
+from opportune.operations.live_customer import LiveCustomers, TimelinePage
 from opportune.operations.one_off import CUSTOMERS_PER_SEND_MAX, OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import send_once
 from opportune.operations.previews import SmsPreview, preview_sms
@@ -30,6 +31,7 @@ from opportune.operations.sending import read_accounts
 from opportune.operations.serving import Service
 from opportune.operations.stop_sending import go_on, stop_sending
 from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
+from opportune.operations.timeline import PAGE_MAX as TIMELINE_PAGE_MAX
 from opportune.operations.tokens import TokenError
 from opportune.operations.touch import ANSWERS, Customer, Offered, RefusedError, TouchAsk, Touched
 from opportune.operations.trial_sends import SeedAddress, TrialSend, TrialSent, read_seeds
@@ -37,12 +39,12 @@ from opportune.operations.who import find_customer, open_people
 
 __all__ = [
     "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS",
-    "TELECOM_SOURCE", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate", "Carrier",
+    "TELECOM_SOURCE", "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate", "Carrier",
     "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView",
     "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "Explanation", "Folded", "GoneError",
-    "Imported", "Ingested", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OverloadedError", "Publication",
+    "Imported", "Ingested", "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OverloadedError", "Publication",
     "Redriven", "RefusedError", "Replayed", "Report", "SeedAddress", "Service", "SmsPreview", "SourceAccount",
-    "StarbucksResult", "Taken", "TelecomResult", "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent",
+    "StarbucksResult", "Taken", "TelecomResult", "TimelinePage", "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent",
     "UnmetCondition", "World", "backup", "compile_playbook", "create_deployment", "customers_max_of",
     "examples_folder", "explain", "find_customer", "go_on", "import_ndjson", "import_sources", "ingest", "journal_of",
     "list_decisions", "moment_in", "open_deployment", "open_people", "pieces", "preview_changes", "preview_sms",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opportune.engine import Engine, History, Playbook, PlaybookBody, decode_body
-from opportune.facts import DECISION, NOBODY, Arrays, BatchBuilder, FactBatch, FactKind, Outputs, TextDictionary
+from opportune.facts import DECISION, GOAL, MOVE, NOBODY, Arrays, BatchBuilder, FactBatch, FactKind, Outputs, TextDictionary
 from opportune.journal import Group
 from opportune.operations.deployment import DeploymentError, journal_of
 
@@ -55,6 +55,8 @@ class Trail(msgspec.Struct):
     moved: dict[int, int] = {}  # seq of each fact at which her open decisions moved -> engine time
     texts: list[str] = []
     decisions: NDArray[Any] = np.empty(0, DECISION)
+    moves: NDArray[Any] = np.empty(0, MOVE)
+    goals: NDArray[Any] = np.empty(0, GOAL)
 
     @property
     def body(self) -> PlaybookBody | None:
@@ -68,19 +70,20 @@ def read_trail(folder: Path, customer: int, end_seq: int | None = None) -> Trail
     Raises DeploymentError where there is no such customer in the whole journal.
     """
     trail = Trail(customer)
-    decisions = []
+    outputs = []
     for group in journal_of(folder).read(0):
         if end_seq is not None and group.first_seq >= end_seq:
             break
-        decisions.append(_read_group(trail, group, end_seq))
-    trail.decisions = np.concatenate([trail.decisions, *decisions])
+        outputs.append(_read_group(trail, group, end_seq))
+    for name in ("decisions", "moves", "goals"):
+        setattr(trail, name, np.concatenate([getattr(trail, name), *(getattr(one, name) for one in outputs)]))
     if end_seq is None and not any(fact.kind == FactKind.CUSTOMER for fact in trail.facts):
         raise DeploymentError(f"{folder} has no customer #{customer}; it has {trail.customers:,}, from #0 on")
     return trail
 
 
-def _read_group(trail: Trail, group: Group, end_seq: int | None) -> NDArray[Any]:
-    """Take what is hers out of a group; returns her journaled decisions."""
+def _read_group(trail: Trail, group: Group, end_seq: int | None) -> Outputs:
+    """Take what is hers out of a group; returns her journaled decisions, moves and goals."""
     arrays = group.arrays
     count = group.count if end_seq is None else min(group.count, end_seq - group.first_seq)
     kind, customer = arrays["kind"][:count], arrays["customer"][:count]
@@ -107,7 +110,7 @@ def _read_group(trail: Trail, group: Group, end_seq: int | None) -> NDArray[Any]
     return _outputs_of(trail, arrays, trail.end_seq)
 
 
-def _outputs_of(trail: Trail, arrays: Arrays, end_seq: int) -> NDArray[Any]:
+def _outputs_of(trail: Trail, arrays: Arrays, end_seq: int) -> Outputs:
     outputs = Outputs.from_arrays(arrays)
     moves = outputs.moves[outputs.moves["seq"] < end_seq]
     hers = moves["customer"] == trail.customer
@@ -118,8 +121,12 @@ def _outputs_of(trail: Trail, arrays: Arrays, end_seq: int) -> NDArray[Any]:
         # A version that told no places wrote 0: a closing came of the fact, so of its first decision.
         place = marks - others if marks else int(row["closed"])
         trail.limits.append((seq, int(row["limit"]), int(row["closed"]), place))
-    decisions = outputs.decisions
-    return decisions[(decisions["customer"] == trail.customer) & (decisions["seq"] < end_seq)].copy()
+    own = {
+        name: rows[(rows["customer"] == trail.customer) & (rows["seq"] < end_seq)].copy()
+        for name in ("decisions", "moves", "goals")
+        if len(rows := getattr(outputs, name))
+    }
+    return Outputs.from_arrays(own)
 
 
 class OneCustomer:

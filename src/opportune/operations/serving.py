@@ -10,6 +10,7 @@ from opportune.operations.accounting import SourceAccount
 from opportune.operations.decision_feed import DecisionFeed
 from opportune.operations.deployment import Deployment
 from opportune.operations.door import Door, Taken
+from opportune.operations.live_customer import LiveCustomers
 from opportune.operations.one_off import OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import OneOffSends
 from opportune.operations.publish import Publication, publish
@@ -37,6 +38,7 @@ class Service:
         self.sending = Sending(deployment, self.door, self.saying)
         self.feed = DecisionFeed(deployment, lambda: self.saying.names("en"))
         self.one_offs = OneOffSends(self.door)
+        self.customers = LiveCustomers(deployment, self.door, self.saying.names)
         self._counts_lock = threading.Lock()
         self.decisions = 0
         """Decisions since the start of the service."""
@@ -55,6 +57,7 @@ class Service:
         await self.sending.drain()
         await asyncio.to_thread(self.door.close)
         self.sending.close()
+        await asyncio.to_thread(self.customers.close)
         await asyncio.to_thread(self.deployment.close)
 
     @property

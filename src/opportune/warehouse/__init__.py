@@ -7,10 +7,13 @@ from opportune.warehouse.faults import OnWarehouseFault, WarehouseFault
 from opportune.warehouse.history import read_groups
 from opportune.warehouse.manifest import Manifest, Part, read_manifest, warehouse_folder
 from opportune.warehouse.one_customer import CustomerReader, CustomerRows, StoredFact
+from opportune.warehouse.presence import CONTACT_KINDS, CONTACT_MOVES
 from opportune.warehouse.warehouse import ROWS_MAX, SECONDS_MAX, Answer, Warehouse
 
 __all__ = [
     "COMPACTED_FACTS_MAX",
+    "CONTACT_KINDS",
+    "CONTACT_MOVES",
     "PART_FACTS_MAX",
     "ROWS_MAX",
     "SECONDS_MAX",

@@ -14,7 +14,7 @@ from opportune.warehouse.errors import WarehouseError
 from opportune.warehouse.files import quoted
 from opportune.warehouse.groups import GROUP_ORDER, slot_name
 from opportune.warehouse.manifest import MANIFEST_FILE, Manifest, Part, read_manifest, warehouse_folder
-from opportune.warehouse.presence import CONTACT_KINDS, CONTACT_MOVES, Kind, Presence, is_present, read_presence
+from opportune.warehouse.presence import CONTACT_KINDS, Kind, Presence, is_present, read_presence
 
 MEMORY_MAX = "512MB"
 _OUTPUTS = {"decisions": DECISION, "moves": MOVE, "goals": GOAL}
@@ -78,12 +78,12 @@ class CustomerReader:
 
     def contacts(self, customer: int) -> Iterator[CustomerRows]:
         """Those of her rows that say that she was contacted or answered, the newest part first."""
-        kinds, moves = ", ".join(str(int(kind)) for kind in CONTACT_KINDS), ", ".join(str(int(kind)) for kind in CONTACT_MOVES)
+        kinds = ", ".join(str(int(kind)) for kind in CONTACT_KINDS)
         for part in self._parts(customer, Kind.CONTACTS, self.manifest.end_seq):
             yield CustomerRows(
                 self._facts(part, customer, f"kind IN ({kinds})"),
                 self._outputs(part, "decisions", customer, f"arm = {int(Arm.TREATED)}"),
-                self._outputs(part, "moves", customer, f"kind IN ({moves})"),
+                self._outputs(part, "moves", customer, "true"),  # those with the decision itself say that it was no contact yet
                 np.empty(0, GOAL),
             )
 
@@ -108,7 +108,7 @@ class CustomerReader:
         slots = "".join(f", {slot_name(slot)}" for slot in range(part.slots))
         chosen = f"seq, kind, code, at_ms, engine_ms, size{slots}"
         rows = self._rows(part, "facts", customer, where, "seq", chosen)
-        said = {}
+        said: dict[int, list[int]] = {}
         if any(row[1] == FactKind.TAGS_SET for row in rows):
             for seq, tag, value in self._rows(part, "tags", customer, where if where.startswith("seq") else "true", "seq, position", "seq, tag, value"):
                 said.setdefault(seq, []).extend((tag, NULL if value is None else value))

@@ -12,7 +12,7 @@ from opportune.warehouse.groups import Columns
 from opportune.warehouse.manifest import ASIDE, FILE_MODE, FOLDER_MODE, sync_folder
 
 Presence = NDArray[np.uint8]
-"""u1[3, bytes]: row = a `Presence` kind, bit c % 8 of byte c // 8 = customer c."""
+"""u1[3, bytes]: row = a `Kind`, bit c % 8 of byte c // 8 = customer c."""
 
 CONTACT_KINDS = (FactKind.CONTACT, FactKind.RESPONSE, FactKind.RECEIPT)
 CONTACT_MOVES = (MoveKind.PRESENTED, MoveKind.UNKNOWN)
