@@ -295,6 +295,8 @@ def _keys(cap: Cap, names: Names) -> Iterator[tuple[str, str]]:
 
 def _goals(held: Held, names: Names) -> Iterator[GoalLine]:
     for instance in held.goals:
+        if int(instance["deadline"]) < held.now_ms:
+            continue  # over, and not noticed yet: nothing has happened since that would
         yield GoalLine(
             names.campaign(int(instance["campaign"])), Arm(int(instance["arm"])).name.lower(),
             names.moment(int(instance["opened"])), names.moment(int(instance["deadline"])),
