@@ -12,6 +12,7 @@ from opportune.entrypoints.one_off_commands import send, send_test
 from opportune.entrypoints.question_commands import customer, decisions, explain, replay, report
 from opportune.entrypoints.sending_commands import coupons, go_on, outbox, stop_sending, work
 from opportune.entrypoints.serve_commands import serve
+from opportune.entrypoints.warehouse_commands import export, query
 
 app = typer.Typer(
     cls=Commands,
@@ -32,6 +33,8 @@ app.command(short_help="All that is known of one customer.")(customer)
 app.command(short_help="Why, or why not: every campaign's fate at one event.")(explain)
 app.command(short_help="Decisions, contacts, goals, withheld by reason.")(report)
 app.command(short_help="Verify the journal by deciding all again.")(replay)
+app.command(short_help="The journal as Parquet files.")(export)
+app.command(short_help="Ask the exported journal in SQL.")(query)
 app.command(short_help="Copy the data folder, in use or not.")(backup)
 app.command(short_help="Copy a backup into a new data folder.")(restore)
 app.command(short_help="Serve a data folder over HTTP.")(serve)

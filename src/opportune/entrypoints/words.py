@@ -50,6 +50,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "due": ("due", "截止时间"), "outcome": ("outcome", "结果"), "note": ("note", "备注"),
     "addressed": ("addressed", "已触发"), "sent_on": ("sent on", "已下发"), "not_in_audience": ("not in the audience", "不在受众内"), "unknown": ("unknown", "未知标识"), "test": ("Test", "测试发送"),
     "address": ("address", "地址"),
+    "decisions open": ("Open decisions", "待展示的决策"), "waiting": ("waiting", "等待触点"), "deferred": ("deferred", "已顺延"),
+    "leased": ("at a touchpoint", "触点已领取"), "pushed": ("being sent", "正在发送"), "last contacts": ("Last contacts and answers", "最近接触与回应"),
+    "timeline": ("Timeline", "时间线"), "kind": ("kind", "类型"), "earlier": ("earlier entries", "更早的记录"),
+    "decision": ("decision", "决策"), "move": ("decision moved", "决策进展"), "goal": ("goal", "目标"), "contact": ("contact", "接触"),
+    "response": ("answer", "回应"), "consent": ("consent", "同意"), "touch": ("touch", "到访触点"), "receipt": ("receipt", "触点回执"),
+    "created": ("first seen", "首次出现"), "do_not_disturb": ("do not disturb", "免打扰"),
     "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
 }  # fmt: skip
 """Key: English, Chinese."""
