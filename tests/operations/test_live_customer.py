@@ -36,7 +36,10 @@ def serve(folder: Path, scene: Callable[[Service], Awaitable[None]]) -> None:
 
 def plain(view: CustomerView) -> dict[str, object]:
     """What both ways of looking must say alike: values of tags that the engine has at hand, and all the rest."""
-    told = {name: getattr(view, name) for name in ("consents", "do_not_disturb", "refused_until", "complained_until", "caps", "goals", "open")}
+    told = {
+        name: getattr(view, name)
+        for name in ("consents", "do_not_disturb", "refused_until", "complained_until", "caps", "goals", "open")
+    }
     told |= {name: getattr(view, name) for name in ("identifiers", "personal", "contacts")}
     return told | {"tags": {tag.tag: tag for tag in view.tags}}
 

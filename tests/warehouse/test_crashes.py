@@ -29,7 +29,9 @@ def assert_nothing_left_over(folder: Path) -> None:
     """The folder holds the manifest's files and no others."""
     place = warehouse_folder(folder)
     known = {name for part in read_manifest(folder).parts for name in part.places}
-    assert {str(path.relative_to(place)) for path in place.rglob("*") if path.suffix in (".parquet", ".npy", ".part")} == known
+    assert {
+        str(path.relative_to(place)) for path in place.rglob("*") if path.suffix in (".parquet", ".npy", ".part")
+    } == known
 
 
 @pytest.mark.parametrize("point", [point for point in WarehouseFault if point is not WarehouseFault.MID_REMOVAL])

@@ -57,7 +57,9 @@ def test_what_is_exported_reads_back_byte_for_byte(world: Path) -> None:
 def test_a_replay_of_the_warehouse_decides_the_same(world: Path) -> None:
     export(world, part_facts_max=700)
     done: list[Group] = []
-    engine = Engine(customers_max=CUSTOMERS_MAX, history=lambda seq: map(read_group, [g for g in done if g.first_seq < seq]))
+    engine = Engine(
+        customers_max=CUSTOMERS_MAX, history=lambda seq: map(read_group, [g for g in done if g.first_seq < seq])
+    )
     decisions = 0
     for group in read_groups(world):
         batch, journaled = read_group(group)
@@ -80,7 +82,7 @@ def test_files_are_immutable_parts_of_a_day_sorted_by_customer(world: Path) -> N
         for name in part.places:
             assert (place / name).exists()
             assert f"/day={part.day}/shard=0/" in name
-        customers = duckdb.sql(f"SELECT customer FROM read_parquet('{place / part.place('facts')}')").fetchnumpy()
+        customers = duckdb.execute(f"SELECT customer FROM read_parquet('{place / part.place('facts')}')").fetchnumpy()
         assert (np.diff(customers["customer"].astype(np.int64)) >= 0).all()
     before = {path: path.stat().st_mtime_ns for path in place.rglob("*.parquet")}
     imported(world, by_time(month(3)), "more")

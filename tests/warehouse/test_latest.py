@@ -11,13 +11,21 @@ from hypothesis import strategies as st
 from opportune.engine import Engine
 from opportune.facts import NULL, Kind, TextDictionary
 from opportune.journal import JournalReader
-from opportune.operations import open_deployment, read_group
+from opportune.operations import read_group
+from opportune.operations.audience import InPlace, holding
 from opportune.operations.one_customer import with_every_tag
 from opportune.operations.segment import check_segment, held_by, look, read_tags, readable_tags
 from opportune.warehouse import QueryRefused, Warehouse, export
 from tests.operations.little_mobile import CUSTOMERS_MAX, DAY, HOUR, START
 
-MOMENTS = (START + 2 * HOUR, START + 3 * DAY + 7 * HOUR, START + 11 * DAY + 1, START + 17 * DAY, START + 29 * DAY + 20 * HOUR, START + 45 * DAY)
+MOMENTS = (
+    START + 2 * HOUR,
+    START + 3 * DAY + 7 * HOUR,
+    START + 11 * DAY + 1,
+    START + 17 * DAY,
+    START + 29 * DAY + 20 * HOUR,
+    START + 45 * DAY,
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +68,14 @@ def test_every_tag_as_of_a_moment_equals_the_replay_up_to_it(exported: Path, mom
     known = 0
     with Warehouse(exported, as_of_ms=moment) as warehouse:
         for tag in tags:
-            rows = warehouse.connection.execute(warehouse.latest.relation([tag], "p.customer, t0.value") + " ORDER BY 1").fetchall()
+            rows = warehouse.connection.execute(
+                warehouse.latest.relation([tag], "p.customer, t0.value") + " ORDER BY 1"
+            ).fetchall()
             assert [customer for customer, _ in rows] == list(range(engine.customers))
             is_text = engine.playbook.vocabulary.tags[tag].kind is Kind.TEXT
-            found = [NULL if value is None else engine.dictionary.code(value) if is_text else int(value) for _, value in rows]
+            found = [
+                NULL if value is None else engine.dictionary.code(value) if is_text else int(value) for _, value in rows
+            ]
             assert found == columns[tag].tolist(), tag
             known += sum(value not in (NULL, 0) for value in found)
     assert known > 50 or moment == MOMENTS[0]
@@ -72,8 +84,8 @@ def test_every_tag_as_of_a_moment_equals_the_replay_up_to_it(exported: Path, mom
 def test_latest_is_decoded_by_the_tags_type(exported: Path) -> None:
     with Warehouse(exported) as warehouse:
         found = warehouse.query(
-            "SELECT typeof(a.value), typeof(i.value), typeof(s.value), typeof(c.value) FROM latest.arpu a JOIN latest.interests i USING (customer) "
-            "JOIN latest.seen s USING (customer) JOIN latest.class c USING (customer) LIMIT 1"
+            "SELECT typeof(arpu), typeof(interests), typeof(seen), typeof(class) FROM latest.arpu JOIN latest.interests USING (customer) "
+            "JOIN latest.seen USING (customer) JOIN latest.class USING (customer) LIMIT 1"
         )
         assert found.rows == [("DECIMAL(9,2)", "VARCHAR[]", "TIMESTAMP", "VARCHAR")]
         with pytest.raises(QueryRefused, match="`full_name` is personal"):
@@ -104,18 +116,35 @@ def everybody(exported: Path) -> Engine:
         return replayed(exported, warehouse.manifest.now_ms)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=(HealthCheck.too_slow, HealthCheck.function_scoped_fixture))
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=(HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+)
 @given(text=rules)
-def test_an_audience_from_columns_and_from_sql_agree(exported: Path, everybody: Engine, opened: Warehouse, text: str) -> None:
-    class Opened:
-        engine = everybody
-
-    found = held_by(look(Opened(), text, 0))  # type: ignore[arg-type] # all that is asked of a deployment here
-    rows = opened.connection.execute(f"{opened.latest.audience(text)} ORDER BY 1").fetchall()
-    assert [customer for (customer,) in rows] == found.tolist(), text
+def test_an_audience_from_columns_and_from_sql_agree(
+    exported: Path, everybody: Engine, opened: Warehouse, text: str
+) -> None:
+    found = held_by(look(everybody, text, 0)).tolist()
+    assert opened.audience(text).tolist() == found, text
+    assert np.flatnonzero(holding(everybody, text)).tolist() == found, text
 
 
 @pytest.fixture(scope="module")
 def opened(exported: Path) -> Warehouse:
     """The warehouse at its end."""
     return Warehouse(exported)
+
+
+def test_intervals_over_plain_columns_are_asked_where_they_lie(everybody: Engine) -> None:
+    def in_place(text: str) -> bool:
+        return InPlace.of(everybody, check_segment(everybody.playbook, text)) is not None
+
+    assert in_place("arpu >= 40 AND NOT unlimited AND city = 'Shanghai'")
+    assert in_place("(arpu < 10 OR arpu > 50) AND joined IS NULL AND (score = 1 OR ratio < 3)")
+    assert in_place("spent_ever > 20")
+    for slower in (
+        "recharges_3d > 2",
+        "big_spender",
+        "local_hour(now) < 12",
+        "city LIKE 'town%' AND contains(interests, 'video')",
+    ):
+        assert not in_place(slower)

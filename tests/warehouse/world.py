@@ -191,7 +191,11 @@ def _messages(chance: random.Random, first_day: int, days: int) -> Iterator[dict
     for day in range(first_day, first_day + days):
         for _ in range(3 * CUSTOMERS // 2):
             at = START + day * DAY + chance.randrange(24) * HOUR + chance.randrange(HOUR)
-            yield {**_said(chance, at), "userId": f"c-{min(chance.randrange(CUSTOMERS), chance.randrange(CUSTOMERS)):03}", "timestamp": at}
+            yield {
+                **_said(chance, at),
+                "userId": f"c-{min(chance.randrange(CUSTOMERS), chance.randrange(CUSTOMERS)):03}",
+                "timestamp": at,
+            }
 
 
 def _said(chance: random.Random, at: int) -> dict[str, Any]:
@@ -213,7 +217,10 @@ def _said(chance: random.Random, at: int) -> dict[str, Any]:
         properties = {"seconds": chance.randrange(300), "customer": "somebody"}
         return {"type": "track", "event": chance.choice(["called", "called", "silent"]), "properties": properties}
     if draw < 0.85:
-        return {"type": "identify", "traits": {"arpu": f"{chance.randint(0, 9_000) / 100}", "city": f"town {chance.randrange(6)}"}}
+        return {
+            "type": "identify",
+            "traits": {"arpu": f"{chance.randint(0, 9_000) / 100}", "city": f"town {chance.randrange(6)}"},
+        }
     if draw < 0.9:
         return {"type": "consent", "purpose": "marketing", "given": chance.random() < 0.8}
     if draw < 0.93:

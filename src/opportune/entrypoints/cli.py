@@ -10,6 +10,7 @@ from opportune.entrypoints.import_commands import import_messages, quarantine
 from opportune.entrypoints.key_commands import keys
 from opportune.entrypoints.one_off_commands import send, send_test
 from opportune.entrypoints.question_commands import customer, decisions, explain, replay, report
+from opportune.entrypoints.segment_commands import segment, tag
 from opportune.entrypoints.sending_commands import coupons, go_on, outbox, stop_sending, work
 from opportune.entrypoints.serve_commands import serve
 from opportune.entrypoints.warehouse_commands import export, query
@@ -42,6 +43,8 @@ app.command(short_help="Send a campaign once, to a list or a segment.")(send)
 app.command("test-send", short_help="Send an offer's content to yourself.")(send_test)
 app.command("stop-sending", short_help="Let nothing leave any more.")(stop_sending)
 app.command("go-on", short_help="Let messages leave again.")(go_on)
+app.command(short_help="A tag's values and coverage, now or as of a moment.")(tag)
+app.add_typer(segment, name="segment", short_help="Saved segments: sizes, overlaps, snapshots, export.")
 app.add_typer(outbox, name="outbox", short_help="Messages on their way: counts, lists, sending again.")
 app.add_typer(coupons, name="coupons", short_help="Coupon codes: import, list.")
 app.add_typer(work, name="work", short_help="Work items: messages that people deliver.")

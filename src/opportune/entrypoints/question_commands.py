@@ -45,7 +45,9 @@ def decisions(
 def customer(
     who: Who,
     folder: Folder = DEFAULT_FOLDER,
-    last: Annotated[int, typer.Option("--last", min=0, max=1_000, help="So many last decisions, events, entries.")] = 10,
+    last: Annotated[
+        int, typer.Option("--last", min=0, max=1_000, help="So many last decisions, events, entries.")
+    ] = 10,
     before: Annotated[int | None, typer.Option("--before", min=0, help="The timeline before this fact.")] = None,
     reveal: Reveal = False,
     as_json: AsJson = False,
@@ -54,7 +56,9 @@ def customer(
     """One customer: tags, consents, contacts against every cap, open decisions and goals, and one timeline over all sources."""
     from opportune.operations import find_customer, view_customer
 
-    view = view_customer(folder, find_customer(folder, who), reveal=reveal, last=last, before=before, language=lang.value)
+    view = view_customer(
+        folder, find_customer(folder, who), reveal=reveal, last=last, before=before, language=lang.value
+    )
     if as_json:
         show_json(view)
     else:

@@ -30,7 +30,9 @@ def export(
 
     end = journal_of(folder).bytes
     with progress("exporting") as step:
-        done = export(folder, on_progress=lambda facts, reached: step(facts, max(facts, 1), f"exporting, fact {reached:,}"))
+        done = export(
+            folder, on_progress=lambda facts, reached: step(facts, max(facts, 1), f"exporting, fact {reached:,}")
+        )
     merged = compact(folder) if compacting else None
     manifest = read_manifest(folder)
     told = {
@@ -40,7 +42,9 @@ def export(
     if as_json:
         show_json(told)
         return
-    print(f"{done.facts:,} facts exported; the warehouse reaches to fact {done.end_seq:,}, in {len(manifest.parts):,} parts")
+    print(
+        f"{done.facts:,} facts exported; the warehouse reaches to fact {done.end_seq:,}, in {len(manifest.parts):,} parts"
+    )
     if merged is not None:
         print(f"{merged.before:,} parts became {merged.after:,}")
 
@@ -52,7 +56,9 @@ def query(
         str | None, typer.Option("--as-of", help="latest.<tag> then: 2026-12-01 or 2026-12-01T08:00, local time.")
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a heading.")] = False,
-    rows_max: Annotated[int, typer.Option("--rows-max", min=1, max=10_000_000, help="At most so many rows.")] = ROWS_MAX,
+    rows_max: Annotated[
+        int, typer.Option("--rows-max", min=1, max=10_000_000, help="At most so many rows.")
+    ] = ROWS_MAX,
     seconds_max: Annotated[float, typer.Option("--seconds-max", min=0.1, help="Give up after so long.")] = SECONDS_MAX,
     memory_mb_max: Annotated[
         int, typer.Option("--memory-mb-max", min=100, help="Use at most so much memory.")

@@ -50,6 +50,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "due": ("due", "截止时间"), "outcome": ("outcome", "结果"), "note": ("note", "备注"),
     "addressed": ("addressed", "已触发"), "sent_on": ("sent on", "已下发"), "not_in_audience": ("not in the audience", "不在受众内"), "unknown": ("unknown", "未知标识"), "test": ("Test", "测试发送"),
     "address": ("address", "地址"),
+    "segments": ("Segments", "客户细分"), "segment": ("segment", "细分"), "overlap": ("Overlap", "重叠"), "snapshots": ("Snapshots", "快照"),
+    "digest": ("digest", "摘要"), "proved": ("proved", "已验证"), "values": ("Values", "取值分布"),
     "decisions open": ("Open decisions", "待展示的决策"), "waiting": ("waiting", "等待触点"), "deferred": ("deferred", "已顺延"),
     "leased": ("at a touchpoint", "触点已领取"), "pushed": ("being sent", "正在发送"), "last contacts": ("Last contacts and answers", "最近接触与回应"),
     "timeline": ("Timeline", "时间线"), "kind": ("kind", "类型"), "earlier": ("earlier entries", "更早的记录"),

@@ -27,28 +27,35 @@ from opportune.operations.publish import (
 from opportune.operations.redrive import GoneError, Redriven, redrive
 from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
+from opportune.operations.segments import (
+    SegmentOverlap, SegmentSize, SegmentSnapshot, export_segment, prove_snapshot, segment_customers, segment_overlaps, segment_sizes,
+    segment_snapshots, snapshot_segment,
+)  # fmt: skip
 from opportune.operations.sending import read_accounts
 from opportune.operations.serving import Service
 from opportune.operations.stop_sending import go_on, stop_sending
+from opportune.operations.tag_distribution import TagDistribution, distribution_as_of
 from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
 from opportune.operations.timeline import PAGE_MAX as TIMELINE_PAGE_MAX
 from opportune.operations.tokens import TokenError
 from opportune.operations.touch import ANSWERS, Customer, Offered, RefusedError, TouchAsk, Touched
 from opportune.operations.trial_sends import SeedAddress, TrialSend, TrialSent, read_seeds
-from opportune.operations.who import find_customer, open_people
+from opportune.operations.who import find_customer, identifiers, open_people
 
 __all__ = [
     "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS",
-    "TELECOM_SOURCE", "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate", "Carrier",
-    "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView",
+    "TELECOM_SOURCE", "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate",
+    "Carrier", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView",
     "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "Explanation", "Folded", "GoneError",
-    "Imported", "Ingested", "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OverloadedError", "Publication",
-    "Redriven", "RefusedError", "Replayed", "Report", "SeedAddress", "Service", "SmsPreview", "SourceAccount",
-    "StarbucksResult", "Taken", "TelecomResult", "TimelinePage", "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent",
-    "UnmetCondition", "World", "backup", "compile_playbook", "create_deployment", "customers_max_of",
-    "examples_folder", "explain", "find_customer", "go_on", "import_ndjson", "import_sources", "ingest", "journal_of",
-    "list_decisions", "moment_in", "open_deployment", "open_people", "pieces", "preview_changes", "preview_sms",
-    "publish", "read_accounts", "read_definitions", "read_group", "read_seeds", "redrive", "replay", "report",
-    "restore", "run_starbucks", "run_telecom", "send_once", "sources_of", "state_consent", "stop_sending",
-    "view_customer", "view_decisions",
+    "Imported", "Ingested", "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OverloadedError",
+    "Publication", "Redriven", "RefusedError", "Replayed", "Report", "SeedAddress", "SegmentOverlap", "SegmentSize",
+    "SegmentSnapshot", "Service", "SmsPreview", "SourceAccount", "StarbucksResult", "TagDistribution", "Taken",
+    "TelecomResult", "TimelinePage", "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnmetCondition",
+    "World", "backup", "compile_playbook", "create_deployment", "customers_max_of", "distribution_as_of",
+    "examples_folder", "explain", "export_segment", "find_customer", "go_on", "identifiers", "import_ndjson",
+    "import_sources", "ingest", "journal_of", "list_decisions", "moment_in", "open_deployment", "open_people", "pieces",
+    "preview_changes", "preview_sms", "prove_snapshot", "publish", "read_accounts", "read_definitions", "read_group",
+    "read_seeds", "redrive", "replay", "report", "restore", "run_starbucks", "run_telecom", "segment_customers",
+    "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once", "snapshot_segment", "sources_of",
+    "state_consent", "stop_sending", "view_customer", "view_decisions",
 ]  # fmt: skip

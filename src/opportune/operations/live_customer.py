@@ -74,7 +74,9 @@ class LiveCustomers:
 
         def look() -> TimelinePage:
             rows = self._refreshed().newest(customer, END if before is None else before)
-            entries, following = page(rows, telling_of(self._deployment.engine, self._names(language)), min(limit, PAGE_MAX))
+            entries, following = page(
+                rows, telling_of(self._deployment.engine, self._names(language)), min(limit, PAGE_MAX)
+            )
             return TimelinePage(customer, tuple(entries), following)
 
         return await self._aside(look)

@@ -13,7 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opportune.engine import Engine, History, Playbook, PlaybookBody, decode_body
-from opportune.facts import DECISION, GOAL, MOVE, NOBODY, Arrays, BatchBuilder, FactBatch, FactKind, Outputs, TextDictionary
+from opportune.facts import (
+    DECISION,
+    GOAL,
+    MOVE,
+    NOBODY,
+    Arrays,
+    BatchBuilder,
+    FactBatch,
+    FactKind,
+    Outputs,
+    TextDictionary,
+)
 from opportune.journal import Group
 from opportune.operations.deployment import DeploymentError, journal_of
 

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from opportune.engine import Engine, Playbook
 from opportune.facts import MS_PER_DAY, MS_PER_HOUR, NULL, zone_offset
-from opportune.operations.deployment import Deployment
 from opportune.operations.touch import RefusedError
 from opportune.profiles import RECORDS, WIDE_PLACE, point_records, read_column, roll_rows
 from opportune.rules import (
@@ -60,13 +59,13 @@ def check_segment(playbook: Playbook, text: str) -> Rule:
     return rule
 
 
-def look(deployment: Deployment, text: str, first: int) -> Look:
+def look(engine: Engine, text: str, first: int) -> Look:
     """Copy what the condition reads of up to ROWS_PER_LOOK customers from `first` on; with the engine at rest.
 
     Raises RefusedError.
     """
-    rule = check_segment(deployment.engine.playbook, text)
-    return _look(deployment.engine, _tags(deployment.engine.playbook, rule), rule, first, ROWS_PER_LOOK)
+    rule = check_segment(engine.playbook, text)
+    return _look(engine, _tags(engine.playbook, rule), rule, first, ROWS_PER_LOOK)
 
 
 def read_tags(engine: Engine, tags: Sequence[str], first: int, rows: int) -> dict[str, NDArray[np.int64]]:
@@ -92,7 +91,8 @@ def readable_tags(playbook: Playbook) -> list[str]:
     return [
         name
         for name in playbook.definitions.tags
-        if name in columns or (name in rules and all(one in columns or one in rules for one in _tags(playbook, rules[name])))
+        if name in columns
+        or (name in rules and all(one in columns or one in rules for one in _tags(playbook, rules[name])))
     ]
 
 
@@ -164,7 +164,9 @@ def _records(engine: Engine, first: int, rows: int) -> NDArray[np.uint8]:
     profiles = playbook.bundle[0].profiles
     if profiles.hourly_rows or profiles.daily_rows:
         wide = engine.memory.wide
-        roll_copies(playbook, records, engine.to_arrays()["wide"].copy(), int(wide.used), int(wide.free), rows, engine.now_ms)
+        roll_copies(
+            playbook, records, engine.to_arrays()["wide"].copy(), int(wide.used), int(wide.free), rows, engine.now_ms
+        )
     return records
 
 

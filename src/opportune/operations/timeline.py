@@ -79,19 +79,27 @@ class Telling:
                 name = names.name("event", fact.code)
                 types = self.types.events.get(name, {})
                 found = zip(types.items(), v, strict=False)
-                return self._said(fact, "event", name, "event", {p: self._value(x, t) for (p, t), x in found if x != NULL})
+                return self._said(
+                    fact, "event", name, "event", {p: self._value(x, t) for (p, t), x in found if x != NULL}
+                )
             case FactKind.TAGS_SET:
                 tags = [(names.name("tag", number), value) for number, value in zip(v[::2], v[1::2], strict=True)]
-                told = {name: self._value(value, self.types.tags[name]) for name, value in tags if name in self.types.tags}
+                told = {
+                    name: self._value(value, self.types.tags[name]) for name, value in tags if name in self.types.tags
+                }
                 return self._said(fact, "tags", "", "", told)
             case FactKind.CONTACT:
                 told = {"touchpoint": names.touchpoint(v[0]), "offer": names.offer(v[1]) or None, "made": "elsewhere"}
                 return self._said(fact, "contact", names.campaign(fact.code), "campaign", told)
             case FactKind.CONSENT:
                 channel = "*" if v[0] == NULL else names.name("channel", v[0])
-                return self._said(fact, "consent", names.name("purpose", fact.code), "", {"channel": channel, "given": v[1] == 1})
+                return self._said(
+                    fact, "consent", names.name("purpose", fact.code), "", {"channel": channel, "given": v[1] == 1}
+                )
             case FactKind.RESPONSE:
-                return self._said(fact, "response", names.campaign(fact.code), "campaign", {"answer": Answer(v[0]).name.lower()})
+                return self._said(
+                    fact, "response", names.campaign(fact.code), "campaign", {"answer": Answer(v[0]).name.lower()}
+                )
             case FactKind.TOUCH:
                 return self._said(fact, "touch", names.touchpoint(fact.code), "touchpoint", {"slots": v[0]})
             case FactKind.RECEIPT:
@@ -131,7 +139,11 @@ class Telling:
         return self._output(row, "at_ms", "goal", told)
 
     def _receipt(self, v: tuple[int, ...]) -> dict[str, Value]:
-        told: dict[str, Value] = {"decision": v[0], "outcome": Outcome(v[1]).name.lower(), "campaign": self.names.campaign(v[2])}
+        told: dict[str, Value] = {
+            "decision": v[0],
+            "outcome": Outcome(v[1]).name.lower(),
+            "campaign": self.names.campaign(v[2]),
+        }
         if v[3] != NULL and 1 <= v[3] <= len(self.dictionary):
             told["reason"] = self.dictionary.text(v[3])
         return told
@@ -195,7 +207,11 @@ def _marks(arrays: Arrays) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
     kinds = arrays["kind"]
     told = [arrays["customer"]]
     marks = [_ANYTHING | _TAGS * (kinds == FactKind.TAGS_SET) | _CONTACTS * np.isin(kinds, CONTACT_KINDS)]
-    for name, field, wanted in (("decisions", "arm", (Arm.TREATED,)), ("moves", "kind", CONTACT_MOVES), ("goals", "kind", ())):
+    for name, field, wanted in (
+        ("decisions", "arm", (Arm.TREATED,)),
+        ("moves", "kind", CONTACT_MOVES),
+        ("goals", "kind", ()),
+    ):
         if name in arrays:
             told.append(arrays[name]["customer"])
             marks.append(_ANYTHING | _CONTACTS * np.isin(arrays[name][field], wanted))
@@ -319,4 +335,3 @@ def contacts_in(rows: CustomerRows, telling: Telling) -> list[Entry]:
         or (fact.kind == FactKind.RECEIPT and fact.values[1] in answers)
     ]
     return telling.entries(CustomerRows(facts, decisions[at_once], rows.moves[shown], np.empty(0, GOAL)))
-

@@ -5,6 +5,7 @@ from opportune.warehouse.errors import QueryRefused, WarehouseError, WarehouseLo
 from opportune.warehouse.export import PART_FACTS_MAX, Exported, export
 from opportune.warehouse.faults import OnWarehouseFault, WarehouseFault
 from opportune.warehouse.history import read_groups
+from opportune.warehouse.lists import write_customers
 from opportune.warehouse.manifest import Manifest, Part, read_manifest, warehouse_folder
 from opportune.warehouse.one_customer import CustomerReader, CustomerRows, StoredFact
 from opportune.warehouse.presence import CONTACT_KINDS, CONTACT_MOVES
@@ -36,4 +37,5 @@ __all__ = [
     "read_groups",
     "read_manifest",
     "warehouse_folder",
+    "write_customers",
 ]

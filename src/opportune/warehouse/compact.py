@@ -82,9 +82,7 @@ def _merged(
     version = max(part.version for part in run) + 1
     slots = max(part.slots for part in run)
     merged = Part(run[0].day, run[0].first_seq, run[-1].end_seq, tables, slots, version, run[0].shard)
-    write_presence(
-        place / merged.presence, merged_presence([read_presence(place / part.presence) for part in run])
-    )
+    write_presence(place / merged.presence, merged_presence([read_presence(place / part.presence) for part in run]))
     for at, table in enumerate(tables):
         if at and on_fault is not None:
             on_fault(WarehouseFault.MID_PART)

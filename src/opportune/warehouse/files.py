@@ -22,7 +22,11 @@ _GIVEN = "given"
 
 def writer() -> duckdb.DuckDBPyConnection:
     """A connection that writes files: one thread, so that it leaves the machine to those who decide. It spills nothing to disk."""
-    config = {"threads": WRITER_THREADS, "memory_limit": WRITER_MEMORY, "temp_directory": ""}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": WRITER_THREADS,
+        "memory_limit": WRITER_MEMORY,
+        "temp_directory": "",
+    }
     return duckdb.connect(":memory:", config=config)
 
 
@@ -61,14 +65,19 @@ def write_query(
         f"COPY ({query} ORDER BY {order}) TO {quoted(str(aside))} "
         f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
     )
-    with aside.open("rb+") as file:
-        os.fchmod(file.fileno(), FILE_MODE)
-        os.fsync(file.fileno())
+    sync_file(aside)
     if on_fault is not None:
         on_fault(WarehouseFault.FILE_ASIDE)
     aside.replace(path)
     for parent in made:
         sync_folder(parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's content durable, and the file ours alone to write."""
+    with path.open("rb+") as file:
+        os.fchmod(file.fileno(), FILE_MODE)
+        os.fsync(file.fileno())
 
 
 def _make_folders(folder: Path) -> list[Path]:

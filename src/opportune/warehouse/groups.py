@@ -33,7 +33,20 @@ NULLABLE = {"value"}
 """Columns in which the integer that stands for NULL is NULL; so are v0, v1 ..."""
 GROUP_ORDER = "_"
 _BLOBS = ("texts_ends", "texts", "bodies_ends", "bodies", "extras_row", "extras_ends", "extras")
-_KNOWN = {"kind", "code", "customer", "at_ms", "now_ms", "first", "values", "message", "content", "accounting", *_BLOBS, *OUTPUTS}
+_KNOWN = {
+    "kind",
+    "code",
+    "customer",
+    "at_ms",
+    "now_ms",
+    "first",
+    "values",
+    "message",
+    "content",
+    "accounting",
+    *_BLOBS,
+    *OUTPUTS,
+}
 
 
 def slot_name(slot: int) -> str:
@@ -46,7 +59,7 @@ def crc_of(arrays: Arrays) -> int:
     crc = 0
     for name in sorted(arrays):
         array = _without_hashes(arrays) if name == "values" else arrays[name]
-        crc = zlib.crc32(np.ascontiguousarray(array).view(np.uint8).ravel(), zlib.crc32(name.encode(), crc))
+        crc = zlib.crc32(np.ascontiguousarray(array).tobytes(), zlib.crc32(name.encode(), crc))
     return crc
 
 
@@ -104,7 +117,8 @@ class PartBuilder:
     def _add_facts(self, group: Group, batch: FactBatch, engine_ms: NDArray[np.int64]) -> None:
         n = len(batch)
         seq = np.arange(group.first_seq, group.end_seq)
-        counts = np.diff(batch.first.astype(np.int64))
+        first = batch.first.astype(np.int64)
+        counts: NDArray[np.int64] = first[1:] - first[:-1]
         is_tags = batch.kind == FactKind.TAGS_SET
         columns: Columns = {
             "seq": seq, "kind": batch.kind, "code": batch.code, "customer": batch.customer, "at_ms": batch.at_ms,
@@ -119,11 +133,10 @@ class PartBuilder:
         plain = np.where(is_tags, 0, counts)
         values = _without_hashes(group.arrays)
         slots = int(plain.max()) if n else 0
-        first = batch.first[:-1].astype(np.int64)
         for slot in range(slots):
             has = plain > slot
             column = np.full(n, NULL)
-            column[has] = values[first[has] + slot]
+            column[has] = values[first[:-1][has] + slot]
             columns[slot_name(slot)] = column
         self.slots = max(self.slots, slots)
         if batch.extras:

@@ -12,7 +12,13 @@ from opportune.warehouse.files import read_table, writer
 from opportune.warehouse.groups import OUTPUTS, Columns, split_groups
 from opportune.warehouse.manifest import Part, read_manifest, warehouse_folder
 
-_ORDERS = {"facts": "seq", "tags": "seq, position", "texts": "code", "bodies": "first_seq, position", "groups": "first_seq"}
+_ORDERS = {
+    "facts": "seq",
+    "tags": "seq, position",
+    "texts": "code",
+    "bodies": "first_seq, position",
+    "groups": "first_seq",
+}
 
 
 def read_groups(folder: Path, from_seq: int = 0, end_seq: int | None = None) -> Iterator[Group]:
@@ -23,7 +29,9 @@ def read_groups(folder: Path, from_seq: int = 0, end_seq: int | None = None) -> 
     """
     manifest = read_manifest(folder)
     if from_seq < manifest.first_seq:
-        raise WarehouseError(f"{folder}: the warehouse keeps facts from {manifest.first_seq:,} on; fact {from_seq:,} was dropped")
+        raise WarehouseError(
+            f"{folder}: the warehouse keeps facts from {manifest.first_seq:,} on; fact {from_seq:,} was dropped"
+        )
     with closing(writer()) as connection:
         for part in manifest.parts:
             if part.end_seq <= from_seq or (end_seq is not None and part.first_seq >= end_seq):

@@ -11,7 +11,7 @@ from opportune.profiles import CounterDefinition
 from opportune.rules import EVENT_AT, NOW, ZONE, ZONE_MACRO, Ref, Rule, RuleError, check_condition, to_duckdb
 from opportune.warehouse.decoding import decoded
 from opportune.warehouse.errors import QueryRefused
-from opportune.warehouse.files import quoted
+from opportune.warehouse.files import named, quoted
 from opportune.warehouse.manifest import Manifest
 from opportune.warehouse.views import Views
 
@@ -30,10 +30,16 @@ class Latest:
         self._first_seq = manifest.first_seq
 
     def view(self, tag: str) -> str:
-        """The query of `latest.<tag>`: a row per customer, NULL where the tag is unknown. Raises QueryRefused."""
+        """The query of `latest.<tag>` (customer, and a column named as the tag): a row per customer, NULL where it is unknown.
+
+        Raises QueryRefused.
+        """
         kind = self.lexicon.tags[tag]
         value = decoded("v.value", kind, self.lexicon.zone, "v.value")
-        return f"SELECT v.customer, {value} AS value FROM ({self.relation([tag], 'p.customer, t0.value AS value')}) v"
+        called = named(f"tag_{tag}" if tag == "customer" else tag)
+        return (
+            f"SELECT v.customer, {value} AS {called} FROM ({self.relation([tag], 'p.customer, t0.value AS value')}) v"
+        )
 
     def audience(self, text: str) -> str:
         """The query of the customers for whom a condition over tags is true. Raises QueryRefused where it is wrong."""
@@ -117,9 +123,7 @@ class Latest:
         properties = list(types)
         value = "CAST(1 AS BIGINT)"
         if counter.measure != "count":
-            value = (
-                "f.at_ms" if counter.value == "at" else self.views.value(properties.index(counter.value or ""))
-            )
+            value = "f.at_ms" if counter.value == "at" else self.views.value(properties.index(counter.value or ""))
         conditions = [
             f"f.kind = {FactKind.EVENT.value}", f"f.code = {self.lexicon.number('event', counter.of)}", f"f.seq < {self.cut}",
             f"{value} IS NOT NULL",
@@ -131,7 +135,11 @@ class Latest:
             assert rule is not None, "it was checked when it was published"
             if _asks_zone(rule):
                 raise QueryRefused(f"`{tag}` counts by a condition that asks for the local hour; ask the engine for it")
-            texts = {ref.name for ref in rule.refs if ref.source == "event" and ref.name != "at" and types[ref.name].kind is Kind.TEXT}
+            texts = {
+                ref.name
+                for ref in rule.refs
+                if ref.source == "event" and ref.name != "at" and types[ref.name].kind is Kind.TEXT
+            }
             for name in sorted(texts):
                 slot = properties.index(name)
                 joins.append(f"LEFT JOIN raw.texts x{slot} ON x{slot}.code = {self.views.value(slot)}")

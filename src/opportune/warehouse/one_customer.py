@@ -48,7 +48,9 @@ class CustomerReader:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._place = folder, warehouse_folder(folder)
-        self._connection = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": MEMORY_MAX, "temp_directory": ""})
+        self._connection = duckdb.connect(
+            ":memory:", config={"threads": 1, "memory_limit": MEMORY_MAX, "temp_directory": ""}
+        )
         self._connection.execute("SET parquet_metadata_cache=true")
         self._presence: dict[str, Presence] = {}
         self._stamp = 0
@@ -83,7 +85,9 @@ class CustomerReader:
             yield CustomerRows(
                 self._facts(part, customer, f"kind IN ({kinds})"),
                 self._outputs(part, "decisions", customer, f"arm = {int(Arm.TREATED)}"),
-                self._outputs(part, "moves", customer, "true"),  # those with the decision itself say that it was no contact yet
+                self._outputs(
+                    part, "moves", customer, "true"
+                ),  # those with the decision itself say that it was no contact yet
                 np.empty(0, GOAL),
             )
 
@@ -110,7 +114,9 @@ class CustomerReader:
         rows = self._rows(part, "facts", customer, where, "seq", chosen)
         said: dict[int, list[int]] = {}
         if any(row[1] == FactKind.TAGS_SET for row in rows):
-            for seq, tag, value in self._rows(part, "tags", customer, where if where.startswith("seq") else "true", "seq, position", "seq, tag, value"):
+            for seq, tag, value in self._rows(
+                part, "tags", customer, where if where.startswith("seq") else "true", "seq, position", "seq, tag, value"
+            ):
                 said.setdefault(seq, []).extend((tag, NULL if value is None else value))
         return [
             StoredFact(
@@ -123,14 +129,18 @@ class CustomerReader:
     def _outputs(self, part: Part, table: str, customer: int, where: str) -> NDArray[Any]:
         dtype = _OUTPUTS[table]
         names = [name for name in dtype.names or () if not name.startswith(GROUP_ORDER)]
-        found = self._rows(part, table, customer, where, "seq, position", ", ".join(names)) if table in part.tables else []
+        found = (
+            self._rows(part, table, customer, where, "seq, position", ", ".join(names)) if table in part.tables else []
+        )
         rows = np.zeros(len(found), dtype)
         for at, row in enumerate(found):
             for name, value in zip(names, row, strict=True):
                 rows[name][at] = NULL if value is None else value
         return rows
 
-    def _rows(self, part: Part, table: str, customer: int, where: str, order: str, chosen: str) -> list[tuple[Any, ...]]:
+    def _rows(
+        self, part: Part, table: str, customer: int, where: str, order: str, chosen: str
+    ) -> list[tuple[Any, ...]]:
         if table not in part.tables:
             return []
         path = quoted(str(self._place / part.place(table)))

@@ -1,16 +1,28 @@
 """The tables that a person queries, as views over the files: names for numbers, texts for codes, local times, exact money.
 
-    raw.<table>     the files as they are
-    events, tags, decisions, moves, contacts ...   one view per kind of fact
-    event.<name>    one view per event type, a typed column per property
-    tag.<name>      what was said of a tag, over time
-    latest.<name>   every customer's value of a tag, of any kind, at the end (or as of a moment)
+raw.<table>     the files as they are
+events, tags, decisions, moves, contacts ...   one view per kind of fact
+event.<name>    one view per event type, a typed column per property
+tag.<name>      what was said of a tag, over time
+latest.<name>   every customer's value of a tag, of any kind, at the end (or as of a moment)
 """
 
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
-from opportune.facts import NO_CAMPAIGN, NO_OFFER, NO_TOUCHPOINT, Answer, Arm, FactKind, GoalKind, MoveKind, Outcome, Reason, ValueType
+from opportune.facts import (
+    NO_CAMPAIGN,
+    NO_OFFER,
+    NO_TOUCHPOINT,
+    Answer,
+    Arm,
+    FactKind,
+    GoalKind,
+    MoveKind,
+    Outcome,
+    Reason,
+    ValueType,
+)
 from opportune.rules import zone_macro
 from opportune.warehouse.decoding import as_text, decoded, moment, scaled
 from opportune.warehouse.files import named, quoted
@@ -107,9 +119,10 @@ class Views:
         """The query of what was said of a tag over time."""
         kind = self.lexicon.tags[name]
         value = decoded("f.value", kind, self.zone, "t.text")
+        called = named(f"tag_{name}" if name in _TAKEN else name)
         join = "LEFT JOIN raw.texts t ON t.code = f.value" if kind.kind == "text" else ""
         return (
-            f"SELECT f.seq, f.customer, {self.local('f.at_ms')} AS happened_at, {value} AS value FROM raw.tags f {join} "
+            f"SELECT f.seq, f.customer, {self.local('f.at_ms')} AS happened_at, {value} AS {called} FROM raw.tags f {join} "
             f"WHERE f.tag = {self.lexicon.number('tag', name)}"
         )
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import duckdb
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from opportune.facts import FactKind
 from opportune.warehouse.errors import QueryRefused, WarehouseError
@@ -45,10 +47,12 @@ class Warehouse:
         folder: Path,
         *,
         as_of_ms: int | None = None,
+        as_of_seq: int | None = None,
         memory_max: str = MEMORY_MAX,
         threads_max: int = THREADS_MAX,
     ) -> None:
         """Open it. `as_of_ms`: what `latest.<tag>` shows is every customer's value then, as engine time has it; else at the end.
+        With `as_of_seq` too, exactly after the facts below that number.
 
         Raises WarehouseError where nothing was exported yet, or the files are not what the manifest says.
         """
@@ -56,12 +60,13 @@ class Warehouse:
         self.manifest: Manifest = read_manifest(folder)
         if not self.manifest.parts:
             raise WarehouseError(f"{folder} has no warehouse yet; make one with: opportune export --folder {folder}")
-        config = {"threads": threads_max, "memory_limit": memory_max, "temp_directory": ""}
-        self.connection = duckdb.connect(":memory:", config=config)
+        self.connection = duckdb.connect(
+            ":memory:", config={"threads": threads_max, "memory_limit": memory_max, "temp_directory": ""}
+        )
         """For free use: it reads the files of this warehouse only, and its settings are locked."""
         try:
             with _told(self.folder):
-                self._set_up(as_of_ms)
+                self._set_up(as_of_ms, as_of_seq)
         except BaseException:
             self.connection.close()
             raise
@@ -99,6 +104,13 @@ class Warehouse:
             tuple(str(column[0]) for column in described), tuple(str(column[1]) for column in described), rows[:rows_max], len(rows) > rows_max
         )  # fmt: skip
 
+    def audience(self, where: str, *, seconds_max: float = SECONDS_MAX) -> NDArray[np.uint32]:
+        """The customers for whom a condition over tags is true, in the order of their numbers. Raises QueryRefused."""
+        query = f"SELECT customer FROM ({self.latest.audience(where)}) ORDER BY customer"
+        with self._bounded(seconds_max):
+            found = self.connection.execute(query).fetchnumpy()["customer"]
+        return np.asarray(found, np.uint32)
+
     def prepare(self, sql: str) -> None:
         """Create the views `event.<name>`, `tag.<name>` and `latest.<name>` that a text speaks of; thousands there may be.
 
@@ -112,7 +124,7 @@ class Warehouse:
             self.connection.execute(f"CREATE VIEW {schema}.{named(name)} AS {write(name)}")
             self._made.add((schema, name))
 
-    def _set_up(self, as_of_ms: int | None) -> None:
+    def _set_up(self, as_of_ms: int | None, as_of_seq: int | None) -> None:
         execute, place = self.connection.execute, warehouse_folder(self.folder)
         execute("SET parquet_metadata_cache=true")
         for setting in ("autoinstall_known_extensions", "autoload_known_extensions"):
@@ -127,12 +139,11 @@ class Warehouse:
             execute(f"CREATE SCHEMA {schema}")
         for table in RAW_COLUMNS:
             paths = [place / part.place(table) for part in self.manifest.parts if table in part.tables]
-            execute(
-                f"CREATE VIEW raw.{table} AS {f'SELECT * FROM {parquet(paths)}' if paths else empty_table(table)}"
-            )
+            execute(f"CREATE VIEW raw.{table} AS {f'SELECT * FROM {parquet(paths)}' if paths else empty_table(table)}")
         self.lexicon = self._read_lexicon()
         self.views = Views(self.lexicon, max(part.slots for part in self.manifest.parts))
-        self.latest = Latest(self.views, self.manifest, self._cut(as_of_ms), as_of_ms)
+        cut = self._cut(as_of_ms) if as_of_seq is None else min(as_of_seq, self.manifest.end_seq)
+        self.latest = Latest(self.views, self.manifest, cut, as_of_ms)
         self._made: set[tuple[str, str]] = set()
         for statement in self.views.macros():
             execute(statement)
@@ -163,10 +174,10 @@ class Warehouse:
         execute("CREATE TABLE playbooks (seq BIGINT, happened_at TIMESTAMP, version INTEGER, fingerprint VARCHAR)")
         for one in self.lexicon.playbooks:
             at = self.views.local(f"CAST({one.at_ms} AS BIGINT)")
-            execute(
-                f"INSERT INTO playbooks SELECT ?, {at}, ?, ?", [one.seq, one.body.version, one.body.fingerprint]
-            )
-        execute("CREATE TABLE catalogue (kind VARCHAR, name VARCHAR, title_en VARCHAR, title_zh VARCHAR, category VARCHAR, type VARCHAR)")
+            execute(f"INSERT INTO playbooks SELECT ?, {at}, ?, ?", [one.seq, one.body.version, one.body.fingerprint])
+        execute(
+            "CREATE TABLE catalogue (kind VARCHAR, name VARCHAR, title_en VARCHAR, title_zh VARCHAR, category VARCHAR, type VARCHAR)"
+        )
         d = self.lexicon.definitions
         rows = [("event", name, e.title.en, e.title.zh, e.category, "") for name, e in d.events.items()]
         rows += [

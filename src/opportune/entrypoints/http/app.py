@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from opportune.entrypoints.http.analysis_routes import analysis_router
 from opportune.entrypoints.http.answers import ANY_ORIGIN, CLOSE, JSON, answer, refusal, retry_headers
 from opportune.entrypoints.http.authority import Authority
 from opportune.entrypoints.http.customer_pages import customer_router
@@ -93,6 +94,7 @@ def make_app(
     rest.include_router(operating_router(service, authority, bounds))
     rest.include_router(decision_router(service, authority))
     rest.include_router(profile_router(service, authority))
+    rest.include_router(analysis_router(service, authority))
     rest.include_router(touch_router(service, authority, bounds))
     rest.include_router(ofrep_router(service, authority, bounds))
     rest.include_router(sending_router(service, authority, bounds))

@@ -14,10 +14,14 @@ from opportune.operations import TIMELINE_PAGE_MAX, DeploymentError, Service
 SEQ_MAX = 2**63 - 1
 Who = Annotated[
     str,
-    Path(max_length=300, description="`phone:138…`, a plain identifier, or a customer number as `#7` (in a URL: `%237`)."),
+    Path(
+        max_length=300, description="`phone:138…`, a plain identifier, or a customer number as `#7` (in a URL: `%237`)."
+    ),
 ]
 Limit = Annotated[int, Query(ge=1, le=TIMELINE_PAGE_MAX, description="So many entries of the timeline, or a few more.")]
-Before = Annotated[int | None, Query(ge=0, le=SEQ_MAX, description="Go on before this fact: `next` of the page before.")]
+Before = Annotated[
+    int | None, Query(ge=0, le=SEQ_MAX, description="Go on before this fact: `next` of the page before.")
+]
 Lang = Annotated[Literal["en", "zh"], Query(description="The language of titles.")]
 Reveal = Annotated[bool, Query(description="Identifiers in clear text; the key needs the scope `operate` for that.")]
 Value = str | int | bool | list[str] | None
