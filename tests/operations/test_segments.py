@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import duckdb
+import msgspec
 import numpy as np
 import pytest
 
@@ -125,8 +126,6 @@ def test_a_snapshot_is_proved_also_when_customers_have_changed(folder: Path) -> 
     assert second.digest != first.digest
     assert segment_snapshots(folder, "spenders") == [first, second]
     assert all(prove_snapshot(folder, one) for one in (first, second))
-    import msgspec
-
     assert not prove_snapshot(folder, msgspec.structs.replace(first, digest=second.digest))
 
 

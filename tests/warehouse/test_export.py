@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -11,7 +12,6 @@ from opportune.engine import Engine
 from opportune.facts import Arrays, FactKind
 from opportune.journal import Group, JournalReader
 from opportune.operations import read_group
-from opportune.operations.replay import same_outputs
 from opportune.warehouse import WarehouseError, export, read_groups, read_manifest, warehouse_folder
 from tests.operations.little_mobile import CUSTOMERS_MAX, by_time, imported, month
 
@@ -65,14 +65,13 @@ def test_a_replay_of_the_warehouse_decides_the_same(world: Path) -> None:
         batch, journaled = read_group(group)
         outputs = engine.process(batch)
         done.append(group)
-        assert same_outputs(outputs, journaled)
+        for name in ("decisions", "goals", "withheld", "limits", "moves"):
+            assert getattr(outputs, name).tobytes() == getattr(journaled, name).tobytes(), name
         decisions += len(outputs.decisions)
     assert decisions > 10
 
 
 def test_files_are_immutable_parts_of_a_day_sorted_by_customer(world: Path) -> None:
-    import duckdb
-
     export(world, part_facts_max=500)
     manifest = read_manifest(world)
     place = warehouse_folder(world)

@@ -1,6 +1,7 @@
 """What a person or a clock can ask of a deployment: init, publish, import, replay, explain, report; one file per ask."""
 
 from opportune.operations.accounting import Accounting, SourceAccount
+from opportune.operations.audience import InPlace, holding
 from opportune.operations.backup import MANIFEST, Manifest, backup, restore
 from opportune.operations.consents import state_consent
 from opportune.operations.customer import CustomerView, view_customer
@@ -27,6 +28,7 @@ from opportune.operations.publish import (
 from opportune.operations.redrive import GoneError, Redriven, redrive
 from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
+from opportune.operations.segment import check_segment
 from opportune.operations.segments import (
     SegmentOverlap, SegmentSize, SegmentSnapshot, export_segment, prove_snapshot, segment_customers, segment_overlaps, segment_sizes,
     segment_snapshots, snapshot_segment,
@@ -47,15 +49,15 @@ __all__ = [
     "TELECOM_SOURCE", "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate",
     "Carrier", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView",
     "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "Explanation", "Folded", "GoneError",
-    "Imported", "Ingested", "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OverloadedError",
-    "Publication", "Redriven", "RefusedError", "Replayed", "Report", "SeedAddress", "SegmentOverlap", "SegmentSize",
-    "SegmentSnapshot", "Service", "SmsPreview", "SourceAccount", "StarbucksResult", "TagDistribution", "Taken",
-    "TelecomResult", "TimelinePage", "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnmetCondition",
-    "World", "backup", "compile_playbook", "create_deployment", "customers_max_of", "distribution_as_of",
-    "examples_folder", "explain", "export_segment", "find_customer", "go_on", "identifiers", "import_ndjson",
-    "import_sources", "ingest", "journal_of", "list_decisions", "moment_in", "open_deployment", "open_people", "pieces",
-    "preview_changes", "preview_sms", "prove_snapshot", "publish", "read_accounts", "read_definitions", "read_group",
-    "read_seeds", "redrive", "replay", "report", "restore", "run_starbucks", "run_telecom", "segment_customers",
-    "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once", "snapshot_segment", "sources_of",
-    "state_consent", "stop_sending", "view_customer", "view_decisions",
+    "Imported", "InPlace", "Ingested", "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult",
+    "OverloadedError", "Publication", "Redriven", "RefusedError", "Replayed", "Report", "SeedAddress", "SegmentOverlap",
+    "SegmentSize", "SegmentSnapshot", "Service", "SmsPreview", "SourceAccount", "StarbucksResult", "TagDistribution",
+    "Taken", "TelecomResult", "TimelinePage", "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent",
+    "UnmetCondition", "World", "backup", "check_segment", "compile_playbook", "create_deployment", "customers_max_of",
+    "distribution_as_of", "examples_folder", "explain", "export_segment", "find_customer", "go_on", "holding",
+    "identifiers", "import_ndjson", "import_sources", "ingest", "journal_of", "list_decisions", "moment_in",
+    "open_deployment", "open_people", "pieces", "preview_changes", "preview_sms", "prove_snapshot", "publish",
+    "read_accounts", "read_definitions", "read_group", "read_seeds", "redrive", "replay", "report", "restore",
+    "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots",
+    "send_once", "snapshot_segment", "sources_of", "state_consent", "stop_sending", "view_customer", "view_decisions",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from opportune.warehouse.manifest import MANIFEST_FILE, Manifest, Part, read_man
 from opportune.warehouse.presence import CONTACT_KINDS, Kind, Presence, is_present, read_presence
 
 MEMORY_MAX = "512MB"
-_OUTPUTS = {"decisions": DECISION, "moves": MOVE, "goals": GOAL}
+_OUTPUTS = {Kind.DECISIONS: ("decisions", DECISION), Kind.MOVES: ("moves", MOVE), Kind.GOALS: ("goals", GOAL)}
 
 
 class StoredFact(msgspec.Struct, frozen=True):
@@ -73,33 +73,36 @@ class CustomerReader:
 
     def newest(self, customer: int, before_seq: int) -> Iterator[CustomerRows]:
         """Her rows of facts before a number, part by part, the newest part first."""
-        for part in self._parts(customer, Kind.ANYTHING, before_seq):
-            facts = self._facts(part, customer, f"seq < {before_seq}")
-            outputs = [self._outputs(part, table, customer, f"seq < {before_seq}") for table in _OUTPUTS]
+        for part in self._parts(customer, (Kind.FACTS, *_OUTPUTS), before_seq):
+            where = f"seq < {before_seq}"
+            facts = self._facts(part, customer, where) if is_present(self._bits(part), Kind.FACTS, customer) else []
+            outputs = [
+                self._outputs(part, kind, customer, where)
+                if is_present(self._bits(part), kind, customer)
+                else np.empty(0, dtype)
+                for kind, (_, dtype) in _OUTPUTS.items()
+            ]
             yield CustomerRows(facts, *outputs)
 
     def contacts(self, customer: int) -> Iterator[CustomerRows]:
         """Those of her rows that say that she was contacted or answered, the newest part first."""
         kinds = ", ".join(str(int(kind)) for kind in CONTACT_KINDS)
-        for part in self._parts(customer, Kind.CONTACTS, self.manifest.end_seq):
-            yield CustomerRows(
-                self._facts(part, customer, f"kind IN ({kinds})"),
-                self._outputs(part, "decisions", customer, f"arm = {int(Arm.TREATED)}"),
-                self._outputs(
-                    part, "moves", customer, "true"
-                ),  # those with the decision itself say that it was no contact yet
-                np.empty(0, GOAL),
-            )
+        for part in self._parts(customer, (Kind.CONTACTS,), self.manifest.end_seq):
+            # Also the moves of other kinds: those with a decision itself say that it was no contact yet.
+            decisions = self._outputs(part, Kind.DECISIONS, customer, f"arm = {int(Arm.TREATED)}")
+            moves = self._outputs(part, Kind.MOVES, customer, "true")
+            facts = self._facts(part, customer, f"kind IN ({kinds})")
+            yield CustomerRows(facts, decisions, moves, np.empty(0, GOAL))
 
     def tags(self, customer: int) -> Iterator[dict[int, tuple[int, int]]]:
         """What was said of her tags last (number -> encoded value, ms when), part by part, the newest part first."""
-        for part in self._parts(customer, Kind.TAGS, self.manifest.end_seq):
+        for part in self._parts(customer, (Kind.TAGS,), self.manifest.end_seq):
             rows = self._rows(part, "tags", customer, "true", "seq, position", "tag, value, at_ms")
             yield {tag: (NULL if value is None else value, at_ms) for tag, value, at_ms in rows}
 
-    def _parts(self, customer: int, kind: Kind, before_seq: int) -> Iterator[Part]:
+    def _parts(self, customer: int, kinds: tuple[Kind, ...], before_seq: int) -> Iterator[Part]:
         for part in reversed(self.manifest.parts):
-            if part.first_seq < before_seq and is_present(self._bits(part), kind, customer):
+            if part.first_seq < before_seq and any(is_present(self._bits(part), kind, customer) for kind in kinds):
                 yield part
 
     def _bits(self, part: Part) -> Presence:
@@ -126,8 +129,8 @@ class CustomerReader:
             for seq, kind, code, at_ms, now_ms, size, *values in rows
         ]  # fmt: skip
 
-    def _outputs(self, part: Part, table: str, customer: int, where: str) -> NDArray[Any]:
-        dtype = _OUTPUTS[table]
+    def _outputs(self, part: Part, kind: Kind, customer: int, where: str) -> NDArray[Any]:
+        table, dtype = _OUTPUTS[kind]
         names = [name for name in dtype.names or () if not name.startswith(GROUP_ORDER)]
         found = (
             self._rows(part, table, customer, where, "seq, position", ", ".join(names)) if table in part.tables else []

@@ -12,43 +12,51 @@ from opportune.warehouse.groups import Columns
 from opportune.warehouse.manifest import ASIDE, FILE_MODE, FOLDER_MODE, sync_folder
 
 Presence = NDArray[np.uint8]
-"""u1[3, bytes]: row = a `Kind`, bit c % 8 of byte c // 8 = customer c."""
+"""u1[6, bytes]: row = a `Kind`, bit c % 8 of byte c // 8 = customer c."""
 
 CONTACT_KINDS = (FactKind.CONTACT, FactKind.RESPONSE, FactKind.RECEIPT)
 CONTACT_MOVES = (MoveKind.PRESENTED, MoveKind.UNKNOWN)
 
 
 class Kind(IntEnum):
-    """What is looked for."""
+    """What is looked for: rows of a table, or among them those of contacts and answers."""
 
-    ANYTHING = 0
+    FACTS = 0
     TAGS = 1
-    CONTACTS = 2
+    DECISIONS = 2
+    MOVES = 3
+    GOALS = 4
+    CONTACTS = 5
+
+
+_TABLES = {
+    Kind.FACTS: "facts",
+    Kind.TAGS: "tags",
+    Kind.DECISIONS: "decisions",
+    Kind.MOVES: "moves",
+    Kind.GOALS: "goals",
+}
+_CONTACT_ROWS = (
+    ("facts", "kind", CONTACT_KINDS),
+    ("decisions", "arm", (Arm.TREATED,)),
+    ("moves", "kind", CONTACT_MOVES),
+)  # fmt: skip
 
 
 def presence_of(tables: dict[str, Columns]) -> Presence:
     """The bits of a part, from its columns."""
-    facts = tables["facts"]
-    customers = {kind: [np.empty(0, np.int64)] for kind in Kind}
-    customers[Kind.ANYTHING].append(facts["customer"].astype(np.int64))
-    customers[Kind.CONTACTS].append(facts["customer"][np.isin(facts["kind"], CONTACT_KINDS)].astype(np.int64))
-    for table in ("decisions", "moves", "goals"):
-        if table in tables:
-            customers[Kind.ANYTHING].append(tables[table]["customer"].astype(np.int64))
-    if "tags" in tables:
-        customers[Kind.TAGS].append(tables["tags"]["customer"].astype(np.int64))
-    if "decisions" in tables:
-        decisions = tables["decisions"]
-        customers[Kind.CONTACTS].append(decisions["customer"][decisions["arm"] == Arm.TREATED].astype(np.int64))
-    if "moves" in tables:
-        moves = tables["moves"]
-        customers[Kind.CONTACTS].append(moves["customer"][np.isin(moves["kind"], CONTACT_MOVES)].astype(np.int64))
-    joined = {kind: np.concatenate(found) for kind, found in customers.items()}
-    joined = {kind: found[found != NOBODY] for kind, found in joined.items()}
-    many = max((int(found.max()) + 1 for found in joined.values() if len(found)), default=0)
+    found = {kind: tables[table]["customer"] for kind, table in _TABLES.items() if table in tables}
+    contacts = [
+        tables[table]["customer"][np.isin(tables[table][column], wanted)]
+        for table, column, wanted in _CONTACT_ROWS
+        if table in tables
+    ]
+    found[Kind.CONTACTS] = np.concatenate(contacts)
+    hers = {kind: customers[customers != NOBODY] for kind, customers in found.items()}
+    many = max((int(customers.max()) + 1 for customers in hers.values() if len(customers)), default=0)
     flags = np.zeros((len(Kind), many), np.bool_)
-    for kind, found in joined.items():
-        flags[kind, found] = True
+    for kind, customers in hers.items():
+        flags[kind, customers] = True
     return np.packbits(flags, axis=1, bitorder="little")
 
 

@@ -17,6 +17,7 @@ from opportune.operations.one_customer import with_every_tag
 from opportune.operations.segment import check_segment, held_by, look, read_tags, readable_tags
 from opportune.warehouse import QueryRefused, Warehouse, export
 from tests.operations.little_mobile import CUSTOMERS_MAX, DAY, HOUR, START
+from tests.warehouse.world import make_world
 
 MOMENTS = (
     START + 2 * HOUR,
@@ -29,10 +30,11 @@ MOMENTS = (
 
 
 @pytest.fixture(scope="module")
-def exported(world_made: Path) -> Path:
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The world, exported."""
-    export(world_made, part_facts_max=300)
-    return world_made
+    folder = make_world(tmp_path_factory.mktemp("as-of") / "data")
+    export(folder, part_facts_max=300)
+    return folder
 
 
 def replayed(folder: Path, until_ms: int) -> Engine:
