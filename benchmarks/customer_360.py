@@ -62,7 +62,7 @@ def history(deployment: Deployment, sizes: Sizes) -> list[int]:
     return heavy
 
 
-def events_of(deployment: Deployment, customers: np.ndarray, at: np.ndarray, chance: np.random.Generator) -> FactBatch:  # type: ignore[type-arg] # of any integers
+def events_of(deployment: Deployment, customers: np.ndarray, at: np.ndarray, chance: np.random.Generator) -> FactBatch:
     """An event of each customer, of a type that is common, with plain values."""
     n = len(customers)
     names = deployment.playbook.numbering.names["event"]

@@ -15,6 +15,7 @@ from opportune.operations import (
     DeploymentError,
     RefusedError,
     Service,
+    backup,
     create_deployment,
     distribution_as_of,
     export_segment,
@@ -22,6 +23,7 @@ from opportune.operations import (
     prove_snapshot,
     publish,
     read_definitions,
+    restore,
     segment_overlaps,
     segment_sizes,
     segment_snapshots,
@@ -166,3 +168,12 @@ def test_a_distribution_counts_what_is_there(folder: Path) -> None:
     early = distribution_as_of(folder, "recharges_3d", START + DAY // 2)
     assert early.known <= 40
     assert early.largest != figures.largest or early.values != figures.values
+
+
+def test_a_backup_holds_the_snapshots_and_the_warehouse_is_made_again(folder: Path, tmp_path: Path) -> None:
+    kept = snapshot_segment(folder, "spenders")
+    backup(folder, tmp_path / "backup")
+    restore(tmp_path / "backup", tmp_path / "restored")
+    assert segment_snapshots(tmp_path / "restored", "spenders") == [kept]
+    export(tmp_path / "restored")
+    assert prove_snapshot(tmp_path / "restored", kept)
