@@ -227,6 +227,7 @@ class Tail:
     def __init__(self, folder: Path) -> None:
         self._reader = JournalReader.open(folder / "journal")
         self._begin = self._end = 0
+        self._bytes = -1
         self._firsts: list[int] = []
         self._customers = np.empty(0, np.uint32)
         self._marks = np.empty(0, np.uint8)
@@ -235,6 +236,10 @@ class Tail:
 
     def catch_up(self, begin_seq: int) -> None:
         """Hear of what came since, and forget what is exported: facts before `begin_seq`."""
+        size = self._reader.bytes
+        if begin_seq <= self._begin and size == self._bytes:
+            return
+        self._bytes = size
         if begin_seq > self._begin:
             self._forget(begin_seq)
         if not self._firsts:

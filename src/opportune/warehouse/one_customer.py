@@ -87,11 +87,17 @@ class CustomerReader:
     def contacts(self, customer: int) -> Iterator[CustomerRows]:
         """Those of her rows that say that she was contacted or answered, the newest part first."""
         kinds = ", ".join(str(int(kind)) for kind in CONTACT_KINDS)
-        for part in self._parts(customer, (Kind.CONTACTS,), self.manifest.end_seq):
-            # Also the moves of other kinds: those with a decision itself say that it was no contact yet.
-            decisions = self._outputs(part, Kind.DECISIONS, customer, f"arm = {int(Arm.TREATED)}")
-            moves = self._outputs(part, Kind.MOVES, customer, "true")
-            facts = self._facts(part, customer, f"kind IN ({kinds})")
+        for part in self._parts(customer, (Kind.CONTACT_FACTS, Kind.CONTACT_OUTPUTS), self.manifest.end_seq):
+            bits = self._bits(part)
+            facts: list[StoredFact] = []
+            decisions, moves = np.empty(0, DECISION), np.empty(0, MOVE)
+            if is_present(bits, Kind.CONTACT_FACTS, customer):
+                facts = self._facts(part, customer, f"kind IN ({kinds})")
+            if is_present(bits, Kind.CONTACT_OUTPUTS, customer):
+                # Also the moves of other kinds: those with a decision itself say that it was no contact yet.
+                decisions = self._outputs(part, Kind.DECISIONS, customer, f"arm = {int(Arm.TREATED)}")
+                if is_present(bits, Kind.MOVES, customer):
+                    moves = self._outputs(part, Kind.MOVES, customer, "true")
             yield CustomerRows(facts, decisions, moves, np.empty(0, GOAL))
 
     def tags(self, customer: int) -> Iterator[dict[int, tuple[int, int]]]:

@@ -12,7 +12,7 @@ from opportune.warehouse.groups import Columns
 from opportune.warehouse.manifest import ASIDE, FILE_MODE, FOLDER_MODE, sync_folder
 
 Presence = NDArray[np.uint8]
-"""u1[6, bytes]: row = a `Kind`, bit c % 8 of byte c // 8 = customer c."""
+"""u1[7, bytes]: row = a `Kind`, bit c % 8 of byte c // 8 = customer c."""
 
 CONTACT_KINDS = (FactKind.CONTACT, FactKind.RESPONSE, FactKind.RECEIPT)
 CONTACT_MOVES = (MoveKind.PRESENTED, MoveKind.UNKNOWN)
@@ -26,7 +26,8 @@ class Kind(IntEnum):
     DECISIONS = 2
     MOVES = 3
     GOALS = 4
-    CONTACTS = 5
+    CONTACT_FACTS = 5
+    CONTACT_OUTPUTS = 6
 
 
 _TABLES = {
@@ -37,25 +38,22 @@ _TABLES = {
     Kind.GOALS: "goals",
 }
 _CONTACT_ROWS = (
-    ("facts", "kind", CONTACT_KINDS),
-    ("decisions", "arm", (Arm.TREATED,)),
-    ("moves", "kind", CONTACT_MOVES),
-)  # fmt: skip
+    (Kind.CONTACT_FACTS, "facts", "kind", CONTACT_KINDS),
+    (Kind.CONTACT_OUTPUTS, "decisions", "arm", (Arm.TREATED,)),
+    (Kind.CONTACT_OUTPUTS, "moves", "kind", CONTACT_MOVES),
+)
 
 
 def presence_of(tables: dict[str, Columns]) -> Presence:
     """The bits of a part, from its columns."""
-    found = {kind: tables[table]["customer"] for kind, table in _TABLES.items() if table in tables}
-    contacts = [
-        tables[table]["customer"][np.isin(tables[table][column], wanted)]
-        for table, column, wanted in _CONTACT_ROWS
-        if table in tables
-    ]
-    found[Kind.CONTACTS] = np.concatenate(contacts)
-    hers = {kind: customers[customers != NOBODY] for kind, customers in found.items()}
-    many = max((int(customers.max()) + 1 for customers in hers.values() if len(customers)), default=0)
+    found = [(kind, tables[table]["customer"]) for kind, table in _TABLES.items() if table in tables]
+    for kind, table, column, wanted in _CONTACT_ROWS:
+        if table in tables:
+            found.append((kind, tables[table]["customer"][np.isin(tables[table][column], wanted)]))
+    hers = [(kind, customers[customers != NOBODY]) for kind, customers in found]
+    many = max((int(customers.max()) + 1 for _, customers in hers if len(customers)), default=0)
     flags = np.zeros((len(Kind), many), np.bool_)
-    for kind, customers in hers.items():
+    for kind, customers in hers:
         flags[kind, customers] = True
     return np.packbits(flags, axis=1, bitorder="little")
 
