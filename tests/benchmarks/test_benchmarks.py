@@ -37,6 +37,14 @@ FIGURES = {
         "http_single_half_p99",
         "http_fsync_p99",
     },
+    "customer_360": {
+        "export",
+        "warehouse_bytes_per_fact",
+        "audience_3_terms",
+        "customer_360_heavy_p50",
+        "customer_360_others_p99",
+        "customer_timeline_page_p50",
+    },
     "touch": {
         "touch_intake_full",
         "touch_intake_meanwhile",
@@ -56,7 +64,7 @@ def figures_of(output: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_benchmark_prints_figures(name: str, tmp_path: Path) -> None:
-    arguments = ["--folder", str(tmp_path)] if name in ("limit", "end_to_end", "http", "touch") else []
+    arguments = ["--folder", str(tmp_path)] if name in ("limit", "end_to_end", "http", "touch", "customer_360") else []
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", "--quick", *arguments],
         cwd=ROOT, capture_output=True, text=True, timeout=280,

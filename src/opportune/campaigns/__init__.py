@@ -27,6 +27,7 @@ from opportune.campaigns.plan import (
     WEIGHT_PPM_MAX, CampaignPlan, campaigns_of, fetch_plan, goals_of, limits_of, offers_of, point_campaigns,
     showings_of, steps_of, touches_of, touchpoints_of,
 )  # fmt: skip
+from opportune.campaigns.segments import SegmentDefinition
 
 __all__ = [
     "CAMPAIGN", "CAMPAIGNS", "CAMPAIGN_CAP", "CAMPAIGN_MEMORY", "DEFERRED", "GOAL_COUNT", "GOAL_EVENT", "GOAL_PLAN",
@@ -36,7 +37,7 @@ __all__ = [
     "STEP_HOURS", "STEP_LEASED", "STEP_PUSHES", "STEP_WAITS", "TOUCHPOINT", "WAITING", "WANTED_NOTHING", "WATCHED",
     "WEIGHT_PPM_MAX", "WHEEL_SLOTS", "WITHDRAWN", "Budget", "CampaignCap", "CampaignDefinition", "CampaignPlan",
     "CampaignPolicy", "Capacity", "Delivery", "Goal", "OfferChoice", "OfferDefinition", "QuietHours", "Regret",
-    "Step", "TouchpointDefinition", "Trigger", "Validity", "WorkingHours", "bucket", "campaigns_of",
+    "SegmentDefinition", "Step", "TouchpointDefinition", "Trigger", "Validity", "WorkingHours", "bucket", "campaigns_of",
     "choose_weighted", "close_record", "due_in_slot", "due_instance", "due_of", "fetch_lists", "fetch_plan",
     "find_number", "find_open", "find_pair", "first_open", "free_instance", "goals_of", "heads_of", "instances_of",
     "limits_of", "may_hold", "next_in_order", "note_held", "offers_of", "open_heads_of", "open_instance", "open_of",

@@ -4,6 +4,7 @@ from opportune.engine.definitions import CompileProblem, DefinitionSet, Playbook
 from opportune.engine.engine import CapacityError, Engine, History
 from opportune.engine.playbook import Playbook, fingerprint_of
 from opportune.engine.state import CUSTOMERS_MAX, STATE_LAYOUT, StateLayoutError
+from opportune.engine.vocabulary import Vocabulary
 
 __all__ = [
     "CUSTOMERS_MAX",
@@ -17,6 +18,7 @@ __all__ = [
     "PlaybookBody",
     "PlaybookError",
     "StateLayoutError",
+    "Vocabulary",
     "decode_body",
     "fingerprint_of",
 ]

@@ -10,9 +10,11 @@ from opportune.entrypoints.import_commands import import_messages, quarantine
 from opportune.entrypoints.key_commands import keys
 from opportune.entrypoints.one_off_commands import send, send_test
 from opportune.entrypoints.question_commands import customer, decisions, explain, replay, report
+from opportune.entrypoints.segment_commands import segment, tag
 from opportune.entrypoints.sending_commands import coupons, go_on, outbox, stop_sending, work
 from opportune.entrypoints.serve_commands import serve
 from opportune.entrypoints.source_commands import sources
+from opportune.entrypoints.warehouse_commands import export, query
 
 app = typer.Typer(
     cls=Commands,
@@ -33,6 +35,8 @@ app.command(short_help="All that is known of one customer.")(customer)
 app.command(short_help="Why, or why not: every campaign's fate at one event.")(explain)
 app.command(short_help="Decisions, contacts, goals, withheld by reason.")(report)
 app.command(short_help="Verify the journal by deciding all again.")(replay)
+app.command(short_help="The journal as Parquet files.")(export)
+app.command(short_help="Ask the exported journal in SQL.")(query)
 app.command(short_help="Copy the data folder, in use or not.")(backup)
 app.command(short_help="Copy a backup into a new data folder.")(restore)
 app.command(short_help="Serve a data folder over HTTP.")(serve)
@@ -41,6 +45,8 @@ app.command("test-send", short_help="Send an offer's content to yourself.")(send
 app.command("stop-sending", short_help="Let nothing leave any more.")(stop_sending)
 app.command("go-on", short_help="Let messages leave again.")(go_on)
 app.add_typer(sources, name="sources", short_help="Sources: run, preview, quality, inventory.")
+app.command(short_help="A tag's values and coverage, now or as of a moment.")(tag)
+app.add_typer(segment, name="segment", short_help="Saved segments: sizes, overlaps, snapshots, export.")
 app.add_typer(outbox, name="outbox", short_help="Messages on their way: counts, lists, sending again.")
 app.add_typer(coupons, name="coupons", short_help="Coupon codes: import, list.")
 app.add_typer(work, name="work", short_help="Work items: messages that people deliver.")

@@ -55,13 +55,14 @@ def message_of(error: Exception) -> str | None:
     from opportune.engine import CapacityError
     from opportune.journal import JournalError, JournalLocked
     from opportune.operations import DefinitionsRefusedError, DeploymentError
+    from opportune.warehouse import WarehouseError
 
     if isinstance(error, DefinitionsRefusedError):
         many = len(error.problems)
         return f"{error}\n{many} problem{'s' if many > 1 else ''}; nothing was changed"
     if isinstance(error, JournalLocked):
         return f"error: {error}; stop the other process, or choose another --folder"
-    if isinstance(error, DeploymentError | JournalError | CapacityError):
+    if isinstance(error, DeploymentError | JournalError | CapacityError | WarehouseError):
         return f"error: {error}"
     return None
 

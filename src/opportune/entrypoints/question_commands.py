@@ -45,15 +45,20 @@ def decisions(
 def customer(
     who: Who,
     folder: Folder = DEFAULT_FOLDER,
-    last: Annotated[int, typer.Option("--last", min=0, max=1_000, help="So many last decisions and events.")] = 10,
+    last: Annotated[
+        int, typer.Option("--last", min=0, max=1_000, help="So many last decisions, events, entries.")
+    ] = 10,
+    before: Annotated[int | None, typer.Option("--before", min=0, help="The timeline before this fact.")] = None,
     reveal: Reveal = False,
     as_json: AsJson = False,
     lang: Language = Lang.EN,
 ) -> None:
-    """One customer: tags, consents, contacts against every cap, open goals, last decisions and events."""
+    """One customer: tags, consents, contacts against every cap, open decisions and goals, and one timeline over all sources."""
     from opportune.operations import find_customer, view_customer
 
-    view = view_customer(folder, find_customer(folder, who), reveal=reveal, last=last, language=lang.value)
+    view = view_customer(
+        folder, find_customer(folder, who), reveal=reveal, last=last, before=before, language=lang.value
+    )
     if as_json:
         show_json(view)
     else:
@@ -185,7 +190,11 @@ def _show_customer(view: "CustomerView", lang: Lang) -> None:
         print(word("do not disturb", lang))
     if view.personal:
         print(f"{word('personal', lang)}: {_pairs(view.personal)}")
-    tags = [[t.title, t.tag, t.value, t.unit, word(t.origin, lang), t.set_at] for t in view.tags if t.value is not None]
+    tags = [
+        [t.title, t.tag, t.value, t.unit, word(t.origin, lang), t.set_at]
+        for t in sorted(view.tags, key=lambda tag: tag.category)
+        if t.value is not None
+    ]
     show_table("tags", ("title", "tag", "value", "", "origin", "set at"), tags, lang)
     said = [[c.purpose, c.channel, word("given" if c.given else "withdrawn", lang)] for c in view.consents]
     show_table("consents", ("purpose", "channel", "state"), said, lang)
@@ -193,6 +202,14 @@ def _show_customer(view: "CustomerView", lang: Lang) -> None:
     show_table("caps", ("per", "of", "window", "used", "until"), caps, lang)
     goals = [[g.campaign, word(g.arm, lang), g.opened, g.deadline, word(g.state, lang)] for g in view.goals]
     show_table("goals open", ("campaign", "arm", "opened", "deadline", "state"), goals, lang)
+    opened = [[o.decision, o.campaign, o.offer, word(o.state, lang), o.touchpoint, o.until] for o in view.open]
+    show_table("decisions open", ("number", "campaign", "offer", "state", "touchpoint", "deadline"), opened, lang)
     _show_decisions("last decisions", view.decisions, lang)
+    contacts = [[c.at, word(c.kind, lang), c.title, _pairs(c.details)] for c in view.contacts]
+    show_table("last contacts", ("at", "kind", "title", "detail"), contacts, lang)
     events = [[e.seq, e.at, e.title, _pairs(e.properties)] for e in view.events]
     show_table("last events", ("seq", "at", "event", "properties"), events, lang)
+    entries = [[e.seq, e.at, word(e.kind, lang), e.title, _pairs(e.details)] for e in view.timeline]
+    show_table("timeline", ("seq", "at", "kind", "title", "detail"), entries, lang)
+    if view.next is not None:
+        print(f"{word('earlier', lang)}: --before {view.next}")

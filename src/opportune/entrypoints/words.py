@@ -60,6 +60,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "nothing was written; say --yes": ("nothing was written; say --yes to take it in", "未写入任何内容；加 --yes 执行"),
     "what became of the rows": ("What became of the rows", "各行去向"), "events in the journal": ("Events in the journal", "日志中的事件"),
     "invoices": ("invoices", "发票数"), "total": ("total", "合计"),
+    "segments": ("Segments", "客户细分"), "segment": ("segment", "细分"), "overlap": ("Overlap", "重叠"), "snapshots": ("Snapshots", "快照"),
+    "digest": ("digest", "摘要"), "proved": ("proved", "已验证"), "values": ("Values", "取值分布"),
+    "decisions open": ("Open decisions", "待展示的决策"), "waiting": ("waiting", "等待触点"), "deferred": ("deferred", "已顺延"),
+    "leased": ("at a touchpoint", "触点已领取"), "pushed": ("being sent", "正在发送"), "last contacts": ("Last contacts and answers", "最近接触与回应"),
+    "timeline": ("Timeline", "时间线"), "earlier": ("earlier entries", "更早的记录"),
+    "decision": ("decision", "决策"), "move": ("decision moved", "决策进展"), "goal": ("goal", "目标"), "contact": ("contact", "接触"),
+    "response": ("answer", "回应"), "consent": ("consent", "同意"), "touch": ("touch", "到访触点"), "receipt": ("receipt", "触点回执"),
+    "created": ("first seen", "首次出现"), "do_not_disturb": ("do not disturb", "免打扰"),
     "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
 }  # fmt: skip
 """Key: English, Chinese."""

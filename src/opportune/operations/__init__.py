@@ -1,6 +1,7 @@
 """What a person or a clock can ask of a deployment: init, publish, import, replay, explain, report; one file per ask."""
 
 from opportune.operations.accounting import Accounting, SourceAccount
+from opportune.operations.audience import InPlace, holding
 from opportune.operations.backup import MANIFEST, Manifest, backup, restore
 from opportune.operations.clicks import state_click
 from opportune.operations.consents import state_consent
@@ -19,6 +20,7 @@ from opportune.operations.examples import examples_folder
 from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
 from opportune.operations.imports import Imported, import_ndjson, import_sources
 from opportune.operations.ingest import Ingested, ingest, pieces
+from opportune.operations.live_customer import LiveCustomers, TimelinePage
 from opportune.operations.one_off import CUSTOMERS_PER_SEND_MAX, OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import send_once
 from opportune.operations.previews import SmsPreview, preview_sms
@@ -28,6 +30,11 @@ from opportune.operations.publish import (
 from opportune.operations.redrive import GoneError, Redriven, redrive
 from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
+from opportune.operations.segment import check_segment
+from opportune.operations.segments import (
+    SegmentOverlap, SegmentSize, SegmentSnapshot, export_segment, prove_snapshot, segment_customers, segment_overlaps, segment_sizes,
+    segment_snapshots, snapshot_segment,
+)  # fmt: skip
 from opportune.operations.sending import read_accounts
 from opportune.operations.serving import Service
 from opportune.operations.source_definitions import check_sources, definitions_of, open_loads, sources_of
@@ -38,27 +45,32 @@ from opportune.operations.source_quality import QualityFigure, source_quality
 from opportune.operations.source_redrive import SourceRedriven, SourceReworked, redrive_source, rework_load
 from opportune.operations.source_runs import SourceRuns
 from opportune.operations.stop_sending import go_on, stop_sending
+from opportune.operations.tag_distribution import TagDistribution, distribution_as_of
 from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
+from opportune.operations.timeline import PAGE_MAX as TIMELINE_PAGE_MAX
 from opportune.operations.tokens import TokenError
 from opportune.operations.touch import ANSWERS, Customer, Offered, RefusedError, TouchAsk, Touched
 from opportune.operations.trial_sends import SeedAddress, TrialSend, TrialSent, read_seeds
-from opportune.operations.who import find_customer, open_people
+from opportune.operations.who import find_customer, identifiers, open_people
 
 __all__ = [
     "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS",
-    "TELECOM_SOURCE", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate", "Carrier",
-    "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView",
+    "TELECOM_SOURCE", "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate",
+    "Carrier", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView",
     "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "Explanation", "FieldSource", "Folded",
-    "GoneError", "Imported", "Ingested", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult",
-    "OverloadedError", "Preview", "PreviewRow", "Publication", "QualityFigure", "Redriven", "RefusedError",
-    "Replayed", "Report", "SeedAddress", "Service", "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven",
-    "SourceReworked", "SourceRun", "SourceRuns", "StarbucksResult", "Taken", "TelecomResult", "TokenError",
-    "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnmetCondition", "WantedField", "World", "backup",
-    "check_sources", "compile_playbook", "create_deployment", "customers_max_of", "definitions_of", "examples_folder",
-    "explain", "find_customer", "go_on", "import_ndjson", "import_sources", "ingest", "is_due", "journal_of",
-    "list_decisions", "load_of", "moment_in", "open_deployment", "open_loads", "open_people", "pieces",
-    "preview_changes", "preview_load", "preview_new", "preview_sms", "publish", "read_accounts", "read_definitions",
-    "read_group", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "rework_load",
-    "run_online_retail", "run_sources", "run_starbucks", "run_telecom", "send_once", "source_inventory",
-    "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "view_customer", "view_decisions",
+    "GoneError", "Imported", "InPlace", "Ingested", "LiveCustomers", "Manifest", "Offered", "OneOffAsk",
+    "OneOffResult", "OnlineRetailResult", "OverloadedError", "Preview", "PreviewRow", "Publication", "QualityFigure",
+    "Redriven", "RefusedError", "Replayed", "Report", "SeedAddress", "SegmentOverlap", "SegmentSize",
+    "SegmentSnapshot", "Service", "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked",
+    "SourceRun", "SourceRuns", "StarbucksResult", "TagDistribution", "Taken", "TelecomResult", "TimelinePage",
+    "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnmetCondition", "WantedField", "World", "backup",
+    "check_segment", "check_sources", "compile_playbook", "create_deployment", "customers_max_of", "definitions_of",
+    "distribution_as_of", "examples_folder", "explain", "export_segment", "find_customer", "go_on", "holding",
+    "identifiers", "import_ndjson", "import_sources", "ingest", "is_due", "journal_of", "list_decisions", "load_of",
+    "moment_in", "open_deployment", "open_loads", "open_people", "pieces", "preview_changes", "preview_load",
+    "preview_new", "preview_sms", "prove_snapshot", "publish", "read_accounts", "read_definitions", "read_group",
+    "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "rework_load", "run_online_retail",
+    "run_sources", "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes",
+    "segment_snapshots", "send_once", "snapshot_segment", "source_inventory", "source_quality", "sources_of",
+    "state_click", "state_consent", "stop_sending", "view_customer", "view_decisions",
 ]  # fmt: skip

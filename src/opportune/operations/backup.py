@@ -1,5 +1,7 @@
 """Ask: back up a data folder while it is in use, and restore it. A backup is itself a data folder, with a list of its files.
 
+The warehouse is left out: `opportune export` makes it again of the journal.
+
 The order is what makes it whole: first the journal (a prefix of it, as a crash would leave it), then the databases. So the clear text
 of everybody the copied journal knows is there; what the databases know beyond it is taken back at the next start, as after a crash.
 """
@@ -15,6 +17,7 @@ import msgspec
 
 from opportune import __version__
 from opportune.operations.deployment import KEY_FILE, DeploymentError, OnProgress, journal_of
+from opportune.operations.segments import SNAPSHOTS_FOLDER
 from opportune.store import copy_database
 
 MANIFEST = "backup.json"
@@ -48,7 +51,7 @@ def backup(folder: Path, target: Path, on_progress: OnProgress | None = None) ->
     for path in copies:
         place = path.relative_to(folder)
         copied = aside / place
-        copied.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        copied.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         try:
             if path.suffix == ".db":
                 copy_database(path, copied)
@@ -62,7 +65,7 @@ def backup(folder: Path, target: Path, on_progress: OnProgress | None = None) ->
             on_progress("copying", done, max(total, done))
     manifest = Manifest(time.time_ns() // 1_000_000, __version__, files)
     _write(aside / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
-    for place in {(aside / name).parent for name in files} | {aside, aside.parent}:
+    for place in {aside / folder for name in files for folder in Path(name).parents} | {aside.parent}:
         _sync(place)
     aside.rename(target)
     _sync(target.parent)
@@ -87,7 +90,7 @@ def restore(source: Path, folder: Path, on_progress: OnProgress | None = None) -
     total, done = sum(size for size, _ in manifest.files.values()), 0
     for name, wanted in manifest.files.items():
         copied = aside / name
-        copied.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        copied.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         try:
             _copy(source / name, copied)
         except FileNotFoundError as error:
@@ -97,7 +100,7 @@ def restore(source: Path, folder: Path, on_progress: OnProgress | None = None) -
         done += wanted[0]
         if on_progress is not None:
             on_progress("copying", done, total)
-    for place in {(aside / name).parent for name in manifest.files} | {aside}:
+    for place in {aside / folder for name in manifest.files for folder in Path(name).parents}:
         _sync(place)
     aside.rename(folder)
     _sync(folder.parent)
@@ -110,6 +113,7 @@ def _files(folder: Path) -> Iterator[Path]:
     yield from sorted((folder / "snapshots").glob("*.snapshot"))
     yield folder / KEY_FILE
     yield from sorted(folder.glob("*.db"))
+    yield from sorted(path for path in (folder / SNAPSHOTS_FOLDER).rglob("*") if path.suffix in (".json", ".parquet"))
 
 
 def _copy(source: Path, target: Path) -> None:

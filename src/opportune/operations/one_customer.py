@@ -16,6 +16,8 @@ from opportune.engine import Engine, History, Playbook, PlaybookBody, decode_bod
 from opportune.facts import (
     DECISION,
     DERIVED,
+    GOAL,
+    MOVE,
     MS_PER_MINUTE,
     NOBODY,
     Arrays,
@@ -72,6 +74,8 @@ class Trail(msgspec.Struct):
     minutes: dict[int, int] = {}  # seq of the first fact in each minute, in which deadlines end -> engine time
     texts: list[str] = []
     decisions: NDArray[Any] = np.empty(0, DECISION)
+    moves: NDArray[Any] = np.empty(0, MOVE)
+    goals: NDArray[Any] = np.empty(0, GOAL)
 
     @property
     def events(self) -> list[CustomerFact]:
@@ -94,19 +98,20 @@ def read_trail(folder: Path, customer: int, end_seq: int | None = None) -> Trail
     Raises DeploymentError where there is no such customer in the whole journal.
     """
     trail = Trail(customer)
-    decisions = []
+    outputs = []
     for group in journal_of(folder).read(0):
         if end_seq is not None and group.first_seq >= end_seq:
             break
-        decisions.append(_read_group(trail, group, end_seq))
-    trail.decisions = np.concatenate([trail.decisions, *decisions])
+        outputs.append(_read_group(trail, group, end_seq))
+    for name in ("decisions", "moves", "goals"):
+        setattr(trail, name, np.concatenate([getattr(trail, name), *(getattr(one, name) for one in outputs)]))
     if end_seq is None and not any(fact.kind == FactKind.CUSTOMER for fact in trail.facts):
         raise DeploymentError(f"{folder} has no customer #{customer}; it has {trail.customers:,}, from #0 on")
     return trail
 
 
-def _read_group(trail: Trail, group: Group, end_seq: int | None) -> NDArray[Any]:
-    """Take what is hers out of a group; returns her journaled decisions."""
+def _read_group(trail: Trail, group: Group, end_seq: int | None) -> Outputs:
+    """Take what is hers out of a group; returns her journaled decisions, moves and goals."""
     arrays = group.arrays
     count = group.count if end_seq is None else min(group.count, end_seq - group.first_seq)
     kind, customer = arrays["kind"][:count], arrays["customer"][:count]
@@ -138,7 +143,7 @@ def _read_group(trail: Trail, group: Group, end_seq: int | None) -> NDArray[Any]
     return _outputs_of(trail, arrays, group.first_seq, trail.end_seq)
 
 
-def _outputs_of(trail: Trail, arrays: Arrays, first_seq: int, end_seq: int) -> NDArray[Any]:
+def _outputs_of(trail: Trail, arrays: Arrays, first_seq: int, end_seq: int) -> Outputs:
     outputs = Outputs.from_arrays(arrays)
     for rows in (outputs.moves, outputs.derived):
         hers = rows[(rows["seq"] < end_seq) & (rows["customer"] == trail.customer)]
@@ -151,8 +156,12 @@ def _outputs_of(trail: Trail, arrays: Arrays, first_seq: int, end_seq: int) -> N
         # A version that told no places wrote 0: a closing came of the fact, so of its first decision.
         place = owners[:marks].count(trail.customer) if marks else int(row["closed"])
         trail.limits.append((seq, int(row["limit"]), int(row["closed"]), place))
-    decisions = outputs.decisions
-    return decisions[(decisions["customer"] == trail.customer) & (decisions["seq"] < end_seq)].copy()
+    own = {
+        name: rows[(rows["customer"] == trail.customer) & (rows["seq"] < end_seq)].copy()
+        for name in ("decisions", "moves", "goals")
+        if len(rows := getattr(outputs, name))
+    }
+    return Outputs.from_arrays(own)
 
 
 class OneCustomer:

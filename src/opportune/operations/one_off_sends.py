@@ -68,7 +68,7 @@ class OneOffSends:
         looking = _looking(ask.after)
         first = next(looking)
         while True:
-            seen = await self._door.work(partial(look, text=ask.where, first=first))
+            seen = await self._door.work(partial(_look, text=ask.where, first=first))
             held = await asyncio.to_thread(held_by, seen)  # the first time it is compiled, and intake must not wait
             try:
                 first = looking.send((seen, held.tolist()))
@@ -109,12 +109,16 @@ def _part_of(deployment: Deployment, ask: OneOffAsk) -> SegmentPart:
     looking = _looking(ask.after)
     first = next(looking)
     while True:
-        seen = look(deployment, ask.where, first)
+        seen = look(deployment.engine, ask.where, first)
         try:
             first = looking.send((seen, held_by(seen).tolist()))
         except StopIteration as end:
             part: SegmentPart = end.value
             return part
+
+
+def _look(deployment: Deployment, text: str, first: int) -> Look:
+    return look(deployment.engine, text, first)
 
 
 def _looking(first: int) -> Generator[int, tuple[Look, list[int]], SegmentPart]:

@@ -9,6 +9,7 @@ from opportune.engine import DefinitionSet, Playbook, PlaybookError
 from opportune.facts import BatchBuilder, DeploymentDefinition, FactKind
 from opportune.operations.content_check import check_contents
 from opportune.operations.deployment import Deployment
+from opportune.operations.segments import check_segments
 from opportune.operations.source_definitions import check_sources
 from opportune.store import Change, DefinitionProblem, Definitions, ProblemCode, difference, load_folder
 
@@ -51,7 +52,7 @@ def definition_set(definitions: Definitions) -> DefinitionSet:
 
 
 def compile_playbook(deployment: Deployment | None, definitions: Definitions, version: int = 1) -> Playbook:
-    """Compile definitions, continuing the deployment's numbers; offers' content is checked too.
+    """Compile definitions, continuing the deployment's numbers; offers' content and segments are checked too.
 
     Raises DefinitionsRefusedError with the place of each problem.
     """
@@ -66,9 +67,13 @@ def compile_playbook(deployment: Deployment | None, definitions: Definitions, ve
         raise DefinitionsRefusedError([
             definitions.problem(p.family, p.name, p.path, ProblemCode.NOT_COMPILABLE, p.message, p.hint, p.start) for p in error.problems
         ]) from error  # fmt: skip
-    unsaid = check_contents(definitions, playbook) + check_sources(definitions)
-    if unsaid:
-        raise DefinitionsRefusedError(unsaid)
+    wrong = [
+        *check_contents(definitions, playbook),
+        *check_segments(definitions, playbook),
+        *check_sources(definitions),
+    ]
+    if wrong:
+        raise DefinitionsRefusedError(wrong)
     return playbook
 
 

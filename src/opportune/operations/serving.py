@@ -7,15 +7,20 @@ from typing import TypeVar
 
 from opportune.intake import Clock
 from opportune.operations.accounting import SourceAccount
+from opportune.operations.audience import holding_live
 from opportune.operations.decision_feed import DecisionFeed
 from opportune.operations.deployment import Deployment
 from opportune.operations.door import Door, Taken
+from opportune.operations.live_customer import LiveCustomers
+from opportune.operations.names import Language
 from opportune.operations.one_off import OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import OneOffSends
 from opportune.operations.publish import Publication, publish
 from opportune.operations.saying import Saying
+from opportune.operations.segments import SegmentSize
 from opportune.operations.sending import Sending
 from opportune.operations.stop_sending import sending_fact
+from opportune.operations.tag_distribution import TagDistribution, distribution_live
 from opportune.operations.touch import Touches
 from opportune.operations.trial_sends import TrialSend, TrialSent
 from opportune.store import Definitions
@@ -37,6 +42,7 @@ class Service:
         self.sending = Sending(deployment, self.door, self.saying)
         self.feed = DecisionFeed(deployment, lambda: self.saying.names("en"))
         self.one_offs = OneOffSends(self.door)
+        self.customers = LiveCustomers(deployment, self.door, self.saying.names)
         self._counts_lock = threading.Lock()
         self.decisions = 0
         """Decisions since the start of the service."""
@@ -55,6 +61,7 @@ class Service:
         await self.sending.drain()
         await asyncio.to_thread(self.door.close)
         self.sending.close()
+        await asyncio.to_thread(self.customers.close)
         await asyncio.to_thread(self.deployment.close)
 
     @property
@@ -101,6 +108,29 @@ class Service:
         Raises RefusedError, OverloadedError, DeploymentError.
         """
         return await self.one_offs.send(ask)
+
+    async def segments(self, language: Language) -> list[SegmentSize]:
+        """Sizes of the saved segments, from the engine's columns. Raises RefusedError where one asks for a tag without a column."""
+        number = self.deployment.playbook.version
+        saved = (await asyncio.to_thread(self.deployment.store.load, number)).segments if number else {}
+        found = []
+        for name, segment in saved.items():
+            holds = await holding_live(self.door, segment.where)
+            title = segment.title.zh if language == "zh" else segment.title.en
+            size = int(holds.sum())
+            found.append(
+                SegmentSize(name, title or name, segment.where, size, len(holds), self.deployment.engine.next_seq)
+            )
+        return found
+
+    async def audience_size(self, where: str) -> tuple[int, int]:
+        """(customers for whom a condition over tags is true, customers), from the engine's columns. Raises RefusedError."""
+        holds = await holding_live(self.door, where)
+        return int(holds.sum()), len(holds)
+
+    async def tag(self, tag: str, language: Language) -> TagDistribution:
+        """A tag's values and coverage, from the engine's columns. Raises DeploymentError."""
+        return await distribution_live(self.deployment, self.door, tag, self.saying.names(language))
 
     def _moved(self, taken: Taken) -> None:
         """Moves of open decisions are durable; in a thread of its own, in order."""

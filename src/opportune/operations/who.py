@@ -30,21 +30,27 @@ def open_people(folder: Path) -> Iterator[People | None]:
 def find_customer(folder: Path, who: str) -> int:
     """The customer meant by `#7`, `phone:13800000000` or a plain identifier of any kind. Raises DeploymentError."""
     if who.startswith("#"):
-        if not (who[1:].isascii() and who[1:].isdecimal()):
-            raise DeploymentError(f"`{who}` is no customer number; write for example #7")
-        return int(who[1:])
-    kind, colon, text = who.partition(":")
+        return customer_meant(None, who)
     with open_people(folder) as people:
         if people is None:
             raise DeploymentError(f"{folder} knows no customers yet; import something first")
-        if colon and kind in KINDS:
-            found = people.customer_of(kind, text)
-            if found is None:
-                raise DeploymentError(
-                    f"no customer has the {kind} identifier `{text}`; check it, or give a number as #7"
-                )
-            return found
-        known = {kind: number for kind in KINDS if (number := people.customer_of(kind, who)) is not None}
+        return customer_meant(people, who)
+
+
+def customer_meant(people: People | None, who: str) -> int:
+    """Like `find_customer`, among people that are open already. Raises DeploymentError."""
+    if who.startswith("#"):
+        if not (who[1:].isascii() and who[1:].isdecimal()):
+            raise DeploymentError(f"`{who}` is no customer number; write for example #7")
+        return int(who[1:])
+    assert people is not None
+    kind, colon, text = who.partition(":")
+    if colon and kind in KINDS:
+        found = people.customer_of(kind, text)
+        if found is None:
+            raise DeploymentError(f"no customer has the {kind} identifier `{text}`; check it, or give a number as #7")
+        return found
+    known = {kind: number for kind in KINDS if (number := people.customer_of(kind, who)) is not None}
     if not known:
         raise DeploymentError(f"no customer has the identifier `{who}`; check it, or give a number as #7")
     if len(set(known.values())) > 1:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from opportune.campaigns import CampaignDefinition, OfferDefinition, TouchpointDefinition
+from opportune.campaigns import CampaignDefinition, OfferDefinition, SegmentDefinition, TouchpointDefinition
 from opportune.facts import DeploymentDefinition, EventDefinition
 from opportune.policy import PolicyDefinition
 from opportune.profiles import DetectorDefinition, TagDefinition
@@ -23,6 +23,7 @@ FAMILIES: Final[dict[str, Any]] = {
     "offer": OfferDefinition,
     "policy": PolicyDefinition,
     "campaign": CampaignDefinition,
+    "segment": SegmentDefinition,
     "source": dict,
 }
 """Family (a document's first key) -> its struct. `source` documents stay mappings: intake checks them."""
@@ -100,6 +101,7 @@ class Definitions:
     offers: dict[str, OfferDefinition] = field(default_factory=dict)
     policies: dict[str, PolicyDefinition] = field(default_factory=dict)
     campaigns: dict[str, CampaignDefinition] = field(default_factory=dict)
+    segments: dict[str, SegmentDefinition] = field(default_factory=dict)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     places: Places = field(default_factory=Places)
     problems: tuple[DefinitionProblem, ...] = ()

@@ -21,6 +21,7 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
     "offer": ("title", "content", "note"),
     "policy": ("title", "note"),
     "campaign": ("title", "owner", "note"),
+    "segment": ("title", "where", "owner", "note"),
     "source": ("title", "owner", "note"),
 }
 """What of a definition is words: it may be edited without a new approval, and no decision changes by it. `*` is any key.

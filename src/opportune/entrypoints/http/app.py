@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from opportune.entrypoints.http.analysis_routes import analysis_router
 from opportune.entrypoints.http.answers import ANY_ORIGIN, CLOSE, JSON, answer, refusal, retry_headers
 from opportune.entrypoints.http.authority import Authority
 from opportune.entrypoints.http.customer_pages import customer_router
+from opportune.entrypoints.http.customer_routes import profile_router
 from opportune.entrypoints.http.decision_routes import decision_router
 from opportune.entrypoints.http.intake_routes import IntakeRoutes
 from opportune.entrypoints.http.limits import RETRY_AFTER_SECONDS, Limits
@@ -99,6 +101,8 @@ def make_app(
     rest.include_router(decision_router(service, authority))
     touches = TouchRoutes(service, authority, bounds)
     rest.include_router(touches.router())
+    rest.include_router(profile_router(service, authority))
+    rest.include_router(analysis_router(service, authority))
     rest.include_router(ofrep_router(service, authority, bounds))
     rest.include_router(sending_router(service, authority, bounds))
     rest.include_router(fetching_router(service, authority))

@@ -1,0 +1,93 @@
+"""Routes that count customers from the engine's columns: audiences, saved segments, tags."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic import BaseModel
+
+from opportune.entrypoints.http.authority import Authority
+from opportune.entrypoints.http.operating_routes import require
+from opportune.entrypoints.http.problems import ProblemError
+from opportune.operations import DeploymentError, RefusedError, Service
+from opportune.rules import RULE_CHARS_MAX
+
+Lang = Annotated[Literal["en", "zh"], Query(description="The language of titles.")]
+Value = str | int | bool | list[str] | None
+
+
+class Audience(BaseModel):
+    """For how many of all customers a condition is true."""
+
+    customers: int
+    in_all: int
+
+
+class SavedSegment(BaseModel):
+    """A saved segment and its size, after the facts below `end_seq`."""
+
+    segment: str
+    title: str
+    where: str
+    customers: int
+    in_all: int
+    end_seq: int
+
+
+class ValueShare(BaseModel):
+    """How many customers have a value."""
+
+    value: Value
+    customers: int
+
+
+class TagValues(BaseModel):
+    """A tag over all customers: `known` have a value; the most frequent values, and for numbers and times quantiles."""
+
+    tag: str
+    title: str
+    customers: int
+    known: int
+    different: int
+    values: list[ValueShare]
+    smallest: Value
+    largest: Value
+    quantiles: dict[str, Value]
+
+
+def analysis_router(service: Service, authority: Authority) -> APIRouter:
+    """The routes."""
+    router = APIRouter(prefix="/v1", tags=["analysis"], dependencies=[Depends(require(authority, "read"))])
+
+    @router.get("/audience")
+    async def audience(
+        where: Annotated[str, Query(min_length=1, max_length=RULE_CHARS_MAX, description="A condition over tags.")],
+    ) -> Audience:
+        """The size of an audience now."""
+        try:
+            customers, in_all = await service.audience_size(where)
+        except RefusedError as error:
+            raise ProblemError(422, error.code, str(error)) from error
+        return Audience(customers=customers, in_all=in_all)
+
+    @router.get("/segments", response_model=list[SavedSegment])
+    async def segments(lang: Lang = "en") -> Response:
+        """The saved segments with their sizes now."""
+        try:
+            return _json(await service.segments(lang))
+        except RefusedError as error:
+            raise ProblemError(422, error.code, str(error)) from error
+
+    @router.get("/tags/{tag}", response_model=TagValues)
+    async def tag(tag: Annotated[str, Path(max_length=100)], lang: Lang = "en") -> Response:
+        """A tag's values and coverage now."""
+        try:
+            return _json(await service.tag(tag, lang))
+        except DeploymentError as error:
+            raise ProblemError(404, "no_tag", str(error)) from error
+
+    return router
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")

@@ -1,0 +1,99 @@
+"""The commands of warehouse, segments and tags on a real folder: tables, --json, --csv, and what a user gets wrong."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoints.test_commands import Said
+from tests.warehouse.world import make_world
+
+SEGMENTS = "\n---\nsegment: callers\nwhere: longest_5d >= 100\n---\nsegment: townsfolk\nwhere: city LIKE 'town%'\n"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The warehouse world, with two segments, exported."""
+    root = tmp_path_factory.mktemp("warehouse-commands")
+    folder = make_world(root / "data", days=12)
+    with (root / "definitions" / "all.yaml").open("a") as file:
+        file.write(SEGMENTS)
+    assert Said("apply", root / "definitions", "--folder", folder, "--yes").code == 0
+    assert Said("query", "SELECT 1", "--folder", folder).err.startswith(f"error: {folder} has no warehouse yet")
+    told = Said("export", "--folder", folder, "--compact", "--json").json
+    assert told["facts"] == told["end_seq"] > 700
+    return folder
+
+
+def test_query_shows_tables_csv_and_json(data: Path) -> None:
+    sql = "SELECT event, count(*) AS events, sum(amount) AS amount FROM events LEFT JOIN event.recharged USING (seq) GROUP BY 1 ORDER BY 1"
+    table = Said("query", sql, "--folder", data)
+    assert "recharged" in table.out
+    told = Said("query", sql, "--folder", data, "--json").json
+    assert told["columns"] == ["event", "events", "amount"]
+    assert told["types"][2].startswith("DECIMAL")
+    rows = list(csv.reader(io.StringIO(Said("query", sql, "--folder", data, "--csv").out)))
+    assert rows[0] == told["columns"]
+    assert [[row[0], int(row[1]), row[2] or None] for row in rows[1:]] == told["rows"]
+
+
+def test_a_query_only_reads_and_is_bounded(data: Path) -> None:
+    for sql, said in (
+        ("DROP VIEW events", "one SELECT is asked for"),
+        ("SELECT 1; SELECT 2", "one SELECT is asked for"),
+        ("EXPLAIN ANALYZE SELECT 1", "one SELECT is asked for"),
+        ("SELECT * FROM read_text('/etc/hostname')", "file system operations are disabled"),
+        (f"SELECT * FROM read_blob('{data / 'key'}')", "file system operations are disabled"),
+        ("SELECT apru FROM customers", "not found"),
+        (
+            "SELECT sum(a.range * b.range) FROM range(9000000000) a, range(9000000) b",
+            "took more than seconds_max = 0.5",
+        ),
+    ):
+        refused = Said("query", sql, "--folder", data, "--seconds-max", "0.5")
+        assert (refused.code, refused.out) == (1, "")
+        assert refused.err.startswith("error: ")
+        assert said in refused.err
+    many = Said("query", "SELECT * FROM events", "--folder", data, "--rows-max", "3", "--csv")
+    assert len(many.out.splitlines()) == 4
+    assert "more than 3 rows" in many.err
+
+
+def test_a_tag_as_of_a_moment(data: Path) -> None:
+    now, then = (
+        Said("tag", "arpu", "--folder", data, "--json").json,
+        Said("tag", "arpu", "--folder", data, "--as-of", "2026-11-02", "--json").json,
+    )
+    assert now["customers"] >= then["customers"] > 20
+    assert now["values"] != then["values"]
+    asked = Said(
+        "query", "SELECT count(arpu) FROM latest.arpu", "--folder", data, "--as-of", "2026-11-02", "--json"
+    ).json
+    assert asked["rows"] == [[then["known"]]]
+    assert "月均收入" in Said("tag", "arpu", "--folder", data, "--lang", "zh").out
+    assert "did you mean `arpu`" in Said("tag", "apru", "--folder", data).err
+
+
+def test_segments_are_listed_compared_kept_and_exported(data: Path, tmp_path: Path) -> None:
+    sizes = {one["segment"]: one["customers"] for one in Said("segment", "list", "--folder", data, "--json").json}
+    assert sizes.keys() == {"callers", "townsfolk"}
+    assert "townsfolk" in Said("segment", "list", "--folder", data).out
+    both = Said("segment", "overlap", "--folder", data, "--json").json
+    assert both[0]["customers"] <= min(sizes.values())
+    kept = Said("segment", "snapshot", "callers", "--folder", data, "--json").json
+    assert kept["customers"] == sizes["callers"]
+    assert Said("segment", "prove", "callers", "--folder", data, "--json").json[0]["proved"]
+    told = Said("segment", "export", "callers", tmp_path / "callers.csv", "--folder", data)
+    assert told.out.startswith(f"{sizes['callers']} customers")
+    rows = list(csv.reader((tmp_path / "callers.csv").open()))
+    assert len(rows) == sizes["callers"] + 1
+    assert all("*" in row[1] for row in rows[1:])
+    assert "no segment `caller`" in Said("segment", "snapshot", "caller", "--folder", data).err
+
+
+def test_the_customer_command_pages_through_the_timeline(data: Path) -> None:
+    first = Said("customer", "c-001", "--folder", data, "--last", "5", "--json").json
+    later = Said("customer", "c-001", "--folder", data, "--last", "5", "--before", first["next"], "--json").json
+    assert later["timeline"][0]["seq"] < first["timeline"][-1]["seq"]
+    assert f"--before {first['next']}" in Said("customer", "c-001", "--folder", data, "--last", "5").out
