@@ -150,3 +150,17 @@ def test_intervals_over_plain_columns_are_asked_where_they_lie(everybody: Engine
         "city LIKE 'town%' AND contains(interests, 'video')",
     ):
         assert not in_place(slower)
+
+
+def test_events_that_detectors_made_stand_among_the_events(exported: Path) -> None:
+    made = sum(
+        int(np.isin(outputs.derived["customer"], range(1_000)).sum())
+        for _, outputs in map(read_group, JournalReader.open(exported / "journal").read(0))
+    )
+    with Warehouse(exported) as warehouse:
+        listed = warehouse.query(
+            "SELECT count(*) FROM events WHERE event IN ('talked_much', 'recharged_not_opened')"
+        ).rows
+        ours = warehouse.query("SELECT count(*), count(amount), count(channel) FROM event.recharged_not_opened").rows[0]
+    assert listed == [(made,)]
+    assert 0 < ours[1] <= ours[0] < made

@@ -65,7 +65,7 @@ def test_a_replay_of_the_warehouse_decides_the_same(world: Path) -> None:
         batch, journaled = read_group(group)
         outputs = engine.process(batch)
         done.append(group)
-        for name in ("decisions", "goals", "withheld", "limits", "moves"):
+        for name in ("decisions", "goals", "withheld", "limits", "moves", "derived"):
             assert getattr(outputs, name).tobytes() == getattr(journaled, name).tobytes(), name
         decisions += len(outputs.decisions)
     assert decisions > 10

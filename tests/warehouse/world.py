@@ -39,6 +39,20 @@ event: silent
 event: opened
 at: app
 ---
+detector: talked_much
+when: {tag: talks_6h, crosses: ">= 1"}
+---
+detector: recharged_not_opened
+when: {event: recharged, then_not: opened, within: 2h, keep: [amount, channel]}
+---
+tag: forgotten_recharges
+counter: {of: recharged_not_opened, measure: count}
+---
+tag: orders_9d
+type: int
+range: [0, 50]
+counter: {of: recharged, measure: distinct, value: order, over: 9d, bucket: day}
+---
 tag: arpu
 title: {en: Revenue per month, zh: 月均收入}
 category: value

@@ -165,7 +165,9 @@ def view_customer(
     with open_people(folder) as people:
         known, personal = people_of(people, customer, reveal)
     last = max(last, 0)
-    rows = CustomerRows([StoredFact(*fact) for fact in trail.facts], trail.decisions, trail.moves, trail.goals)
+    rows = CustomerRows(
+        [StoredFact(*fact) for fact in trail.facts], trail.decisions, trail.moves, trail.goals, trail.derived
+    )
     telling = telling_of(engine, names)
     earlier = rows if before is None else _before(rows, before)
     timeline, following = page([earlier], telling, last)
@@ -187,7 +189,7 @@ def view_customer(
 def _before(rows: CustomerRows, seq: int) -> CustomerRows:
     return CustomerRows(
         [fact for fact in rows.facts if fact.seq < seq],
-        *(array[array["seq"] < seq] for array in (rows.decisions, rows.moves, rows.goals)),
+        *(array[array["seq"] < seq] for array in (rows.decisions, rows.moves, rows.goals, rows.derived)),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opportune.facts import (
+    DERIVED,
     GOAL,
     NO_TOUCHPOINT,
     NULL,
@@ -66,10 +67,22 @@ class Telling:
         found: list[tuple[tuple[int, int, int], Entry]] = []
         found += [((fact.seq, 0, 0), self.fact(fact)) for fact in rows.facts]
         for order, (array, tell) in enumerate(
-            ((rows.decisions, self.decision), (rows.moves, self.move), (rows.goals, self.goal)), 1
+            (
+                (rows.derived, self.derived),
+                (rows.decisions, self.decision),
+                (rows.moves, self.move),
+                (rows.goals, self.goal),
+            ),
+            1,
         ):
             found += [((int(row["seq"]), order, place), tell(row)) for place, row in enumerate(array)]
         return [entry for _, entry in sorted(found, key=lambda one: one[0], reverse=True)]
+
+    def derived(self, row: Any) -> Entry:
+        """An event that a detector made, in words."""
+        values = tuple(row["values"].tolist())
+        event = (int(row["seq"]), FactKind.EVENT, int(row["event"]), int(row["at_ms"]), int(row["now_ms"]), values)
+        return self.fact(StoredFact(*event))
 
     def fact(self, fact: StoredFact) -> Entry:
         """A fact in words."""
@@ -178,7 +191,7 @@ def rows_in(arrays: Arrays, first_seq: int, customer: int, end_seq: int = END, n
     outputs = Outputs.from_arrays(arrays)
     hers = [
         found[(found["customer"] == customer) & (found["seq"] < end_seq)].copy()
-        for found in (outputs.decisions, outputs.moves, outputs.goals)
+        for found in (outputs.decisions, outputs.moves, outputs.goals, outputs.derived)
     ]
     return CustomerRows(facts, *hers)
 
@@ -211,6 +224,7 @@ def _marks(arrays: Arrays) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
         ("decisions", "arm", (Arm.TREATED,)),
         ("moves", "kind", CONTACT_MOVES),
         ("goals", "kind", ()),
+        ("derived", "event", ()),
     ):
         if name in arrays:
             told.append(arrays[name]["customer"])
@@ -339,4 +353,6 @@ def contacts_in(rows: CustomerRows, telling: Telling) -> list[Entry]:
         if fact.kind in (FactKind.CONTACT, FactKind.RESPONSE)
         or (fact.kind == FactKind.RECEIPT and fact.values[1] in answers)
     ]
-    return telling.entries(CustomerRows(facts, decisions[at_once], rows.moves[shown], np.empty(0, GOAL)))
+    return telling.entries(
+        CustomerRows(facts, decisions[at_once], rows.moves[shown], np.empty(0, GOAL), np.empty(0, DERIVED))
+    )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import DECISION, GOAL, LIMIT, MOVE, NULL, WITHHELD, Arrays, FactBatch, FactKind, Outputs
+from opportune.facts import DECISION, DERIVED, GOAL, LIMIT, MOVE, NULL, WITHHELD, Arrays, FactBatch, FactKind, Outputs
 from opportune.journal import Group
 from opportune.warehouse.errors import WarehouseError
 
@@ -20,12 +20,13 @@ Columns = dict[str, NDArray[Any]]
 """One table's columns, all of one length."""
 
 OUTPUTS: dict[str, np.dtype[Any]] = {
-    "decisions": DECISION, "goals": GOAL, "withheld": WITHHELD, "limits": LIMIT, "moves": MOVE,
+    "decisions": DECISION, "goals": GOAL, "withheld": WITHHELD, "limits": LIMIT, "moves": MOVE, "derived": DERIVED,
 }  # fmt: skip
 SORTED_BY: dict[str, tuple[str, ...]] = {
     "facts": ("customer", "seq"), "tags": ("customer", "seq", "position"), "texts": ("code",), "bodies": ("first_seq", "position"),
     "groups": ("first_seq",), "decisions": ("customer", "number"), "goals": ("customer", "seq", "position"),
     "withheld": ("seq", "position"), "limits": ("seq", "position"), "moves": ("customer", "seq", "position"),
+    "derived": ("customer", "seq", "position"),
 }  # fmt: skip
 """Table -> the order of its rows."""
 
@@ -52,6 +53,23 @@ _KNOWN = {
 def slot_name(slot: int) -> str:
     """The column of the value at a place."""
     return f"v{slot}"
+
+
+def output_columns(dtype: np.dtype[Any]) -> list[tuple[str, str, int | None]]:
+    """The columns of a kind of output: name, field, and its place in the field where that holds several values (v0, v1 ...)."""
+    found: list[tuple[str, str, int | None]] = []
+    for field in dtype.names or ():
+        shape = dtype[field].shape
+        if shape:
+            found += [(slot_name(slot), field, slot) for slot in range(shape[0])]
+        elif field != GROUP_ORDER:
+            found.append((field, field, None))
+    return found
+
+
+def _field(rows: NDArray[Any], field: str, slot: int | None) -> NDArray[Any]:
+    found: NDArray[Any] = rows[field] if slot is None else rows[field][:, slot]
+    return found
 
 
 def crc_of(arrays: Arrays) -> int:
@@ -189,7 +207,7 @@ class PartBuilder:
     def _add_outputs(self, name: str, rows: NDArray[Any], group: Group) -> None:
         if len(rows) and not (group.first_seq <= rows["seq"].min() and rows["seq"].max() < group.end_seq):
             raise WarehouseError(f"the {name} of the group at fact {group.first_seq:,} name a cause outside of it")
-        columns: Columns = {field: rows[field] for field in rows.dtype.names or () if field != GROUP_ORDER}
+        columns: Columns = {column: _field(rows, field, slot) for column, field, slot in output_columns(rows.dtype)}
         self._add(name, columns | {"position": np.arange(len(rows), dtype=np.uint32)})
 
 
@@ -274,7 +292,6 @@ def _outputs(columns: Columns | None, name: str, first_seq: int, end_seq: int) -
     rows = np.zeros(len(found["seq"]) if found else 0, dtype)
     if found:
         order = np.argsort(found["position"], kind="stable")
-        for field in dtype.names or ():
-            if field != GROUP_ORDER:
-                rows[field] = found[field][order]
+        for column, field, slot in output_columns(dtype):
+            _field(rows, field, slot)[:] = found[column][order]
     return rows

@@ -112,7 +112,7 @@ class Latest:
         """A counter's figure; count and sum of nothing are 0."""
         rows = self._rows(tag, counter)
         figure = _life(counter, kind) if counter.over is None else _windowed(counter, kind)
-        additive = counter.measure in ("count", "sum")
+        additive = counter.measure in ("count", "sum", "distinct")
         if not additive:
             return figure.format(rows=rows)
         return f"SELECT p.customer, coalesce(c.value, 0) AS value FROM ({self._population()}) p LEFT JOIN ({figure.format(rows=rows)}) c ON c.customer = p.customer"
@@ -123,11 +123,12 @@ class Latest:
         properties = list(types)
         value = "CAST(1 AS BIGINT)"
         if counter.measure != "count":
-            value = "f.at_ms" if counter.value == "at" else self.views.value(properties.index(counter.value or ""))
-        conditions = [
-            f"f.kind = {FactKind.EVENT.value}", f"f.code = {self.lexicon.number('event', counter.of)}", f"f.seq < {self.cut}",
-            f"{value} IS NOT NULL",
-        ]  # fmt: skip
+            value = (
+                "f.at_ms"
+                if counter.value == "at"
+                else self.views.event_value(counter.of, properties.index(counter.value or ""))
+            )
+        conditions = [f"f.seq < {self.cut}", f"{value} IS NOT NULL"]
         joins = []
         if counter.where is not None:
             scope = self.lexicon.vocabulary.scope(counter.of, tags=False)
@@ -142,7 +143,9 @@ class Latest:
             }
             for name in sorted(texts):
                 slot = properties.index(name)
-                joins.append(f"LEFT JOIN raw.texts x{slot} ON x{slot}.code = {self.views.value(slot)}")
+                joins.append(
+                    f"LEFT JOIN raw.texts x{slot} ON x{slot}.code = {self.views.event_value(counter.of, slot)}"
+                )
 
             def column(ref: Ref) -> str:
                 if ref == EVENT_AT:
@@ -150,7 +153,7 @@ class Latest:
                 if ref == NOW:
                     return "f.engine_ms"
                 slot = properties.index(ref.name)
-                return f"x{slot}.text" if ref.name in texts else self.views.value(slot)
+                return f"x{slot}.text" if ref.name in texts else self.views.event_value(counter.of, slot)
 
             conditions.append(to_duckdb(rule, column))
         bucket = "0"
@@ -162,7 +165,7 @@ class Latest:
         where = " AND ".join(f"({one})" for one in conditions)
         return (
             f"SELECT f.customer, f.seq, f.at_ms, {value} AS value, {bucket} AS bucket "
-            f"FROM raw.facts f {' '.join(joins)} WHERE {where}"
+            f"FROM {self.views.event_rows(counter.of)} f {' '.join(joins)} WHERE {where}"
         )
 
     def _local(self, milliseconds: str) -> str:
@@ -197,6 +200,7 @@ def _life(counter: CounterDefinition, kind: ValueType) -> str:
         "max": "max(value)",
         "first": "arg_min(value, (at_ms, seq))",
         "last": "arg_max(value, (at_ms, seq))",
+        "distinct": "count(DISTINCT value)",
     }[counter.measure]
     return f"SELECT customer, CAST({_clamped(figure, kind)} AS BIGINT) AS value FROM ({{rows}}) GROUP BY customer"
 
@@ -215,6 +219,7 @@ def _windowed(counter: CounterDefinition, kind: ValueType) -> str:
         "max": "max(value)",
         "first": "arg_min(value, (bucket, seq))",
         "last": "arg_max(value, (bucket, seq))",
+        "distinct": "count(DISTINCT value)",  # the engine's, as long as it has room to remember them all
     }[counter.measure]
     return f"SELECT customer, CAST({_clamped(figure, kind)} AS BIGINT) AS value FROM ({{rows}}) GROUP BY customer"
 

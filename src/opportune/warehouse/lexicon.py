@@ -32,6 +32,8 @@ class Lexicon:
         self.zone = self.definitions.deployment.zone
         self.zones = self._zones(texts)
         self.events, self.tags = self._types()
+        self.derived = {name for one in self.playbooks for name in one.body.definitions.detectors}
+        """The events that detectors make."""
 
     def number(self, family: str, name: str) -> int:
         """The number of a name that is known."""

@@ -9,15 +9,20 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import DECISION, GOAL, MOVE, NULL, Arm, FactKind
+from opportune.facts import DECISION, DERIVED, GOAL, MOVE, NULL, Arm, FactKind
 from opportune.warehouse.errors import WarehouseError
 from opportune.warehouse.files import quoted
-from opportune.warehouse.groups import GROUP_ORDER, slot_name
+from opportune.warehouse.groups import output_columns, slot_name
 from opportune.warehouse.manifest import MANIFEST_FILE, Manifest, Part, read_manifest, warehouse_folder
 from opportune.warehouse.presence import CONTACT_KINDS, Kind, Presence, is_present, read_presence
 
 MEMORY_MAX = "512MB"
-_OUTPUTS = {Kind.DECISIONS: ("decisions", DECISION), Kind.MOVES: ("moves", MOVE), Kind.GOALS: ("goals", GOAL)}
+_OUTPUTS = {
+    Kind.DECISIONS: ("decisions", DECISION),
+    Kind.MOVES: ("moves", MOVE),
+    Kind.GOALS: ("goals", GOAL),
+    Kind.DERIVED: ("derived", DERIVED),
+}
 
 
 class StoredFact(msgspec.Struct, frozen=True):
@@ -32,15 +37,16 @@ class StoredFact(msgspec.Struct, frozen=True):
 
 
 class CustomerRows(msgspec.Struct, frozen=True):
-    """Facts about one customer, and outputs (arrays DECISION, MOVE, GOAL), each in the order of their numbers."""
+    """Facts about one customer, and outputs (arrays DECISION, MOVE, GOAL, DERIVED), each in the order of their numbers."""
 
     facts: list[StoredFact]
     decisions: NDArray[Any]
     moves: NDArray[Any]
     goals: NDArray[Any]
+    derived: NDArray[Any]
 
     def __len__(self) -> int:
-        return len(self.facts) + len(self.decisions) + len(self.moves) + len(self.goals)
+        return len(self.facts) + len(self.decisions) + len(self.moves) + len(self.goals) + len(self.derived)
 
 
 class CustomerReader:
@@ -98,7 +104,7 @@ class CustomerReader:
                 decisions = self._outputs(part, Kind.DECISIONS, customer, f"arm = {int(Arm.TREATED)}")
                 if is_present(bits, Kind.MOVES, customer):
                     moves = self._outputs(part, Kind.MOVES, customer, "true")
-            yield CustomerRows(facts, decisions, moves, np.empty(0, GOAL))
+            yield CustomerRows(facts, decisions, moves, np.empty(0, GOAL), np.empty(0, DERIVED))
 
     def tags(self, customer: int) -> Iterator[dict[int, tuple[int, int]]]:
         """What was said of her tags last (number -> encoded value, ms when), part by part, the newest part first."""
@@ -137,14 +143,13 @@ class CustomerReader:
 
     def _outputs(self, part: Part, kind: Kind, customer: int, where: str) -> NDArray[Any]:
         table, dtype = _OUTPUTS[kind]
-        names = [name for name in dtype.names or () if not name.startswith(GROUP_ORDER)]
-        found = (
-            self._rows(part, table, customer, where, "seq, position", ", ".join(names)) if table in part.tables else []
-        )
+        columns = output_columns(dtype)
+        chosen = ", ".join(name for name, _, _ in columns)
+        found = self._rows(part, table, customer, where, "seq, position", chosen) if table in part.tables else []
         rows = np.zeros(len(found), dtype)
         for at, row in enumerate(found):
-            for name, value in zip(names, row, strict=True):
-                rows[name][at] = NULL if value is None else value
+            for (_, field, slot), value in zip(columns, row, strict=True):
+                rows[field][at if slot is None else (at, slot)] = NULL if value is None else value
         return rows
 
     def _rows(

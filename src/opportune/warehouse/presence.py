@@ -28,6 +28,7 @@ class Kind(IntEnum):
     GOALS = 4
     CONTACT_FACTS = 5
     CONTACT_OUTPUTS = 6
+    DERIVED = 7
 
 
 _TABLES = {
@@ -36,6 +37,7 @@ _TABLES = {
     Kind.DECISIONS: "decisions",
     Kind.MOVES: "moves",
     Kind.GOALS: "goals",
+    Kind.DERIVED: "derived",
 }
 _CONTACT_ROWS = (
     (Kind.CONTACT_FACTS, "facts", "kind", CONTACT_KINDS),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
 from opportune.facts import (
+    DERIVED_VALUES_MAX,
     NO_CAMPAIGN,
     NO_OFFER,
     NO_TOUCHPOINT,
@@ -61,6 +62,11 @@ RAW_COLUMNS: dict[str, dict[str, str]] = {
         "customer": "UINTEGER", "campaign": "USMALLINT", "offer": "USMALLINT", "touchpoint": "USMALLINT", "reason": "USMALLINT",
         "kind": "UTINYINT", "contact_class": "UTINYINT", "position": "UINTEGER",
     },
+    "derived": {
+        "seq": "BIGINT", "at_ms": "BIGINT", "now_ms": "BIGINT", "marks": "BIGINT",
+        **{slot_name(slot): "BIGINT" for slot in range(DERIVED_VALUES_MAX)},
+        "customer": "UINTEGER", "event": "USMALLINT", "position": "UINTEGER",
+    },
 }  # fmt: skip
 """Table -> columns and types that a table without files has."""
 
@@ -104,16 +110,23 @@ class Views:
         """The query of an event type's view."""
         columns, joins = ["f.seq", "f.customer", f"{self.local('f.at_ms')} AS happened_at"], []
         for slot, (known, kind) in enumerate(self.lexicon.events[name].items()):
-            text = f"t{slot}"
+            text, value = f"t{slot}", self.event_value(name, slot)
             if kind.kind == "text":
-                joins.append(f"LEFT JOIN raw.texts {text} ON {text}.code = {self.value(slot)}")
+                joins.append(f"LEFT JOIN raw.texts {text} ON {text}.code = {value}")
             called = f"event_{known}" if known in _TAKEN else known
-            columns.append(f"{decoded(self.value(slot), kind, self.zone, f'{text}.text')} AS {named(called)}")
+            columns.append(f"{decoded(value, kind, self.zone, f'{text}.text')} AS {named(called)}")
+        return f"SELECT {', '.join(columns)} FROM {self.event_rows(name)} f {' '.join(joins)}"
+
+    def event_rows(self, name: str) -> str:
+        """Where the events of a type stand: seq, customer, at_ms, engine_ms and values; those that a detector made among the outputs."""
         number = self.lexicon.number("event", name)
-        return (
-            f"SELECT {', '.join(columns)} FROM raw.facts f {' '.join(joins)} "
-            f"WHERE f.kind = {FactKind.EVENT.value} AND f.code = {number}"
-        )
+        if name in self.lexicon.derived:
+            return f"(SELECT *, now_ms AS engine_ms FROM raw.derived WHERE event = {number})"
+        return f"(SELECT * FROM raw.facts WHERE kind = {FactKind.EVENT.value} AND code = {number})"
+
+    def event_value(self, name: str, slot: int) -> str:
+        """The column of a value of an event type."""
+        return f"f.{slot_name(slot)}" if name in self.lexicon.derived else self.value(slot)
 
     def tag(self, name: str) -> str:
         """The query of what was said of a tag over time."""
@@ -135,7 +148,7 @@ class Views:
         channel = f"CASE WHEN {v(0)} IS NULL THEN '*' ELSE channel_name({v(0)}) END"
         return {
             "customers": f"SELECT f.customer, {self.local('f.at_ms')} AS happened_at, f.seq FROM raw.facts f WHERE f.kind = {FactKind.CUSTOMER.value}",
-            "events": self._fact(FactKind.EVENT, {"event": "event_name(f.code)", "taken_in": self.local("f.engine_ms")}),
+            "events": self._events(),
             "consents": self._fact(
                 FactKind.CONSENT, {"purpose": "purpose_name(f.code)", "channel": channel, "given": f"({v(1)} = 1)"}
             ),
@@ -151,6 +164,15 @@ class Views:
             ),
             "tags": self._tags(),
         }  # fmt: skip
+
+    def _events(self) -> str:
+        """All events, those that detectors made among them."""
+        told = {"event": "event_name(f.event)", "taken_in": self.local("f.now_ms")}
+        listed = ", ".join(f"{sql} AS {name}" for name, sql in told.items())
+        return (
+            f"{self._fact(FactKind.EVENT, {'event': 'event_name(f.code)', 'taken_in': self.local('f.engine_ms')})} UNION ALL "
+            f"SELECT f.seq, f.customer, {self.local('f.at_ms')} AS happened_at, {listed} FROM raw.derived f"
+        )
 
     def _tags(self) -> str:
         branches = []
