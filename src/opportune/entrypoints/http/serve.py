@@ -5,7 +5,6 @@ import gc
 import ipaddress
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,8 +22,6 @@ from opportune.store import Keys
 REFRESH_SECONDS = 1.0
 WARM_UP_CUSTOMERS = 1_000
 BACKLOG = 2_048
-SWITCH_SECONDS = 0.0005
-"""How long a thread may keep the interpreter while another one waits: an answer goes through five threads."""
 
 OnListening = Callable[[str], None]
 """Called with the URL once requests are answered."""
@@ -94,7 +91,6 @@ async def _serve(
     server = _Server(config)
     _warm_up(deployment)
     deployment.repeats.reserve_all()
-    sys.setswitchinterval(SWITCH_SECONDS)
     await service.start()
     gc.collect()
     gc.freeze()  # what lives as long as the process is not looked at again and again
