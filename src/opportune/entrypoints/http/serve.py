@@ -110,6 +110,7 @@ async def _serve(
                 with suppress(asyncio.CancelledError):
                     await task
         await service.stop()
+        gc.unfreeze()  # what is left at the end is taken down in order
     if service.door.failure is not None:
         raise ServiceFailedError(f"stopped, because nothing could be taken in: {service.door.failure}")
 
