@@ -22,7 +22,7 @@ from tests.operations.little_mobile import CUSTOMERS_MAX, MINIMAL, by_time, depl
 NAMES = (
     "apply", "backup", "bench", "check", "coupons", "customer", "decisions", "demo", "explain", "export", "go-on",
     "import", "init", "keys", "outbox", "quarantine", "query", "replay", "report", "restore", "schema", "segment",
-    "send", "serve", "sources", "stop-sending", "tag", "test-send", "work",
+    "send", "serve", "sources", "stop-sending", "tag", "tags", "test-send", "work",
 )  # fmt: skip
 
 

@@ -62,8 +62,8 @@ def test_a_query_only_reads_and_is_bounded(data: Path) -> None:
 
 def test_a_tag_as_of_a_moment(data: Path) -> None:
     now, then = (
-        Said("tag", "arpu", "--folder", data, "--json").json,
-        Said("tag", "arpu", "--folder", data, "--as-of", "2026-11-02", "--json").json,
+        Said("tag", "arpu", "--folder", data, "--json").json["values"],
+        Said("tag", "arpu", "--folder", data, "--as-of", "2026-11-02", "--json").json["values"],
     )
     assert now["customers"] >= then["customers"] > 20
     assert now["values"] != then["values"]

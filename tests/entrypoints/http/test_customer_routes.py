@@ -54,7 +54,7 @@ def test_one_customer_and_what_is_counted(tmp_path: Path) -> None:
         ]
         assert server.operate("GET", "/v1/audience?where=arpu%20%3E%3D%2050").json == {"customers": 5, "in_all": 10}
         assert [one["customers"] for one in server.operate("GET", "/v1/segments").json] == [5]
-        assert server.operate("GET", "/v1/tags/arpu?lang=zh").json["known"] == 10
+        assert server.operate("GET", "/v1/tags/arpu?lang=zh").json["values"]["known"] == 10
         authorized = {"Authorization": f"Bearer {reader}"}
         assert server.ask("GET", "/v1/customers/customer-7", headers=authorized).status == 200
         assert server.ask("GET", "/v1/customers/customer-7?reveal=true", headers=authorized).status == 403
