@@ -23,7 +23,7 @@ def history_of(store: DefinitionStore, family: str, name: str) -> list[Definitio
     """The newest STEPS_MAX changes of a definition, the newest first; none for one that never was."""
     steps = store.steps(family, name, STEPS_MAX + 1)
     found = []
-    for step, before in zip(steps, [*steps[1:], None], strict=True):
+    for step, before in zip(steps, [*steps[1:], None], strict=False):  # the oldest has nothing before it
         change = difference(_alone(family, name, before), _alone(family, name, step))
         found += [
             DefinitionChange(step.playbook, step.created_ms, step.author, one.kind, one.words_only, one.fields)
