@@ -49,6 +49,12 @@ detector: silence
 title: {en: Silent, zh: 沉默}
 when: {silent: 3d}
 ---
+tag: nickname
+type: text
+---
+offer: greeting
+content: {sms: {en: "Hi {{ nickname | default('you') }}", zh: 您好}}
+---
 segment: calm-payers
 where: calm AND arpu > 10
 ---
@@ -103,8 +109,8 @@ def test_what_a_tag_comes_from_and_who_uses_it(definitions: Path, tmp_path: Path
     page = tag_page(lineage, store, "calm")
     assert [(one.family, one.name, one.path, one.through) for one in page.comes_from] == [
         ("tag", "pack_lover", "rule", ()),
-        ("tag", "packs_30d", "rule", ("pack_lover",)),
         ("tag", "has_unlimited", "rule", ("pack_lover",)),
+        ("tag", "packs_30d", "rule", ("pack_lover",)),
         ("event", "pack_purchased", "counter.of", ("pack_lover", "packs_30d")),
         ("source", "bills", "rows[0].event", ("pack_lover", "packs_30d", "pack_purchased")),
     ]
@@ -118,6 +124,9 @@ def test_what_a_tag_comes_from_and_who_uses_it(definitions: Path, tmp_path: Path
     }
     arpu = tag_page(lineage, store, "arpu")
     assert ("source", "bills", "tags.arpu") in {(one.family, one.name, one.path) for one in arpu.comes_from}
+    said = tag_page(lineage, store, "nickname")
+    assert [(one.name, one.path) for one in said.used_by] == [("greeting", "content.sms.en.text")]
+    assert not said.entry.hot
     silence = event_page(lineage, store, "silence")
     assert [(one.family, one.name) for one in silence.used_by] == [("tag", "spells")]
     assert [one.property for one in silence.properties] == ["since"]
