@@ -1,5 +1,6 @@
 """Routes of the catalogues: which tags and events there are, all about one, what it comes from and who uses it."""
 
+import asyncio
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -188,7 +189,8 @@ def catalogue_router(service: Service, authority: Authority) -> APIRouter:
         search: Word = "", category: Word = "", owner: Word = "", sensitivity: Word = "", origin: Word = ""
     ) -> Response:
         """The tag catalogue; each word of `search` is looked for in names, titles in both languages, categories and notes."""
-        found = list_tags(await _catalogue(service), TagFilter(search, category, owner, sensitivity, origin))
+        wanted = TagFilter(search, category, owner, sensitivity, origin)
+        found = await asyncio.to_thread(list_tags, await _catalogue(service), wanted)
         return _json({"tags": found, "categories": category_tree(one.category for one in found)})
 
     @router.get("/tags/{tag}", response_model=TagAbout)
