@@ -13,6 +13,7 @@ from opportune.delivery import (
     Unsubscription,
     check_offer_content,
     choose_language,
+    content_variables,
     is_bot,
     open_link,
     open_signed,
@@ -43,6 +44,17 @@ SECRET, OTHER = b"0123456789abcdef", b"fedcba9876543210"
 )
 def test_content_may_be_written_in_several_ways(content: Any, templates: dict[str, dict[str, str]]) -> None:
     assert templates_of(content) == templates
+
+
+def test_the_variables_that_content_speaks_of() -> None:
+    html = '{% if event.amount > 3 %}{{ event.amount }}{% endif %} <a href="{{ link("https://example.org") }}">{{ title }}</a>'
+    content = {"sms": {"en": "{{ name | default(nickname) }}", "zh": "您好"}, "email": {"html": html}}
+    assert list(content_variables(content)) == [
+        ("sms.en.text", "name"),
+        ("sms.en.text", "nickname"),
+        ("email.html", "event.amount"),
+        ("email.html", "title"),
+    ]
 
 
 @pytest.mark.parametrize(

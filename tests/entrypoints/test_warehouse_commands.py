@@ -62,8 +62,8 @@ def test_a_query_only_reads_and_is_bounded(data: Path) -> None:
 
 def test_a_tag_as_of_a_moment(data: Path) -> None:
     now, then = (
-        Said("tag", "arpu", "--folder", data, "--json").json,
-        Said("tag", "arpu", "--folder", data, "--as-of", "2026-11-02", "--json").json,
+        Said("tag", "arpu", "--folder", data, "--json").json["values"],
+        Said("tag", "arpu", "--folder", data, "--as-of", "2026-11-02", "--json").json["values"],
     )
     assert now["customers"] >= then["customers"] > 20
     assert now["values"] != then["values"]
@@ -73,6 +73,23 @@ def test_a_tag_as_of_a_moment(data: Path) -> None:
     assert asked["rows"] == [[then["known"]]]
     assert "月均收入" in Said("tag", "arpu", "--folder", data, "--lang", "zh").out
     assert "did you mean `arpu`" in Said("tag", "apru", "--folder", data).err
+
+
+def test_the_catalogues_are_listed_and_told(data: Path) -> None:
+    found = Said("tags", "--search", "收入", "--folder", data, "--json").json
+    assert [one["tag"] for one in found] == ["arpu"]
+    assert "arpu" in Said("tags", "--category", "value", "--folder", data, "--lang", "zh").out
+    assert "value" in Said("tags", "--tree", "--folder", data).out
+    page = Said("tag", "class", "--folder", data, "--json").json["page"]
+    assert {"spent_7d", "recharged", "arpu"} <= {one["name"] for one in page["comes_from"]}
+    assert "recharges_3d" in Said("tag", "class", "--folder", data).out
+    told = {one["event"]["event"]: one["seen"] for one in Said("events", "--folder", data, "--json").json}
+    rows = Said("query", "SELECT event, count(*) FROM events GROUP BY 1", "--folder", data, "--json").json["rows"]
+    assert {event: sum(one["count"] for one in seen) for event, seen in told.items() if seen} == dict(rows)
+    page = Said("event", "recharged", "--folder", data, "--json").json
+    assert page["seen"] == told["recharged"]
+    assert "bonus" in Said("event", "recharged", "--folder", data).out
+    assert Said("event", "rechargd", "--folder", data).err == "error: no event `rechargd`; did you mean `recharged`?\n"
 
 
 def test_segments_are_listed_compared_kept_and_exported(data: Path, tmp_path: Path) -> None:

@@ -80,6 +80,23 @@ def test_every_playbook_can_be_loaded_for_ever(store: DefinitionStore) -> None:
     assert [v.version for v in store.versions("offer", "b")] == [2, 1]
 
 
+def test_which_playbook_did_what_to_a_definition(store: DefinitionStore) -> None:
+    sets = (
+        offers("offer: a\nvalue: 1"),
+        offers("offer: a\nvalue: 2"),
+        offers("offer: b"),
+        offers("offer: a\nvalue: 2", "offer: b"),
+    )
+    for at_ms, definitions in enumerate(sets):
+        store.save(definitions, f"author {at_ms}", at_ms)
+    steps = store.steps("offer", "a")
+    values = [one.definition and str(one.definition.value) for one in steps]
+    assert list(zip([one.playbook for one in steps], values, strict=True)) == [(4, "2"), (3, None), (2, "2"), (1, "1")]
+    assert (steps[1].author, steps[1].created_ms) == ("author 2", 2)
+    assert [one.playbook for one in store.steps("offer", "a", 1)] == [4]
+    assert store.steps("offer", "nobody") == []
+
+
 def test_definitions_with_problems_are_not_saved(store: DefinitionStore) -> None:
     with pytest.raises(ValueError, match=r"f\.yaml:1:8: .*nothing was saved"):
         store.save(load_files([("f.yaml", b"offer: A B")]), "ann", 1)

@@ -3,7 +3,7 @@
 from opportune.delivery.accounts import account_folder, channel_of
 from opportune.delivery.channel import Channel, ChannelMissingError, ReceiptHandler
 from opportune.delivery.content import (
-    PlacedProblem, Rendered, check_offer_content, choose_language, render_content, templates_of,
+    PlacedProblem, Rendered, check_offer_content, choose_language, content_variables, render_content, templates_of,
 )  # fmt: skip
 from opportune.delivery.dispatcher import Dispatcher, LaneHealth, utc_day_ms
 from opportune.delivery.lane import Compose, Lane
@@ -24,7 +24,7 @@ __all__ = [
     "LaneHealth", "Message", "PlacedProblem", "ProviderReceipt", "ReceiptHandler", "Rejected", "Rendered",
     "SendAnswer", "Sent", "SmsLength", "SystemClock", "TemplateFailedError", "TokenBucket", "TryLater", "Unanswered",
     "Unsubscription", "Withheld", "account_folder", "backoff_ms", "channel_of", "check_content",
-    "check_offer_content", "choose_language", "is_bot", "open_link", "open_signed", "open_unsubscribe",
+    "check_offer_content", "choose_language", "content_variables", "is_bot", "open_link", "open_signed", "open_unsubscribe",
     "parse_report", "render", "render_content", "sign", "sign_link", "sign_unsubscribe", "sms_length", "templates_of",
     "utc_day_ms",
 ]  # fmt: skip

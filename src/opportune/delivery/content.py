@@ -1,12 +1,12 @@
 """An offer's content for one touchpoint and one customer: the right language, the parts, the words."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from opportune.delivery.templates import ContentProblem, TemplateFailedError, Value, check_content, render
+from opportune.delivery.templates import ContentProblem, TemplateFailedError, Value, check_content, render, variables_in
 
 PARTS = ("subject", "text", "html", "script", "image", "link")
 ANY = ""
@@ -76,6 +76,15 @@ def check_offer_content(content: Mapping[str, Any], known_variables: Mapping[str
                 path = ".".join(filter(None, (touchpoint, language, part)))
                 problems += [PlacedProblem(path, problem) for problem in check_content(text, known_variables)]
     return problems
+
+
+def content_variables(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(path, dotted name) of every variable that an offer's content (touchpoint -> content) speaks of; the content was checked."""
+    for touchpoint, inner in content.items():
+        for part, languages in templates_of(inner, touchpoint).items():
+            for language, text in languages.items():
+                path = ".".join(filter(None, (touchpoint, language, part)))
+                yield from ((path, name) for name in variables_in(text))
 
 
 def choose_language(there: Sequence[str], wanted: str, deployment: Sequence[str]) -> str:

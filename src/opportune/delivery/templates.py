@@ -132,6 +132,18 @@ def check_content(text: str, known_variables: Mapping[str, bool]) -> list[Conten
     return list(_problems(tree, text.splitlines() or [""], known_variables, False))
 
 
+def variables_in(text: str) -> list[str]:
+    """The dotted names of the variables that a template speaks of, each once; of one that cannot be read none."""
+    try:
+        tree = _ENVIRONMENTS[False].parse(text)
+    except (TemplateError, RecursionError):
+        return []
+    inner = {child for node in _walk(tree) if isinstance(node, nodes.Getattr) for child in node.iter_child_nodes()}
+    called = {node.node for node in _walk(tree) if isinstance(node, nodes.Call)}
+    whole = [_dotted(node) for node in _walk(tree) if node not in inner and node not in called]
+    return sorted({name for name in whole if name is not None})
+
+
 def render(text: str, variables: Mapping[str, Value], link: Callable[[str], str], html: bool) -> str:
     """The words for one customer. `variables` by dotted name; `link` makes a tracked link of an address.
 

@@ -198,8 +198,7 @@ class Vocabulary:
         d = self.definitions
         needs: dict[tuple[str, str], set[tuple[str, str]]] = {}
         for name, tag in d.tags.items():
-            words = _words(tag.rule or "") & (d.tags.keys() - {name})
-            needs["tag", name] = {("tag", word) for word in words}
+            needs["tag", name] = {("tag", word) for word in _words(tag.rule or "") if word in d.tags and word != name}
             if tag.counter is not None and tag.counter.of in d.detectors:
                 needs["tag", name].add(("detector", tag.counter.of))
         for name, detector in d.detectors.items():

@@ -3,6 +3,7 @@
 import typer
 
 from opportune.entrypoints.backup_commands import backup, restore
+from opportune.entrypoints.catalogue_commands import event, events, tag, tags
 from opportune.entrypoints.definition_commands import apply, check, init, schema
 from opportune.entrypoints.demo_commands import bench, demo
 from opportune.entrypoints.failures import Commands
@@ -10,7 +11,7 @@ from opportune.entrypoints.import_commands import import_messages, quarantine
 from opportune.entrypoints.key_commands import keys
 from opportune.entrypoints.one_off_commands import send, send_test
 from opportune.entrypoints.question_commands import customer, decisions, explain, replay, report
-from opportune.entrypoints.segment_commands import segment, tag
+from opportune.entrypoints.segment_commands import segment
 from opportune.entrypoints.sending_commands import coupons, go_on, outbox, stop_sending, work
 from opportune.entrypoints.serve_commands import serve
 from opportune.entrypoints.source_commands import sources
@@ -45,7 +46,10 @@ app.command("test-send", short_help="Send an offer's content to yourself.")(send
 app.command("stop-sending", short_help="Let nothing leave any more.")(stop_sending)
 app.command("go-on", short_help="Let messages leave again.")(go_on)
 app.add_typer(sources, name="sources", short_help="Sources: run, preview, quality, inventory.")
-app.command(short_help="A tag's values and coverage, now or as of a moment.")(tag)
+app.command(short_help="The tag catalogue: tree and search.")(tags)
+app.command(short_help="All about a tag: origin, use, values, coverage.")(tag)
+app.command(short_help="The event catalogue: search, counts, last seen.")(events)
+app.command(short_help="All about an event: properties, use, changes, counts.")(event)
 app.add_typer(segment, name="segment", short_help="Saved segments: sizes, overlaps, snapshots, export.")
 app.add_typer(outbox, name="outbox", short_help="Messages on their way: counts, lists, sending again.")
 app.add_typer(coupons, name="coupons", short_help="Coupon codes: import, list.")

@@ -1,4 +1,4 @@
-"""Commands about segments and tags: sizes, overlaps, snapshots for audit, export; values and coverage."""
+"""Commands about segments: sizes, overlaps, snapshots for audit, export."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,6 @@ import typer
 from opportune.entrypoints.failures import EXIT_MISTAKE, complain
 from opportune.entrypoints.options import DEFAULT_FOLDER, AsJson, Folder, Lang, Language, Reveal
 from opportune.entrypoints.tables import percent, show_json, show_table
-from opportune.entrypoints.words import word
 
 segment = typer.Typer(no_args_is_help=True, help="Saved segments, as far as the warehouse reaches.")
 Name = Annotated[str, typer.Argument(help="The segment's name.")]
@@ -90,30 +89,3 @@ def export_to(
 
     known = identifiers(folder, segment_customers(folder, name).tolist(), reveal=reveal)
     print(f"{export_segment(folder, name, target, known):,} customers in {target}")
-
-
-def tag(
-    name: Annotated[str, typer.Argument(help="The tag's name.")],
-    folder: Folder = DEFAULT_FOLDER,
-    as_of: Annotated[
-        str | None, typer.Option("--as-of", help="Then: 2026-12-01 or 2026-12-01T08:00, local time.")
-    ] = None,
-    as_json: AsJson = False,
-    lang: Language = Lang.EN,
-) -> None:
-    """A tag over all customers: for how many it is known, its values; now (as far as the warehouse reaches) or as of a moment."""
-    from opportune.operations import distribution_as_of, moment_in
-
-    found = distribution_as_of(folder, name, None if as_of is None else moment_in(folder, as_of), lang.value)
-    if as_json:
-        show_json(found)
-        return
-    share = percent(found.known / found.customers if found.customers else None)
-    print(
-        f"{found.title} ({found.tag}): {found.known:,} / {found.customers:,} {word('customers', lang)}, {share or '–'}"
-    )
-    if found.quantiles:
-        told = {"min": found.smallest, **found.quantiles, "max": found.largest}
-        show_table("", tuple(told), [list(told.values())], lang)
-    rows = [[v.value, v.customers, percent(v.customers / found.known)] for v in found.values]
-    show_table("values", ("value", "customers", "share"), rows, lang)

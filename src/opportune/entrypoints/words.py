@@ -68,6 +68,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "decision": ("decision", "决策"), "move": ("decision moved", "决策进展"), "goal": ("goal", "目标"), "contact": ("contact", "接触"),
     "response": ("answer", "回应"), "consent": ("consent", "同意"), "touch": ("touch", "到访触点"), "receipt": ("receipt", "触点回执"),
     "created": ("first seen", "首次出现"), "do_not_disturb": ("do not disturb", "免打扰"),
+    "type": ("type", "数据类型"), "unit": ("unit", "单位"), "owner": ("owner", "负责人"), "freshness": ("freshness", "更新频率"),
+    "sensitivity": ("sensitivity", "敏感级别"), "public": ("public", "公开"), "internal": ("internal", "内部"), "uses": ("uses", "使用数"),
+    "hot": ("at hand", "热标签"), "event catalogue": ("Events", "事件目录"), "last seen": ("last seen", "最近发生"), "categories": ("Categories", "类别树"),
+    "in it": ("in it", "本级数量"), "with below": ("with below", "含下级数量"), "sent": ("sent", "外部上报"), "detector": ("detector", "检测器"),
+    "comes from": ("Comes from", "来源血缘"), "used by": ("Used by", "被引用"), "key of it": ("key", "字段路径"), "through": ("through", "经由"),
+    "playbook": ("playbook", "方案版本"), "author": ("author", "作者"), "seen": ("Seen", "发生情况"), "taken in": ("taken in", "最近接收"),
+    "range": ("range", "取值范围"), "members": ("members", "成员"), "model": ("model", "模型"), "outside": ("outside", "外部来源"), "policy": ("policy", "接触策略"),
+    "no warehouse": ("values: nothing exported yet; run: opportune export", "取值分布：尚未导出，请先运行 opportune export"),
     "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
 }  # fmt: skip
 """Key: English, Chinese."""

@@ -16,10 +16,13 @@ from opportune.operations.deployment import (
     FOLDING_MAX, Deployment, DeploymentError, Folded, create_deployment, journal_of, open_deployment, read_group,
 )  # fmt: skip
 from opportune.operations.door import Door, OverloadedError, Taken
+from opportune.operations.event_catalogue import EventEntry, EventFilter, EventPage, event_page, list_events
+from opportune.operations.event_counts import EventCounts, EventSeen
 from opportune.operations.examples import examples_folder
 from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
 from opportune.operations.imports import Imported, import_ndjson, import_sources
 from opportune.operations.ingest import Ingested, ingest, pieces
+from opportune.operations.lineage import Lineage, Related, read_lineage
 from opportune.operations.live_customer import LiveCustomers, TimelinePage
 from opportune.operations.one_off import CUSTOMERS_PER_SEND_MAX, OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import send_once
@@ -45,6 +48,9 @@ from opportune.operations.source_quality import QualityFigure, source_quality
 from opportune.operations.source_redrive import SourceRedriven, SourceReworked, redrive_source, rework_load
 from opportune.operations.source_runs import SourceRuns
 from opportune.operations.stop_sending import go_on, stop_sending
+from opportune.operations.tag_catalogue import (
+    CategoryNode, TagEntry, TagFilter, TagPage, category_tree, list_tags, tag_page,
+)  # fmt: skip
 from opportune.operations.tag_distribution import TagDistribution, distribution_as_of
 from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
 from opportune.operations.timeline import PAGE_MAX as TIMELINE_PAGE_MAX
@@ -54,23 +60,21 @@ from opportune.operations.trial_sends import SeedAddress, TrialSend, TrialSent, 
 from opportune.operations.who import find_customer, identifiers, open_people
 
 __all__ = [
-    "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS",
-    "TELECOM_SOURCE", "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate",
-    "Carrier", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView",
-    "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "Explanation", "FieldSource", "Folded",
-    "GoneError", "Imported", "InPlace", "Ingested", "LiveCustomers", "Manifest", "Offered", "OneOffAsk",
-    "OneOffResult", "OnlineRetailResult", "OverloadedError", "Preview", "PreviewRow", "Publication", "QualityFigure",
-    "Redriven", "RefusedError", "Replayed", "Report", "SeedAddress", "SegmentOverlap", "SegmentSize",
-    "SegmentSnapshot", "Service", "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked",
-    "SourceRun", "SourceRuns", "StarbucksResult", "TagDistribution", "Taken", "TelecomResult", "TimelinePage",
-    "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnmetCondition", "WantedField", "World", "backup",
-    "check_segment", "check_sources", "compile_playbook", "create_deployment", "customers_max_of", "definitions_of",
-    "distribution_as_of", "examples_folder", "explain", "export_segment", "find_customer", "go_on", "holding",
-    "identifiers", "import_ndjson", "import_sources", "ingest", "is_due", "journal_of", "list_decisions", "load_of",
-    "moment_in", "open_deployment", "open_loads", "open_people", "pieces", "preview_changes", "preview_load",
-    "preview_new", "preview_sms", "prove_snapshot", "publish", "read_accounts", "read_definitions", "read_group",
-    "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "rework_load", "run_online_retail",
-    "run_sources", "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes",
-    "segment_snapshots", "send_once", "snapshot_segment", "source_inventory", "source_quality", "sources_of",
-    "state_click", "state_consent", "stop_sending", "view_customer", "view_decisions",
+    "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS", "TELECOM_SOURCE",
+    "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate", "Carrier", "CategoryNode", "ContactMonth",
+    "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door",
+    "EventCounts", "EventEntry", "EventFilter", "EventPage", "EventSeen", "Explanation", "FieldSource", "Folded", "GoneError", "Imported", "InPlace",
+    "Ingested", "Lineage", "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "Preview",
+    "PreviewRow", "Publication", "QualityFigure", "Redriven", "RefusedError", "Related", "Replayed", "Report", "SeedAddress", "SegmentOverlap",
+    "SegmentSize", "SegmentSnapshot", "Service", "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun",
+    "SourceRuns", "StarbucksResult", "TagDistribution", "TagEntry", "TagFilter", "TagPage", "Taken", "TelecomResult", "TimelinePage", "TokenError",
+    "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnmetCondition", "WantedField", "World", "backup", "category_tree", "check_segment",
+    "check_sources", "compile_playbook", "create_deployment", "customers_max_of", "definitions_of", "distribution_as_of", "event_page",
+    "examples_folder", "explain", "export_segment", "find_customer", "go_on", "holding", "identifiers", "import_ndjson", "import_sources", "ingest",
+    "is_due", "journal_of", "list_decisions", "list_events", "list_tags", "load_of", "moment_in", "open_deployment", "open_loads", "open_people",
+    "pieces", "preview_changes", "preview_load", "preview_new", "preview_sms", "prove_snapshot", "publish", "read_accounts", "read_definitions",
+    "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "rework_load", "run_online_retail",
+    "run_sources", "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once",
+    "snapshot_segment", "source_inventory", "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page",
+    "view_customer", "view_decisions",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from opportune.facts import NULL, Arm, FactKind
 from opportune.operations.decisions import DecisionLine, decision_line
 from opportune.operations.names import Language, Names, mask, span
 from opportune.operations.one_customer import CustomerFact, OneCustomer, Trail, read_trail
+from opportune.operations.tag_catalogue import origin_of
 from opportune.operations.tag_values import roll_to, row_of
 from opportune.operations.timeline import Entry, Telling, Types, contacts_in, page
 from opportune.operations.who import open_people
@@ -27,7 +28,6 @@ from opportune.policy import (
     moment_in,
     said_in,
 )  # fmt: skip
-from opportune.profiles import TagDefinition
 from opportune.store import People
 from opportune.warehouse import CustomerRows, StoredFact
 
@@ -253,15 +253,7 @@ def _tags(held: Held, said: Mapping[int, tuple[int, int]], telling: Telling) -> 
         value = held.values.get(name, said.get(number, (NULL, 0))[0])
         shown = names.value(value, playbook.vocabulary.tags[name], telling.dictionary)
         at = names.moment(said[number][1]) if number in said else ""
-        yield TagLine(name, names.title("tag", name), tag.category, _origin(tag), shown, tag.unit, at, tag.freshness)
-
-
-def _origin(tag: TagDefinition) -> str:
-    if tag.rule is not None:
-        return "rule"
-    if tag.counter is not None:
-        return "counter"
-    return "score" if tag.score is not None else "declared"
+        yield TagLine(name, names.title("tag", name), tag.category, origin_of(tag), shown, tag.unit, at, tag.freshness)
 
 
 def _consents(ledger: NDArray[np.uint16], names: Names) -> Iterator[ConsentLine]:

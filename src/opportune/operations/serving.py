@@ -9,8 +9,10 @@ from opportune.intake import Clock
 from opportune.operations.accounting import SourceAccount
 from opportune.operations.audience import holding_live
 from opportune.operations.decision_feed import DecisionFeed
-from opportune.operations.deployment import Deployment
+from opportune.operations.deployment import Deployment, DeploymentError
 from opportune.operations.door import Door, Taken
+from opportune.operations.event_counts import EventCounts, EventSeen
+from opportune.operations.lineage import Lineage
 from opportune.operations.live_customer import LiveCustomers
 from opportune.operations.names import Language
 from opportune.operations.one_off import OneOffAsk, OneOffResult
@@ -26,6 +28,7 @@ from opportune.operations.trial_sends import TrialSend, TrialSent
 from opportune.store import Definitions
 
 Result = TypeVar("Result")
+COUNTING_SECONDS_MAX = 5.0
 
 
 class Service:
@@ -43,6 +46,9 @@ class Service:
         self.feed = DecisionFeed(deployment, lambda: self.saying.names("en"))
         self.one_offs = OneOffSends(self.door)
         self.customers = LiveCustomers(deployment, self.door, self.saying.names)
+        self._catalogue: tuple[int, Lineage] | None = None
+        self._event_counts = EventCounts(deployment.folder)
+        self._counting = asyncio.Lock()
         self._counts_lock = threading.Lock()
         self.decisions = 0
         """Decisions since the start of the service."""
@@ -127,6 +133,22 @@ class Service:
         """(customers for whom a condition over tags is true, customers), from the engine's columns. Raises RefusedError."""
         holds = await holding_live(self.door, where)
         return int(holds.sum()), len(holds)
+
+    async def catalogue(self) -> Lineage:
+        """The definitions in force with their relations, read once per playbook. Raises DeploymentError where there are none yet."""
+        version = self.deployment.playbook.version
+        if not version:
+            raise DeploymentError("there are no definitions yet; put some in force first: opportune apply")
+        if self._catalogue is None or self._catalogue[0] != version:
+            definitions = await asyncio.to_thread(self.deployment.store.load, version)
+            self._catalogue = version, await asyncio.to_thread(Lineage, definitions)
+        return self._catalogue[1]
+
+    async def events_seen(self) -> tuple[list[EventSeen], int]:
+        """(how often events happened and when last, the fact counted up to). What takes longer than COUNTING_SECONDS_MAX is counted by the next asks."""
+        async with self._counting:
+            await asyncio.to_thread(self._event_counts.advance, COUNTING_SECONDS_MAX)
+            return self._event_counts.seen(), self._event_counts.end_seq
 
     async def tag(self, tag: str, language: Language) -> TagDistribution:
         """A tag's values and coverage, from the engine's columns. Raises DeploymentError."""

@@ -1,9 +1,11 @@
 """What is kept beside the journal: definitions (read from YAML, versioned), people (the only
 place with addresses), and the outbox with what lies ready to be fetched."""
 
+from opportune.store.canonical import plain as written
 from opportune.store.coupons import Coupons, PoolLeft
 from opportune.store.database import StoreFailedError, copy_database, open_database
 from opportune.store.definition_store import (
+    DefinitionStep,
     DefinitionStore,
     DefinitionVersion,
     PlaybookDraft,
@@ -29,12 +31,12 @@ from opportune.store.work_items import WorkItem, WorkItems, WorkState
 from opportune.store.yaml_folder import check_definitions, load_files, load_folder
 
 __all__ = [
-    "EVERYWHERE", "FAMILIES", "WORDS", "ApiKey", "Change", "Coupons", "DefinitionProblem", "DefinitionStore",
+    "EVERYWHERE", "FAMILIES", "WORDS", "ApiKey", "Change", "Coupons", "DefinitionProblem", "DefinitionStep", "DefinitionStore",
     "DefinitionVersion", "Definitions", "Depth", "FieldChange", "Fingerprint", "Inbox", "InboxItem", "InboxState",
     "Keys", "Links", "LoadRow", "Loads", "NewMessage", "Outbox", "OutboxRow", "OutboxState", "People", "Place", "Places",
     "PlaybookDraft", "PlaybookRow", "PoolLeft", "ProblemCode", "Quarantined", "Report", "Settled", "SourceCheck",
     "Stage", "StoreFailedError",
     "WorkItem", "WorkItems", "WorkState", "check_definitions", "check_references", "check_soundness", "copy_database",
     "did_you_mean", "difference", "fingerprint_of", "load_files", "load_folder", "open_database",
-    "playbook_fingerprint", "schema_of", "schema_of_any", "write_schemas",
+    "playbook_fingerprint", "schema_of", "schema_of_any", "write_schemas", "written",
 ]  # fmt: skip

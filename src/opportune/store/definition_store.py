@@ -91,6 +91,15 @@ class DefinitionVersion(msgspec.Struct, frozen=True):
     author: str
 
 
+class DefinitionStep(msgspec.Struct, frozen=True):
+    """What one playbook made of a definition: its struct, or None where the playbook removed it."""
+
+    playbook: int
+    definition: Any
+    created_ms: int
+    author: str
+
+
 class DefinitionStore:
     """The definitions of one data folder. One transaction per call; safe for several processes."""
 
@@ -219,6 +228,31 @@ class DefinitionStore:
                     Fingerprint(row.decides, row.words),
                     row.created_ms,
                     row.author,
+                )
+                for row in connection.execute(query)
+            ]
+
+    def steps(self, family: str, name: str, limit: int = 100) -> list[DefinitionStep]:
+        """The playbooks that added, changed or removed a definition, the newest first, at most LIST_MAX. Raises KeyError for an unknown family."""
+        kind = FAMILIES[family]
+        body = sa.and_(
+            _definition.c.family == _change.c.family,
+            _definition.c.name == _change.c.name,
+            _definition.c.version == _change.c.version,
+        )
+        query = (
+            sa.select(_change.c.playbook, _definition.c.body, _playbook.c.created_ms, _playbook.c.author)
+            .select_from(_change)
+            .join(_playbook, _playbook.c.number == _change.c.playbook)
+            .outerjoin(_definition, body)
+            .where(_change.c.family == family, _change.c.name == name)
+            .order_by(_change.c.playbook.desc())
+            .limit(min(max(limit, 0), LIST_MAX))
+        )
+        with self._engine.connect() as connection:
+            return [
+                DefinitionStep(
+                    row.playbook, None if row.body is None else _decode(kind, row.body), row.created_ms, row.author
                 )
                 for row in connection.execute(query)
             ]

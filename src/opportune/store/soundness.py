@@ -37,7 +37,7 @@ from opportune.facts import (
     transitions,
 )
 from opportune.policy import Cap, PolicyDefinition, PolicyQuietHours
-from opportune.profiles import BUCKETS_MAX, CounterDefinition, TagDefinition
+from opportune.profiles import BUCKETS_MAX, CounterDefinition, DetectorDefinition, TagDefinition
 from opportune.store.canonical import fields_of
 from opportune.store.definitions import Definitions
 from opportune.store.problems import DefinitionProblem, ProblemCode
@@ -227,6 +227,7 @@ def _range(limits: tuple[Decimal, Decimal], kind: Kind | None, scale: int, place
 
 
 def _event(event: EventDefinition, path: str) -> Found:
+    yield from _category(event, path)
     if len(event.properties) > PROPERTIES_MAX:
         message = f"{len(event.properties)} properties are too many"
         yield "properties", ProblemCode.OUT_OF_RANGE, message, f"an event has at most {PROPERTIES_MAX}"
@@ -239,7 +240,16 @@ def _event(event: EventDefinition, path: str) -> Found:
             yield "properties.at", ProblemCode.BAD_NAME, message, "rename the property"
 
 
+def _category(definition: EventDefinition | TagDefinition | DetectorDefinition, path: str) -> Found:
+    """A category is a path of names, parted by slashes."""
+    parts = definition.category.split("/")
+    if definition.category and any(not part or part != part.strip() for part in parts):
+        message = f"`{definition.category}` has an empty part, or blanks around one"
+        yield _join(path, "category"), ProblemCode.BAD_VALUE, message, "write the path of names, such as data/volume"
+
+
 def _tag(tag: TagDefinition, path: str) -> Found:
+    yield from _category(tag, path)
     made = [key for key in ("rule", "counter", "score") if getattr(tag, key) is not None]
     if len(made) > 1:
         message = f"a tag is made in one way, here there are {' and '.join(made)}"
@@ -326,6 +336,7 @@ _CHECKS: dict[type, Callable[[Any, str], Found]] = {
     EventDefinition: _event,
     PropertyDefinition: _typed,
     TagDefinition: _tag,
+    DetectorDefinition: _category,
     CounterDefinition: _counter,
     QuietHours: _quiet,
     PolicyQuietHours: _quiet,

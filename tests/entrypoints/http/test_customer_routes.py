@@ -54,14 +54,27 @@ def test_one_customer_and_what_is_counted(tmp_path: Path) -> None:
         ]
         assert server.operate("GET", "/v1/audience?where=arpu%20%3E%3D%2050").json == {"customers": 5, "in_all": 10}
         assert [one["customers"] for one in server.operate("GET", "/v1/segments").json] == [5]
-        assert server.operate("GET", "/v1/tags/arpu?lang=zh").json["known"] == 10
+        assert server.operate("GET", "/v1/tags/arpu?lang=zh").json["values"]["known"] == 10
+        listed = server.operate("GET", "/v1/tags?search=plan").json
+        assert [one["tag"] for one in listed["tags"]] == ["has_unlimited"]
+        assert {one["category"]: one["with_below"] for one in listed["categories"]} == {
+            "subscription": 1,
+            "subscription/plan": 1,
+        }
+        uses = server.operate("GET", "/v1/tags/arpu/lineage").json["used_by"]
+        assert {("campaign", "data-pack-upsell"), ("segment", "payers")} == {
+            (one["family"], one["name"]) for one in uses
+        }
+        assert server.operate("GET", "/v1/events?origin=sent").json["seen"][0]["source"] == "web"
+        event = server.operate("GET", "/v1/events/data_usage_reported").json
+        assert ([one["count"] for one in event["seen"]], event["changes"][0]["kind"]) == ([31], "added")
         authorized = {"Authorization": f"Bearer {reader}"}
         assert server.ask("GET", "/v1/customers/customer-7", headers=authorized).status == 200
         assert server.ask("GET", "/v1/customers/customer-7?reveal=true", headers=authorized).status == 403
         assert server.ask("GET", "/v1/customers/customer-7").status == 401
         for path, status in (
             ("/v1/customers/nobody", 404), ("/v1/customers/%2399999", 404), ("/v1/customers/customer-7?limit=0", 422),
-            ("/v1/tags/apru", 404), ("/v1/audience?where=apru%20%3E%201", 422), ("/v1/customers/customer-7/timeline?before=-1", 422),
+            ("/v1/tags/apru", 404), ("/v1/tags/apru/lineage", 404), ("/v1/events/apru", 404), ("/v1/audience?where=apru%20%3E%201", 422), ("/v1/customers/customer-7/timeline?before=-1", 422),
         ):  # fmt: skip
             assert server.operate("GET", path).status == status, path
         code, said = server.stop()

@@ -1,19 +1,18 @@
-"""Routes that count customers from the engine's columns: audiences, saved segments, tags."""
+"""Routes that count customers from the engine's columns: audiences, saved segments."""
 
 from typing import Annotated, Literal
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 
 from opportune.entrypoints.http.authority import Authority
 from opportune.entrypoints.http.operating_routes import require
 from opportune.entrypoints.http.problems import ProblemError
-from opportune.operations import DeploymentError, RefusedError, Service
+from opportune.operations import RefusedError, Service
 from opportune.rules import RULE_CHARS_MAX
 
 Lang = Annotated[Literal["en", "zh"], Query(description="The language of titles.")]
-Value = str | int | bool | list[str] | None
 
 
 class Audience(BaseModel):
@@ -32,27 +31,6 @@ class SavedSegment(BaseModel):
     customers: int
     in_all: int
     end_seq: int
-
-
-class ValueShare(BaseModel):
-    """How many customers have a value."""
-
-    value: Value
-    customers: int
-
-
-class TagValues(BaseModel):
-    """A tag over all customers: `known` have a value; the most frequent values, and for numbers and times quantiles."""
-
-    tag: str
-    title: str
-    customers: int
-    known: int
-    different: int
-    values: list[ValueShare]
-    smallest: Value
-    largest: Value
-    quantiles: dict[str, Value]
 
 
 def analysis_router(service: Service, authority: Authority) -> APIRouter:
@@ -77,14 +55,6 @@ def analysis_router(service: Service, authority: Authority) -> APIRouter:
             return _json(await service.segments(lang))
         except RefusedError as error:
             raise ProblemError(422, error.code, str(error)) from error
-
-    @router.get("/tags/{tag}", response_model=TagValues)
-    async def tag(tag: Annotated[str, Path(max_length=100)], lang: Lang = "en") -> Response:
-        """A tag's values and coverage now."""
-        try:
-            return _json(await service.tag(tag, lang))
-        except DeploymentError as error:
-            raise ProblemError(404, "no_tag", str(error)) from error
 
     return router
 

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from opportune.entrypoints.http.analysis_routes import analysis_router
 from opportune.entrypoints.http.answers import ANY_ORIGIN, CLOSE, JSON, answer, refusal, retry_headers
 from opportune.entrypoints.http.authority import Authority
+from opportune.entrypoints.http.catalogue_routes import catalogue_router
 from opportune.entrypoints.http.customer_pages import customer_router
 from opportune.entrypoints.http.customer_routes import profile_router
 from opportune.entrypoints.http.decision_routes import decision_router
@@ -103,6 +104,7 @@ def make_app(
     rest.include_router(touches.router())
     rest.include_router(profile_router(service, authority))
     rest.include_router(analysis_router(service, authority))
+    rest.include_router(catalogue_router(service, authority))
     rest.include_router(ofrep_router(service, authority, bounds))
     rest.include_router(sending_router(service, authority, bounds))
     rest.include_router(fetching_router(service, authority))

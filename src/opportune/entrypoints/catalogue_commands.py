@@ -1,0 +1,235 @@
+"""Commands about the catalogues: which tags and events there are, what they come from, who uses them, what is known of their values."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from opportune.entrypoints.options import DEFAULT_FOLDER, AsJson, Folder, Lang, Language
+from opportune.entrypoints.tables import percent, progress, show_json, show_table
+from opportune.entrypoints.words import word
+
+if TYPE_CHECKING:
+    from opportune.operations import CategoryNode, EventSeen, TagDistribution
+
+Search = Annotated[
+    str, typer.Option("--search", "-s", help="Words in names, titles (English or Chinese), category or note.")
+]
+Category = Annotated[str, typer.Option("--category", help="A category, with all below it: data, data/volume.")]
+Owner = Annotated[str, typer.Option("--owner", help="Of this owner.")]
+Tree = Annotated[bool, typer.Option("--tree", help="Only the categories, with how many are in each.")]
+Sensitivity = Annotated[str, typer.Option("--sensitivity", help="public, internal or personal.")]
+Origin = Annotated[str, typer.Option("--origin", help="Tags: declared, rule, counter, score. Events: sent, detector.")]
+
+
+def tags(
+    folder: Folder = DEFAULT_FOLDER,
+    search: Search = "",
+    category: Category = "",
+    owner: Owner = "",
+    sensitivity: Sensitivity = "",
+    origin: Origin = "",
+    tree: Tree = False,
+    as_json: AsJson = False,
+    lang: Language = Lang.EN,
+) -> None:
+    """The tag catalogue: the tags that fit, by category; or the tree of their categories."""
+    from opportune.operations import TagFilter, category_tree, list_tags, read_lineage
+
+    found = list_tags(read_lineage(folder), TagFilter(search, category, owner, sensitivity, origin))
+    if tree:
+        _show_tree(category_tree(one.category for one in found), as_json, lang)
+        return
+    if as_json:
+        show_json(found)
+        return
+    columns = ("category", "tag", "title", "type", "unit", "origin", "owner", "freshness", "sensitivity", "uses", "hot")
+    rows = [
+        [t.category, t.tag, _title(t, lang) or t.tag, t.type, t.unit, word(t.origin, lang), t.owner, t.freshness,
+         word(t.sensitivity, lang), t.used_by, t.hot]
+        for t in found
+    ]  # fmt: skip
+    show_table("tags", columns, rows, lang)
+
+
+def tag(
+    name: Annotated[str, typer.Argument(help="The tag's name.")],
+    folder: Folder = DEFAULT_FOLDER,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Its values then: 2026-12-01 or 2026-12-01T08:00, local time.")
+    ] = None,
+    as_json: AsJson = False,
+    lang: Language = Lang.EN,
+) -> None:
+    """All about a tag: definition, what it comes from, who uses it, which playbook changed it; for how many customers it is known, and its values.
+
+    Values are as far as the warehouse reaches, or as of a moment; without a warehouse they are left out.
+    """
+    from opportune.operations import distribution_as_of, moment_in, read_lineage, tag_page
+    from opportune.store import DefinitionStore
+    from opportune.warehouse import read_manifest
+
+    lineage, store = read_lineage(folder), DefinitionStore(folder)
+    try:
+        page = tag_page(lineage, store, name)
+    finally:
+        store.close()
+    moment = None if as_of is None else moment_in(folder, as_of)
+    asked = moment is not None or bool(read_manifest(folder).parts)
+    values = distribution_as_of(folder, name, moment, lang.value) if asked else None
+    if as_json:
+        show_json({"page": page, "values": values})
+        return
+    print(f"{_title(page.entry, lang) or name} ({name}): {page.definition.get('note', '')}".rstrip(": "))
+    _show_definition(page.entry, page.definition, lang)
+    _show_related(page, lang)
+    if values is None:
+        print(word("no warehouse", lang))
+    else:
+        _show_values(values, lang)
+
+
+def events(
+    folder: Folder = DEFAULT_FOLDER,
+    search: Search = "",
+    category: Category = "",
+    owner: Owner = "",
+    origin: Origin = "",
+    tree: Tree = False,
+    as_json: AsJson = False,
+    lang: Language = Lang.EN,
+) -> None:
+    """The event catalogue: the events that fit, by category, with how often they happened and when last; the journal is read for that."""
+    from opportune.operations import EventFilter, category_tree, list_events, read_lineage
+
+    found = list_events(read_lineage(folder), EventFilter(search, category, owner, origin))
+    if tree:
+        _show_tree(category_tree(one.category for one in found), as_json, lang)
+        return
+    seen = _seen(folder)
+    mine = {one.event: [s for s in seen if s.event == one.event] for one in found}
+    if as_json:
+        show_json([{"event": one, "seen": mine[one.event]} for one in found])
+        return
+    columns = ("category", "event", "title", "origin", "properties", "owner", "uses", "events", "last seen", "source")
+    rows = [
+        [e.category, e.event, _title(e, lang) or e.event, word(e.origin, lang), e.properties, e.owner, e.used_by,
+         sum(s.count for s in mine[e.event]), max((s.last for s in mine[e.event]), default=None),
+         [s.source for s in mine[e.event]]]
+        for e in found
+    ]  # fmt: skip
+    show_table("event catalogue", columns, rows, lang)
+
+
+def event(
+    name: Annotated[str, typer.Argument(help="The event's name.")],
+    folder: Folder = DEFAULT_FOLDER,
+    as_json: AsJson = False,
+    lang: Language = Lang.EN,
+) -> None:
+    """All about an event: typed properties, what it comes from, who uses it, which playbook changed it; counts and last seen by source."""
+    from opportune.operations import event_page, read_lineage
+    from opportune.store import DefinitionStore
+
+    lineage, store = read_lineage(folder), DefinitionStore(folder)
+    try:
+        page = event_page(lineage, store, name)
+    finally:
+        store.close()
+    seen = [one for one in _seen(folder) if one.event == name]
+    if as_json:
+        show_json({"page": page, "seen": seen})
+        return
+    print(f"{_title(page.entry, lang) or name} ({name}): {page.definition.get('note', '')}".rstrip(": "))
+    rows = [
+        [
+            p.property,
+            _title(p, lang),
+            p.type,
+            p.unit,
+            f"{p.low} – {p.high}" if p.low else "",
+            list(p.members),
+            p.personal,
+        ]
+        for p in page.properties
+    ]
+    show_table("properties", ("property", "title", "type", "unit", "range", "members", "personal"), rows, lang)
+    _show_related(page, lang)
+    counted = [[s.source, s.count, s.last, s.received] for s in seen]
+    show_table("seen", ("source", "events", "last seen", "taken in"), counted, lang)
+
+
+def _title(one: Any, lang: Lang) -> str:
+    title: str = one.title_zh if lang is Lang.ZH else one.title_en
+    return title
+
+
+def _seen(folder: Path) -> "list[EventSeen]":
+    from opportune.operations import EventCounts
+
+    counts = EventCounts(folder)
+    with progress("counting", in_bytes=True) as step:
+        counts.advance(on_progress=lambda done, total: step(done, total, "counting"))
+    return counts.seen()
+
+
+def _show_tree(tree: "list[CategoryNode]", as_json: bool, lang: Lang) -> None:
+    if as_json:
+        show_json(tree)
+        return
+    rows = [
+        ["  " * one.category.count("/") + (one.category.rpartition("/")[2] or "–"), one.in_it, one.with_below]
+        for one in tree
+    ]
+    show_table("categories", ("category", "in it", "with below"), rows, lang)
+
+
+def _show_definition(entry: Any, definition: dict[str, Any], lang: Lang) -> None:
+    told = {
+        "category": entry.category, "type": entry.type, "unit": entry.unit, "origin": word(entry.origin, lang),
+        "owner": entry.owner, "source": entry.source, "freshness": entry.freshness,
+        "sensitivity": word(entry.sensitivity, lang), "hot": entry.hot,
+    }  # fmt: skip
+    rows = [[word(key, lang), value] for key, value in told.items() if value not in ("", None)]
+    rows += [
+        [key, _plain(definition[key])] for key in ("range", "members", "rule", "counter", "score") if key in definition
+    ]
+    show_table("definition", ("", ""), rows, lang)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {one}" for key, one in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _show_related(page: Any, lang: Lang) -> None:
+    sides: tuple[tuple[str, tuple[Any, ...]], ...] = (
+        ("comes from", page.comes_from),
+        ("used by", page.used_by),
+    )
+    for title, related in sides:
+        rows = [[word(r.family, lang), r.name, _title(r, lang), r.path, " ← ".join(r.through)] for r in related]
+        show_table(title, ("kind", "name", "title", "key of it", "through"), rows, lang)
+    rows = [
+        [c.playbook, word(c.kind, lang), c.author, f.path, f.before, f.after]
+        for c in page.changes
+        for f in (c.fields or (_NoField(),))
+    ]
+    show_table("changes", ("playbook", "change", "author", "field", "before", "after"), rows, lang)
+
+
+class _NoField:
+    """Stands for the fields of a definition that was added or removed whole."""
+
+    path, before, after = "", "", ""
+
+
+def _show_values(found: "TagDistribution", lang: Lang) -> None:
+    share = percent(found.known / found.customers if found.customers else None)
+    print(f"{found.known:,} / {found.customers:,} {word('customers', lang)}, {share or '–'}")
+    if found.quantiles:
+        told = {"min": found.smallest, **found.quantiles, "max": found.largest}
+        show_table("", tuple(told), [list(told.values())], lang)
+    rows = [[v.value, v.customers, percent(v.customers / found.known)] for v in found.values]
+    show_table("values", ("value", "customers", "share"), rows, lang)
