@@ -17,9 +17,11 @@ class Asking:
         self.definitions = DefinitionSet()
         self.names: dict[str, list[str]] = {}
         self.rules: dict[tuple[str, str | None, bool], Rule] = {}
+        self.people: dict[int, Person] = {}
         self.now = 0
 
     def _ask_under(self, playbook: Playbook) -> None:
+        before = self._home()
         d = self.definitions = playbook.definitions
         self.names = playbook.numbering.names
         self.rules = {}
@@ -31,6 +33,14 @@ class Asking:
         self.zone = d.deployment.zone
         self.zones = sorted(available_zones(self.dictionary) | {self.zone})
         self.zone_table = zone_table(self.zones)
+        if self._home() != before:  # what happened is looked at again by the hour that it was there
+            for person in self.people.values():
+                for one in person.events:
+                    one.zone = self._zone_named(one.home)
+
+    def _home(self) -> tuple[str, str | None]:
+        policy = self.definitions.policy
+        return self.definitions.deployment.zone, policy.time_zone if policy else None
 
     # -- rules
 
@@ -72,8 +82,11 @@ class Asking:
 
     def _zone_of(self, person: Person) -> str:
         policy = self.definitions.policy
-        code = person.tags.get(policy.time_zone, NULL) if policy and policy.time_zone else NULL
-        text = self.dictionary.text(code) if code > 0 else ""
+        return self._zone_named(person.tags.get(policy.time_zone, NULL) if policy and policy.time_zone else NULL)
+
+    def _zone_named(self, code: int) -> str:
+        policy = self.definitions.policy
+        text = self.dictionary.text(code) if code > 0 and policy and policy.time_zone else ""
         return text if is_zone(text) else self.zone
 
     # -- counters

@@ -52,7 +52,6 @@ class Oracle(Asking):
 
     def __init__(self, dictionary: TextDictionary) -> None:
         super().__init__(dictionary)
-        self.people: dict[int, Person] = {}
         self.seq, self.day = 0, 0
         self.decisions: list[Decision] = []
         self.goals: list[GoalFact] = []
@@ -267,6 +266,7 @@ class Oracle(Asking):
 
     def _happens(self, customer: int, person: Person, happening: Happening) -> None:
         definition = self.definitions.every_event[happening.event]
+        happening.home = person.tags.get("zone", NULL)
         person.events.append(happening)
         policy = self.definitions.policy
         after = (policy.cool_down.after_complaint or 0) if policy else 0

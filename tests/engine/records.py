@@ -92,6 +92,8 @@ class Happening:
     now: int
     zone: str
     values: dict[str, int]
+    home: int = NULL
+    """The code of her zone tag then, whatever the policy asks for."""
 
 
 @dataclass

@@ -69,6 +69,10 @@ def test_playbooks_change_while_decisions_wait() -> None:
         check_waiting(seed, 70, 1 + seed % 2)
 
 
+def test_a_policy_that_first_names_a_time_zone_counts_local_hours_anew() -> None:
+    check_waiting(4_349, 229, 2)
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("block", range(DEEP_SEEDS // 100))
 def test_thousands_of_waiting_worlds(block: int) -> None:

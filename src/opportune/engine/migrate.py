@@ -162,6 +162,9 @@ def _want_again(new: Playbook, instances: NDArray[Any], heads: NDArray[np.int32]
 
 
 def _missing_columns(was: Playbook, new: Playbook) -> bool:
+    """Whether a column is not there as the new playbook means it; with other zones every counter may mean other hours and days."""
+    if _zones(was) != _zones(new):
+        return True
     for number in new.layout.columns:
         ring, known = new.layout.rings.get(number), was.layout.rings.get(number)
         if number not in was.layout.columns or (ring is None) != (known is None):
@@ -171,6 +174,11 @@ def _missing_columns(was: Playbook, new: Playbook) -> bool:
         if new.layout.columns[number][1] != was.layout.columns[number][1]:
             return True
     return False
+
+
+def _zones(playbook: Playbook) -> tuple[str, str | None]:
+    policy = playbook.definitions.policy
+    return playbook.definitions.deployment.zone, policy.time_zone if policy is not None else None
 
 
 def _missing_rings(was: Playbook, new: Playbook) -> bool:
