@@ -5,20 +5,17 @@ asks for more (a rolling counter, a rule tag, local time, a pattern) is looked a
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opportune.engine import Engine, Playbook
-from opportune.facts import compiled, prefetch
 from opportune.operations.deployment import Deployment
 from opportune.operations.door import Door
 from opportune.operations.segment import ROWS_PER_LOOK, Look, check_segment, held_by, look
-from opportune.profiles import i8_of, load
+from opportune.profiles import hold_records
 from opportune.rules import INTERVAL, Ref, Rule, RulePlanBuilder
 
-ROWS_AHEAD = 24
 ROWS_IN_PLACE = 200_000
 """Customers that are asked while the engine is at rest: about a millisecond."""
 
@@ -70,33 +67,6 @@ def _is_plain(playbook: Playbook, tag: str) -> bool:
     definition = playbook.definitions.tags.get(tag)
     rolls = definition is not None and definition.counter is not None and definition.counter.over is not None
     return tag not in playbook.vocabulary.rules and not rolls
-
-
-@compiled
-def hold_records(
-    records: Any, first: int, rows: int, record_bytes: int, terms: NDArray[np.int64], holds: NDArray[np.uint8]
-) -> int:
-    """Set holds[row] of customers first .. first+rows-1 to whether each clause has a term that holds; how many are held."""
-    many, found = len(terms), 0
-    ahead = ROWS_AHEAD * record_bytes + (terms[0, 1] if many else 0)
-    for row in range(first, first + rows):
-        base = row * record_bytes
-        prefetch(i8_of(records), base + ahead >> 3)  # the records are far apart: reading waits for memory, not for us
-        at = 0
-        held = 1
-        while at < many:
-            clause, hit = terms[at, 0], False
-            while at < many and terms[at, 0] == clause:
-                if not hit:
-                    value = load(records, base + terms[at, 1], terms[at, 2])
-                    hit = terms[at, 3] <= value <= terms[at, 4]
-                at += 1
-            if not hit:
-                held = 0
-                break
-        holds[row] = held
-        found += held
-    return found
 
 
 def holding(engine: Engine, text: str) -> NDArray[np.uint8]:

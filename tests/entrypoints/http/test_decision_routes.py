@@ -21,9 +21,13 @@ def consenting(user: str) -> list[dict[str, object]]:
 def at_any_time(folder: Path) -> Path:
     """The minimal example without the hours and days on which nothing is pushed: a live clock may show any."""
     shutil.copytree(MINIMAL, folder)
-    policy = folder / "policy.yaml"
-    kept = [line for line in policy.read_text().splitlines() if not line.startswith(("quiet_hours", "holidays"))]
-    policy.write_text("\n".join(kept))
+    for file in ("policy.yaml", "touchpoints.yaml"):
+        kept = [
+            line
+            for line in (folder / file).read_text().splitlines()
+            if not line.startswith(("quiet_hours", "holidays"))
+        ]
+        (folder / file).write_text("\n".join(kept))
     return folder
 
 
