@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 
 from opportune.campaigns.memory import WHEEL_SLOTS
-from opportune.facts import MS_PER_MINUTE, bundle, compiled_leaf, table
+from opportune.facts import (
+    MS_PER_MINUTE,
+    WHEEL_HEAD,
+    bundle,
+    compiled_leaf,
+    join_slot,
+    leave_customer,
+    leave_slot,
+    table,
+)  # fmt: skip
 
 OPEN_DECISION = np.dtype(
     [
@@ -53,7 +62,6 @@ OPEN_PER_CUSTOMER_MAX = 48
 OPEN_IN_ALL_MAX = 2**25
 OPEN_DAYS_MAX = 40
 """No deadline is further away, so that a slot of the wheel (45 days round) never holds one that is not due."""
-_HEAD, _TAIL = 0, 1
 
 OPEN_MEMORY = bundle(
     {"open_heads": 1, "open_pool": 1, "open_wheel": 2},
@@ -130,48 +138,23 @@ def set_deadline(memory: Any, index: int, deadline: int) -> None:
     _take_off_wheel(memory, index)
     pool, wheel = open_of(memory), _wheel_of(memory)
     pool[index].deadline = deadline
-    slot = slot_minute(deadline) % WHEEL_SLOTS
-    last = int(wheel[slot, _TAIL])
-    pool[index].wheel_before = last
-    pool[index].wheel_next = NO_RECORD
-    if last == NO_RECORD:
-        wheel[slot, _HEAD] = index
-    else:
-        pool[last].wheel_next = index
-    wheel[slot, _TAIL] = index
+    join_slot(pool, wheel, slot_minute(deadline) % WHEEL_SLOTS, index)
 
 
 @compiled_leaf
 def _take_off_wheel(memory: Any, index: int) -> None:
-    pool, wheel = open_of(memory), _wheel_of(memory)
-    if pool[index].deadline == 0:
-        return
-    slot = slot_minute(pool[index].deadline) % WHEEL_SLOTS
-    before, after = int(pool[index].wheel_before), int(pool[index].wheel_next)
-    if before == NO_RECORD:
-        wheel[slot, _HEAD] = after
-    else:
-        pool[before].wheel_next = after
-    if after == NO_RECORD:
-        wheel[slot, _TAIL] = before
-    else:
-        pool[after].wheel_before = before
-    pool[index].deadline = 0
+    pool = open_of(memory)
+    if pool[index].deadline != 0:
+        leave_slot(pool, _wheel_of(memory), slot_minute(pool[index].deadline) % WHEEL_SLOTS, index)
+        pool[index].deadline = 0
 
 
 @compiled_leaf
 def close_record(memory: Any, index: int) -> None:
     """The decision is open no more: its record leaves the wheel and the customer's list, and its place is free."""
     _take_off_wheel(memory, index)
-    pool, heads = open_of(memory), open_heads_of(memory)
-    row = int(pool[index].customer)
-    at = int(heads[row])
-    if at == index:
-        heads[row] = pool[index].next
-    else:
-        while int(pool[at].next) != index:
-            at = int(pool[at].next)
-        pool[at].next = pool[index].next
+    pool = open_of(memory)
+    leave_customer(pool, open_heads_of(memory), int(pool[index].customer), index)
     pool[index].state = FREE
     pool[index].next = memory.free_head
     memory.free_head = index
@@ -181,7 +164,7 @@ def close_record(memory: Any, index: int) -> None:
 @compiled_leaf
 def due_in_slot(memory: Any, minute: int, now_ms: int) -> int:
     """The first record of the wheel's minute whose deadline is over, or NO_RECORD."""
-    index = int(_wheel_of(memory)[minute % WHEEL_SLOTS, _HEAD])
+    index = int(_wheel_of(memory)[minute % WHEEL_SLOTS, WHEEL_HEAD])
     while index != NO_RECORD and open_of(memory)[index].deadline > now_ms:
         index = int(open_of(memory)[index].wheel_next)
     return index

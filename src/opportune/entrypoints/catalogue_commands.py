@@ -1,5 +1,6 @@
 """Commands about the catalogues: which tags and events there are, what they come from, who uses them, what is known of their values."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,18 +70,15 @@ def tag(
     from opportune.store import DefinitionStore
     from opportune.warehouse import read_manifest
 
-    lineage, store = read_lineage(folder), DefinitionStore(folder)
-    try:
-        page = tag_page(lineage, store, name)
-    finally:
-        store.close()
+    with closing(DefinitionStore(folder)) as store:
+        page = tag_page(read_lineage(folder), store, name)
     moment = None if as_of is None else moment_in(folder, as_of)
     asked = moment is not None or bool(read_manifest(folder).parts)
     values = distribution_as_of(folder, name, moment, lang.value) if asked else None
     if as_json:
         show_json({"page": page, "values": values})
         return
-    print(f"{_title(page.entry, lang) or name} ({name}): {page.definition.get('note', '')}".rstrip(": "))
+    _show_title(page, name, lang)
     _show_definition(page.entry, page.definition, lang)
     _show_related(page, lang)
     if values is None:
@@ -131,28 +129,17 @@ def event(
     from opportune.operations import event_page, read_lineage
     from opportune.store import DefinitionStore
 
-    lineage, store = read_lineage(folder), DefinitionStore(folder)
-    try:
-        page = event_page(lineage, store, name)
-    finally:
-        store.close()
+    with closing(DefinitionStore(folder)) as store:
+        page = event_page(read_lineage(folder), store, name)
     seen = [one for one in _seen(folder) if one.event == name]
     if as_json:
         show_json({"page": page, "seen": seen})
         return
-    print(f"{_title(page.entry, lang) or name} ({name}): {page.definition.get('note', '')}".rstrip(": "))
+    _show_title(page, name, lang)
     rows = [
-        [
-            p.property,
-            _title(p, lang),
-            p.type,
-            p.unit,
-            f"{p.low} – {p.high}" if p.low else "",
-            list(p.members),
-            p.personal,
-        ]
+        [p.property, _title(p, lang), p.type, p.unit, f"{p.low} – {p.high}" if p.low else "", list(p.members), p.personal]
         for p in page.properties
-    ]
+    ]  # fmt: skip
     show_table("properties", ("property", "title", "type", "unit", "range", "members", "personal"), rows, lang)
     _show_related(page, lang)
     counted = [[s.source, s.count, s.last, s.received] for s in seen]
@@ -162,6 +149,10 @@ def event(
 def _title(one: Any, lang: Lang) -> str:
     title: str = one.title_zh if lang is Lang.ZH else one.title_en
     return title
+
+
+def _show_title(page: Any, name: str, lang: Lang) -> None:
+    print(f"{_title(page.entry, lang) or name} ({name}): {page.definition.get('note', '')}".rstrip(": "))
 
 
 def _seen(folder: Path) -> "list[EventSeen]":

@@ -7,6 +7,7 @@ from opportune.facts.compiled import COMPILED, compiled, compiled_leaf
 from opportune.facts.definitions import MAX_AGE_MS, DeploymentDefinition, EventDefinition, PropertyDefinition, Title
 from opportune.facts.dictionary import TEXTS_MAX, TextDictionary
 from opportune.facts.kinds import Answer, Arm, FactKind, GoalKind, MoveKind, Outcome
+from opportune.facts.lists import WHEEL_HEAD, join_slot, leave_customer, leave_slot
 from opportune.facts.outputs import (
     DECISION, DERIVED, DERIVED_VALUES_MAX, FATE, GOAL, LIMIT, MOVE, NO_CAMPAIGN, NO_OFFER, NO_TOUCHPOINT, WITHHELD, Outputs, made_at_once, owners_of_marks,
 )  # fmt: skip
@@ -22,11 +23,11 @@ from opportune.facts.zones import ZoneTable, local_moment, transitions, zone_cha
 __all__ = [
     "COMPILED", "DECISION", "DERIVED", "DERIVED_VALUES_MAX", "FATE", "GOAL", "LIMIT", "MAX_AGE_MS", "MOVE", "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE",
     "MS_PER_SECOND", "NOBODY", "NO_CAMPAIGN", "NO_OFFER", "NO_TOUCHPOINT", "NULL", "PPM", "REASON_TEXTS", "SET_MEMBERS_MAX",
-    "TEXTS_MAX", "TEXT_BYTES_MAX", "VALUE_MAX", "WITHHELD", "Answer", "Arm", "Arrays", "BatchBuilder",
+    "TEXTS_MAX", "TEXT_BYTES_MAX", "VALUE_MAX", "WHEEL_HEAD", "WITHHELD", "Answer", "Arm", "Arrays", "BatchBuilder",
     "Catalogue", "Decimal", "DeploymentDefinition", "Duration", "EventDefinition", "EventSchema", "FactBatch",
     "FactKind", "GoalKind", "Kind", "LocalTime", "MoveKind", "Numbering", "Outcome", "Outputs", "PropertyDefinition", "PropertySchema",
     "Rate", "Reason", "TagSchema", "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle", "compiled",
-    "compiled_leaf", "decode_scalar", "encode_scalar", "first_byte", "in_lines", "load8", "local_moment", "lowest_bit", "made_at_once", "owners_of_marks", "parse_duration",
+    "compiled_leaf", "decode_scalar", "encode_scalar", "first_byte", "in_lines", "join_slot", "leave_customer", "leave_slot", "load8", "local_moment", "lowest_bit", "made_at_once", "owners_of_marks", "parse_duration",
     "parse_rate", "parse_scaled", "point", "pointed", "prefetch", "record", "schema_of_scalar", "table",
     "transitions", "value_type", "zone_change", "zone_offset", "zone_table",
 ]  # fmt: skip

@@ -197,8 +197,8 @@ def run_sources(
         runs = []
         for source in wanted:
             document = definitions.sources[source.source]
-            run = _Run(into, loads, source, document, on_step or (lambda _what, _done, _total: None))
-            runs.append(run.whole(reach, now))
+            run = _Run(into, loads, source, document, on_step or (lambda _what, _done, _total: None), now)
+            runs.append(run.whole(reach))
         return runs
 
 
@@ -230,19 +230,20 @@ class _Run:
     source: SourceDefinition
     document: dict[str, Any]
     step: OnStep
+    now_ms: int
 
     @property
     def name(self) -> str:
         return self.source.source
 
-    def whole(self, reach: Reach, now_ms: int) -> SourceRun:
+    def whole(self, reach: Reach) -> SourceRun:
         """Take in what is staged already, then fetch what is new, load by load."""
         done: list[SourceLoad] = []
         trouble = ""
         try:
             done += [self._take(row) for row in self.loads.unended(self.name)]
             for found in fetch(self.source, self._state(), reach):
-                number = self._stage(found, now_ms)
+                number = self._stage(found)
                 row = None if number is None else self.loads.one(self.name, number)
                 if row is not None:
                     done.append(self._take(row))
@@ -255,18 +256,18 @@ class _Run:
             PermissionError,
         ) as error:
             trouble = str(error)
-        self.loads.check(self.name, now_ms, trouble)
-        self.loads.drop_rows(self.name, now_ms - self.source.keep)
+        self.loads.check(self.name, self.now_ms, trouble)
+        self.loads.drop_rows(self.name, self.now_ms - self.source.keep)
         return SourceRun(self.name, tuple(done), trouble)
 
     def _state(self) -> State:
         newest = self.loads.of(self.name, 1)
         return LoadBody.of(newest[0]).state if newest else {}
 
-    def _stage(self, found: Fetch, now_ms: int) -> int | None:
+    def _stage(self, found: Fetch) -> int | None:
         """Keep the rows of a fetch with what the steps have to know of them; None where it brought nothing."""
         account = self._account()
-        number = self.loads.begin(self.name, account.load, now_ms)
+        number = self.loads.begin(self.name, account.load, self.now_ms)
         profiler, rows, places = Profiler(), 0, itertools.count()
         while chunk := [stored_row(row) for row in itertools.islice(found.rows, ROWS_AT_ONCE)]:
             self.loads.add_rows(self.name, number, next(places), chunk)
@@ -281,7 +282,7 @@ class _Run:
         baseline = self.loads.first(self.name, BASELINE_ROWS_MIN)
         drift = profiler.drift(LoadBody.of(baseline).raw) if baseline is not None and rows else {}
         body = LoadBody(found.label, self.document, zone, found.state, statistics, profiler.profile(), drift)
-        self.loads.stage(self.name, number, rows, body.encode(), now_ms)
+        self.loads.stage(self.name, number, rows, body.encode(), self.now_ms)
         return number
 
     def _load(
@@ -316,7 +317,7 @@ class _Run:
             self._ingest(iter(messages), account.position, f"{self.name}: taking in {body.label}")
         body.result = messages.result()
         body.outcome = {name: getattr(account, name) - body.before.get(name, 0) for name in COUNTED}
-        self.loads.end(self.name, row.number, body.encode(), row.staged_ms or 0)
+        self.loads.end(self.name, row.number, body.encode(), self.now_ms)
         ended = self.loads.one(self.name, row.number)
         assert ended is not None
         return load_of(ended)

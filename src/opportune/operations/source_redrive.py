@@ -4,8 +4,9 @@ A fact is never edited. What comes out of a load differently is stated anew wher
 was taken in stays, and is counted.
 """
 
+import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,7 +15,7 @@ from opportune.intake import BodyRefusedError, Load, Shown, Verdict, redriven_li
 from opportune.operations.deployment import Deployment, DeploymentError
 from opportune.operations.ingest import ingest
 from opportune.operations.source_definitions import definitions_of, open_loads, read_source
-from opportune.operations.source_loads import LoadBody
+from opportune.operations.source_loads import MESSAGES_AT_ONCE, LoadBody
 from opportune.store import Definitions, Loads, Quarantined
 
 PAGE = 1_000
@@ -100,19 +101,22 @@ def redrive_source(deployment: Deployment, source: str, numbers: Iterable[int] =
     return found
 
 
-def _waiting(deployment: Deployment, source: str, numbers: set[int]) -> list[Quarantined]:
-    """Oldest first. What is quarantined again meanwhile is not among them."""
-    found: list[Quarantined] = []
+def _waiting(deployment: Deployment, source: str, numbers: set[int]) -> Iterator[Quarantined]:
+    """Oldest first. What is quarantined again meanwhile is not among them. Only their numbers are held at once."""
+    found: list[int] = []
     before = None
     while page := deployment.people.quarantined(before=before, limit=PAGE, source=source):
-        found += [item for item in page if item.redriven_ms is None and (not numbers or item.id in numbers)]
+        found += [item.id for item in page if item.redriven_ms is None and (not numbers or item.id in numbers)]
         before = page[-1].id
-    missing = numbers - {item.id for item in found}
+    missing = numbers - set(found)
     if missing:
         raise DeploymentError(
             f"message {min(missing)} of source {source} is not in the quarantine, or was taken in again before"
         )
-    return found[::-1]
+    for number in reversed(found):
+        item = deployment.people.quarantined_one(number)
+        if item is not None:
+            yield item
 
 
 def rework_load(deployment: Deployment, source: str, number: int, *, apply: bool) -> SourceReworked:
@@ -144,12 +148,15 @@ def rework_load(deployment: Deployment, source: str, number: int, *, apply: bool
         statistics = now.learn()
         found = SourceReworked(source, number)
         decoder = deployment.decoder(source, "import")
-        for before, after in zip(then.shown(), now.shown(), strict=True):
-            if before.verdict is Verdict.REFUSED:
-                continue
-            lines = _stated(before, after, f"{source}:{number}:{before.number}", found)
-            if lines and apply:
-                ingest(deployment, decoder, b"\n".join(lines), time.time_ns() // 1_000_000)
+        lines = (
+            line
+            for before, after in zip(then.shown(), now.shown(), strict=True)
+            if before.verdict is not Verdict.REFUSED
+            for line in _stated(before, after, f"{source}:{number}:{before.number}", found)
+        )
+        while chunk := list(itertools.islice(lines, MESSAGES_AT_ONCE)):
+            if apply:
+                ingest(deployment, decoder, b"\n".join(chunk), time.time_ns() // 1_000_000)
         if apply:
             deployment.flush()
             body.document, body.statistics = definitions.sources[source], statistics

@@ -8,7 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from opportune.facts import MS_PER_DAY, MS_PER_MINUTE, bundle, compiled, compiled_leaf, table
+from opportune.facts import (
+    MS_PER_DAY,
+    MS_PER_MINUTE,
+    WHEEL_HEAD,
+    bundle,
+    compiled,
+    compiled_leaf,
+    join_slot,
+    leave_customer,
+    leave_slot,
+    table,
+)  # fmt: skip
 
 PENDING = np.dtype(
     [
@@ -28,7 +39,6 @@ NO_PENDING = 0
 PENDING_PER_CUSTOMER_MAX = 128
 PENDING_SLOTS = 65_536
 _AGAIN_MINUTES = 40 * MS_PER_DAY // MS_PER_MINUTE
-_HEAD, _TAIL = 0, 1
 
 DETECTIONS = bundle(
     {"pending_heads": 1, "pending": 1, "pending_values": 2, "pending_wheel": 2, "looks": 2},
@@ -109,49 +119,26 @@ def await_deadline(memory: Any, index: int, deadline: int) -> None:
     # What is over already is met in the minute that comes next.
     minute = min(max(-(-deadline // MS_PER_MINUTE), memory.minute + 1), memory.minute + _AGAIN_MINUTES)
     slot = minute % PENDING_SLOTS
-    last = int(wheel[slot, _TAIL])
     pool[index].deadline = deadline
     pool[index].slot = slot
-    pool[index].wheel_before = last
-    pool[index].wheel_next = NO_PENDING
-    if last == NO_PENDING:
-        wheel[slot, _HEAD] = index
-    else:
-        pool[last].wheel_next = index
-    wheel[slot, _TAIL] = index
+    join_slot(pool, wheel, slot, index)
 
 
 @compiled_leaf
 def _take_off_wheel(memory: Any, index: int) -> None:
-    pool, wheel = pending_of(memory), _wheel_of(memory)
+    pool = pending_of(memory)
     slot = int(pool[index].slot)
-    if slot < 0:
-        return
-    before, after = int(pool[index].wheel_before), int(pool[index].wheel_next)
-    if before == NO_PENDING:
-        wheel[slot, _HEAD] = after
-    else:
-        pool[before].wheel_next = after
-    if after == NO_PENDING:
-        wheel[slot, _TAIL] = before
-    else:
-        pool[after].wheel_before = before
-    pool[index].slot = -1
+    if slot >= 0:
+        leave_slot(pool, _wheel_of(memory), slot, index)
+        pool[index].slot = -1
 
 
 @compiled_leaf
 def close_pending(memory: Any, index: int) -> None:
     """Nothing is waited for any more: the record leaves the wheel and the customer's list, and its place is free."""
     _take_off_wheel(memory, index)
-    pool, heads = pending_of(memory), pending_heads_of(memory)
-    row = int(pool[index].customer)
-    at = int(heads[row])
-    if at == index:
-        heads[row] = pool[index].next
-    else:
-        while int(pool[at].next) != index:
-            at = int(pool[at].next)
-        pool[at].next = pool[index].next
+    pool = pending_of(memory)
+    leave_customer(pool, pending_heads_of(memory), int(pool[index].customer), index)
     pool[index].next = memory.free_head
     memory.free_head = index
     memory.many -= 1
@@ -160,7 +147,7 @@ def close_pending(memory: Any, index: int) -> None:
 @compiled_leaf
 def first_in_minute(memory: Any, minute: int) -> int:
     """The record that has been longest in the wheel's list of a minute, or NO_PENDING."""
-    return int(_wheel_of(memory)[minute % PENDING_SLOTS, _HEAD])
+    return int(_wheel_of(memory)[minute % PENDING_SLOTS, WHEEL_HEAD])
 
 
 @compiled_leaf

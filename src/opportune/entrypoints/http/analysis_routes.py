@@ -2,14 +2,14 @@
 
 from typing import Annotated, Literal
 
-import msgspec
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 
 from opportune.entrypoints.http.authority import Authority
+from opportune.entrypoints.http.described import answered, listed
 from opportune.entrypoints.http.operating_routes import require
 from opportune.entrypoints.http.problems import ProblemError
-from opportune.operations import RefusedError, Service
+from opportune.operations import RefusedError, SegmentSize, Service
 from opportune.rules import RULE_CHARS_MAX
 
 Lang = Annotated[Literal["en", "zh"], Query(description="The language of titles.")]
@@ -20,17 +20,6 @@ class Audience(BaseModel):
 
     customers: int
     in_all: int
-
-
-class SavedSegment(BaseModel):
-    """A saved segment and its size, after the facts below `end_seq`."""
-
-    segment: str
-    title: str
-    where: str
-    customers: int
-    in_all: int
-    end_seq: int
 
 
 def analysis_router(service: Service, authority: Authority) -> APIRouter:
@@ -48,16 +37,12 @@ def analysis_router(service: Service, authority: Authority) -> APIRouter:
             raise ProblemError(422, error.code, str(error)) from error
         return Audience(customers=customers, in_all=in_all)
 
-    @router.get("/segments", response_model=list[SavedSegment])
+    @router.get("/segments", response_model=listed(SegmentSize))
     async def segments(lang: Lang = "en") -> Response:
         """The saved segments with their sizes now."""
         try:
-            return _json(await service.segments(lang))
+            return answered(await service.segments(lang))
         except RefusedError as error:
             raise ProblemError(422, error.code, str(error)) from error
 
     return router
-
-
-def _json(value: object) -> Response:
-    return Response(msgspec.json.encode(value), media_type="application/json")

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel
 
 from opportune.entrypoints.http.authority import Authority
+from opportune.entrypoints.http.described import answered, described
 from opportune.entrypoints.http.operating_routes import require
-from opportune.operations import DECISIONS_PAGE_MAX, Service
+from opportune.operations import DECISIONS_PAGE_MAX, DecisionLine, Service
 
 NUMBER_MAX = 2**63 - 1
 After = Annotated[int, Query(ge=-1, le=NUMBER_MAX, description="The last decision that is known already; -1 for none.")]
@@ -16,28 +16,10 @@ Limit = Annotated[int, Query(ge=1, le=DECISIONS_PAGE_MAX)]
 Reveal = Annotated[bool, Query(description="Identifiers in clear text; the key needs the scope `operate` for that.")]
 
 
-class Decided(BaseModel):
-    """One decision in words. `at` is local time of the deployment; `identifier` is masked unless asked otherwise."""
-
-    number: int
-    seq: int
-    now_ms: int
-    at: str
-    customer: int
-    campaign: str
-    offer: str
-    touchpoint: str
-    arm: str
-    propensity_ppm: int
-    priority: int
-    cost: str
-    identifier: str
-
-
-class DecisionPage(BaseModel):
+class DecisionPage(msgspec.Struct, frozen=True):
     """Decisions in the order of their numbers; give `next` as `after` for the page behind this one. An empty page: no news yet."""
 
-    decisions: list[Decided]
+    decisions: list[DecisionLine]
     next: int
 
 
@@ -45,14 +27,14 @@ def decision_router(service: Service, authority: Authority) -> APIRouter:
     """The route."""
     router = APIRouter(prefix="/v1", tags=["decisions"])
 
-    @router.get("/decisions", dependencies=[Depends(require(authority, "read"))], response_model=DecisionPage)
+    @router.get(
+        "/decisions", dependencies=[Depends(require(authority, "read"))], response_model=described(DecisionPage)
+    )
     def decisions(request: Request, after: After = -1, limit: Limit = 100, reveal: Reveal = False) -> Response:
         """The decisions after a number. What was acknowledged before this was asked is looked at."""
         if reveal:
             require(authority, "operate")(request)
         found = service.feed.after(after, limit, reveal=reveal)
-        page = {"decisions": found, "next": found[-1].number if found else after}
-        # Written by msgspec: pages are long, and the model only describes them.
-        return Response(msgspec.json.encode(page), media_type="application/json")
+        return answered(DecisionPage(found, found[-1].number if found else after))
 
     return router

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, Field
 
 from opportune.entrypoints.http.authority import Authority
+from opportune.entrypoints.http.described import answered
 from opportune.entrypoints.http.operating_routes import require
 from opportune.entrypoints.http.problems import ProblemError
 from opportune.operations import CUSTOMERS_PER_SEND_MAX, OneOffAsk, RefusedError, SeedAddress, Service, TrialSend
@@ -57,7 +57,7 @@ def one_off_router(service: Service, authority: Authority) -> APIRouter:
         addresses = tuple(SeedAddress(one.address, one.language) for one in said.addresses)
         ask = TrialSend(said.offer, said.touchpoint, addresses, said.seeds, said.language, dict(said.values))
         try:
-            return _json({"messages": await service.test_send(ask)})
+            return answered({"messages": await service.test_send(ask)})
         except RefusedError as error:
             raise _refused(error) from error
 
@@ -66,7 +66,7 @@ def one_off_router(service: Service, authority: Authority) -> APIRouter:
         """Send a campaign once, through the same engine as always. A segment is done when `next` is null; else go on with it as `after`."""
         ask = OneOffAsk(campaign, tuple(said.identifiers), said.where, said.after, said.name)
         try:
-            return _json(await service.send_once(ask))
+            return answered(await service.send_once(ask))
         except RefusedError as error:
             raise _refused(error) from error
 
@@ -75,7 +75,3 @@ def one_off_router(service: Service, authority: Authority) -> APIRouter:
 
 def _refused(error: RefusedError) -> ProblemError:
     return ProblemError(404 if error.code in NOT_FOUND else 422, error.code, str(error))
-
-
-def _json(value: object) -> Response:
-    return Response(msgspec.json.encode(value), media_type="application/json")

@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
-import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from opportune.delivery import parse_report
 from opportune.entrypoints.http.authority import Authority
 from opportune.entrypoints.http.body import read_body, read_head
+from opportune.entrypoints.http.described import answered
 from opportune.entrypoints.http.limits import Limits
 from opportune.entrypoints.http.operating_routes import require
 from opportune.entrypoints.http.problems import ProblemError
@@ -81,7 +81,7 @@ def sending_router(service: Service, authority: Authority, limits: Limits) -> AP
         depths = await _asked(sending.outbox.depths)
         lanes = sending.dispatcher.health() if sending.dispatcher is not None else []
         halts = await _asked(sending.outbox.halts)
-        return _json({"depths": depths, "lanes": lanes, "halts": halts, "trouble": sending.trouble})
+        return answered({"depths": depths, "lanes": lanes, "halts": halts, "trouble": sending.trouble})
 
     @router.get("/outbox/{state}", dependencies=reading)
     async def messages(
@@ -90,7 +90,7 @@ def sending_router(service: Service, authority: Authority, limits: Limits) -> AP
     ) -> Response:  # fmt: skip
         """Messages in a state, by key; give the last key as `cursor` for the page after."""
         found = await _asked(lambda: sending.outbox.messages(state, touchpoint, cursor, limit))
-        return _json({"messages": found, "next": found[-1].key if len(found) == limit else None})
+        return answered({"messages": found, "next": found[-1].key if len(found) == limit else None})
 
     @router.post("/outbox/redrive", dependencies=operating)
     async def redrive(said: Redrive) -> Response:
@@ -98,7 +98,7 @@ def sending_router(service: Service, authority: Authority, limits: Limits) -> AP
         done = await _asked(lambda: sending.outbox.redrive(said.keys, _now_ms(), said.even_unknown))
         if sending.dispatcher is not None:
             sending.dispatcher.wake()
-        return _json({"queued": done})
+        return answered({"queued": done})
 
     @router.post("/touchpoints/{touchpoint}/mail-reports", dependencies=operating, openapi_extra={"requestBody": MAIL})
     async def mail_report(touchpoint: Name, request: Request) -> Response:
@@ -111,7 +111,7 @@ def sending_router(service: Service, authority: Authority, limits: Limits) -> AP
         if receipt is None:
             raise ProblemError(422, "no_report", "it says nothing of a message of ours")
         news = sending.dispatcher is not None and await sending.dispatcher.receive(touchpoint, receipt)
-        return _json({"key": receipt.key, "stage": receipt.stage, "news": news})
+        return answered({"key": receipt.key, "stage": receipt.stage, "news": news})
 
     return router
 
@@ -134,7 +134,7 @@ def fetching_router(service: Service, authority: Authority) -> APIRouter:
         customer = await _asked(lambda: customer_of(user))
         found = await _asked(lambda: sending.inbox.pull(customer, touchpoint, _now_ms()))
         shown = [{"key": one.key, "state": one.state, "placed_ms": one.placed_ms, **one.body} for one in found]
-        return _json({"messages": shown})
+        return answered({"messages": shown})
 
     @router.post("/touchpoints/{touchpoint}/inbox/{key}/{state}", status_code=204)
     async def said_of_inbox(touchpoint: Name, key: Key, state: InboxState, user: Who, request: Request) -> Response:
@@ -151,7 +151,7 @@ def fetching_router(service: Service, authority: Authority) -> APIRouter:
         """The next customer to speak to, this agent's alone for a while; null where there is none."""
         require(authority, f"touch:{touchpoint}")(request)
         item = await _asked(lambda: sending.items.claim(touchpoint, said.agent, _now_ms(), said.seconds * 1000))
-        return _json(item)
+        return answered(item)
 
     @router.post("/touchpoints/{touchpoint}/work-items/{key}/finish", status_code=204)
     async def finish(touchpoint: Name, key: Key, said: Finish, request: Request) -> Response:
@@ -178,7 +178,3 @@ MAIL: dict[str, Any] = {"required": True, "content": {"text/plain": {"schema": {
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _json(value: Any) -> Response:
-    return Response(msgspec.json.encode(value), media_type="application/json")

@@ -1,5 +1,6 @@
 """Routes about the server itself: alive, ready, version, metrics, and the settings that the browser library asks for."""
 
+import asyncio
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -42,7 +43,9 @@ def state_router(service: Service, authority: Authority, registry: CollectorRegi
     @router.get("/metrics", dependencies=[Depends(require(authority, "metrics"))], response_class=Response)
     async def metrics() -> Response:
         """Metrics in Prometheus' text format; the key needs the scope `metrics`."""
-        return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
+        # Some metrics come out of files: the loop goes on meanwhile.
+        told = await asyncio.to_thread(generate_latest, registry)
+        return Response(told, headers={"content-type": CONTENT_TYPE_LATEST})
 
     @router.get("/v1/projects/{write_key}/settings")
     async def settings(
