@@ -4,7 +4,7 @@ from opportune.engine.definitions import CompileProblem, DefinitionSet, Playbook
 from opportune.engine.engine import CapacityError, Engine, History
 from opportune.engine.playbook import Playbook, fingerprint_of
 from opportune.engine.state import CUSTOMERS_MAX, STATE_LAYOUT, StateLayoutError
-from opportune.engine.vocabulary import Vocabulary
+from opportune.engine.vocabulary import Vocabulary, numbers_of
 
 __all__ = [
     "CUSTOMERS_MAX",
@@ -21,4 +21,5 @@ __all__ = [
     "Vocabulary",
     "decode_body",
     "fingerprint_of",
+    "numbers_of",
 ]

@@ -17,11 +17,10 @@ from opportune.facts import (
     Arrays,
     FactBatch,
     FactKind,
-    MoveKind,
     Outputs,
     compiled,
     compiled_leaf,
-    made_at_once,
+    contacts_made,
 )
 from opportune.policy import TIME_WORDS, refresh_every_block
 from opportune.profiles import PENDING_SLOTS, RECORD_HEADER_BYTES, WIDE_HEADER_BYTES, WIDE_PLACE, adopt_pending
@@ -264,24 +263,14 @@ def _move_withheld(source: Arrays, target: Arrays, touched: int) -> None:
 
 
 def contacts_of(outputs: Outputs, first: int, end: int) -> FactBatch:
-    """The contacts that inputs first .. end-1 led to, as CONTACT facts in their order, to fold them into contact rings again.
-
-    A decision at a touchpoint is one, unless it was pushed under a lease; and so is each that was shown, or of which nobody can tell.
-    """
-    decisions, moves = outputs.decisions, outputs.moves
-    made = decisions[made_at_once(decisions, moves)]
-    shown = moves[np.isin(moves["kind"], (MoveKind.PRESENTED, MoveKind.UNKNOWN))]
-    columns = {name: np.concatenate([made[name], shown[name]]) for name in _CONTACT_COLUMNS}
-    order = np.argsort(columns["seq"], kind="stable")
-    order = order[(columns["seq"][order] >= first) & (columns["seq"][order] < end)]
-    campaign, customer, now_ms, touchpoint = (columns[name][order] for name in _CONTACT_COLUMNS[1:])
-    n = len(order)
+    """The contacts that inputs first .. end-1 led to, as CONTACT facts in their order, to fold them into contact rings again."""
+    made = contacts_made(outputs)
+    made = made[(made["seq"] >= first) & (made["seq"] < end)]
+    n = len(made)
+    now_ms = made["now_ms"].copy()
     values = np.full((n, 2), NULL, np.int64)
-    values[:, 0] = touchpoint
+    values[:, 0] = made["touchpoint"]
     return FactBatch(
-        np.full(n, FactKind.CONTACT, np.uint8), campaign, customer, now_ms, now_ms.copy(),
+        np.full(n, FactKind.CONTACT, np.uint8), made["campaign"].copy(), made["customer"].copy(), now_ms, now_ms.copy(),
         np.arange(0, 2 * n + 1, 2, dtype=np.uint32), values.reshape(-1), np.zeros((n, 2), np.uint64), np.zeros(n, np.uint64),
     )  # fmt: skip
-
-
-_CONTACT_COLUMNS = ("seq", "campaign", "customer", "now_ms", "touchpoint")

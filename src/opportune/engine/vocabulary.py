@@ -1,7 +1,7 @@
 """From definitions to the catalogue: numbers for every name, exact types for every property and tag."""
 
 from opportune.campaigns import TouchpointDefinition
-from opportune.engine.definitions import CompileProblem, DefinitionSet
+from opportune.engine.definitions import CompileProblem, DefinitionSet, PlaybookBody
 from opportune.engine.derived_types import derived_types
 from opportune.facts import (
     Catalogue,
@@ -24,6 +24,9 @@ SUM_MAX = 2**52
 """Bounds of counters that declare no range: a sum of 1,024 buckets of this size stays below 2**63."""
 
 IDENTIFIER_KINDS = ("user", "anonymous", "phone", "email", "card", "account", "device", "external")
+
+
+KEY_SEPARATOR, RETIRED, UNSAYABLE = "\t", "~", "\x7f"
 
 
 class Vocabulary:
@@ -106,10 +109,26 @@ class Vocabulary:
             return value_type(kind, scale)
 
     def _event_types(self, event: EventDefinition) -> dict[str, ValueType]:
-        return {
+        """The types of an event's values in the order of their slots, which never changes: facts keep their meaning.
+
+        A property that was taken out, or got another kind or scale, keeps its slot under a name that no rule can say: `amount~2`.
+        """
+        typed = {
             name: self._scaled_type(("event", event.event, f"properties.{name}"), p.type, p.scale, p.range, p.members)
             for name, p in event.properties.items()
         }
+        live = {_slot_key(event.event, name, kind): name for name, kind in typed.items()}
+        for key in live:
+            self.numbering.number("property", key)
+        found: dict[str, ValueType] = {}
+        for key in self.numbering.names["property"]:
+            owner, name, kind, scale = key.split(KEY_SEPARATOR)
+            if owner == event.event:
+                if key in live:
+                    found[live[key]] = typed[live[key]]
+                else:
+                    found[f"{name}{RETIRED}{len(found)}"] = value_type(Kind(kind), int(scale))
+        return found
 
     def _type_plain_tag(self, name: str, tag: TagDefinition) -> None:
         if tag.counter is not None:
@@ -256,7 +275,12 @@ class Vocabulary:
                 name,
                 known["event"][name],
                 tuple(
-                    PropertySchema(p, slot, kind, name in d.events and d.events[name].properties[p].personal)
+                    PropertySchema(
+                        p if RETIRED not in p else f"{UNSAYABLE}{p}",
+                        slot,
+                        kind,
+                        p in d.every_event[name].properties and d.events[name].properties[p].personal,
+                    )
                     for slot, (p, kind) in enumerate(types.items())
                 ),
             )
@@ -282,6 +306,16 @@ class Vocabulary:
             known["channel"], known["category"], known["purpose"], known["identifier"],
             d.deployment.zone, self.money_scale, derived,
         )  # fmt: skip
+
+
+def numbers_of(body: PlaybookBody) -> dict[str, list[str]]:
+    """The numbers by which the facts under a playbook are read; one that was journaled before properties had any gets them."""
+    return Vocabulary(body.definitions, Numbering(body.numbers)).numbering.names
+
+
+def _slot_key(event: str, name: str, kind: ValueType) -> str:
+    """What tells a slot from others: a property of another kind or scale means other values."""
+    return KEY_SEPARATOR.join((event, name, kind.kind.value, str(kind.scale)))
 
 
 def channel_of(touchpoint: TouchpointDefinition) -> str:

@@ -14,6 +14,7 @@ from opportune.entrypoints.question_commands import customer, decisions, explain
 from opportune.entrypoints.segment_commands import segment
 from opportune.entrypoints.sending_commands import coupons, go_on, outbox, stop_sending, work
 from opportune.entrypoints.serve_commands import serve
+from opportune.entrypoints.simulation_commands import simulate, simulations
 from opportune.entrypoints.source_commands import sources
 from opportune.entrypoints.warehouse_commands import export, query
 
@@ -36,6 +37,8 @@ app.command(short_help="All that is known of one customer.")(customer)
 app.command(short_help="Why, or why not: every campaign's fate at one event.")(explain)
 app.command(short_help="Decisions, contacts, goals, withheld by reason.")(report)
 app.command(short_help="Verify the journal by deciding all again.")(replay)
+app.command(short_help="What would a draft have done? Try it on the past.")(simulate)
+app.command(short_help="Simulations and their reports.")(simulations)
 app.command(short_help="The journal as Parquet files.")(export)
 app.command(short_help="Ask the exported journal in SQL.")(query)
 app.command(short_help="Copy the data folder, in use or not.")(backup)

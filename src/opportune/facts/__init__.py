@@ -9,7 +9,7 @@ from opportune.facts.dictionary import TEXTS_MAX, TextDictionary
 from opportune.facts.kinds import Answer, Arm, FactKind, GoalKind, MoveKind, Outcome
 from opportune.facts.lists import WHEEL_HEAD, join_slot, leave_customer, leave_slot
 from opportune.facts.outputs import (
-    DECISION, DERIVED, DERIVED_VALUES_MAX, FATE, GOAL, LIMIT, MOVE, NO_CAMPAIGN, NO_OFFER, NO_TOUCHPOINT, WITHHELD, Outputs, made_at_once, owners_of_marks,
+    CONTACTED, DECISION, DERIVED, DERIVED_VALUES_MAX, FATE, GOAL, LIMIT, MOVE, NO_CAMPAIGN, NO_OFFER, NO_TOUCHPOINT, WITHHELD, Outputs, contacts_made, made_at_once, owners_of_marks,
 )  # fmt: skip
 from opportune.facts.reasons import REASON_TEXTS, Reason
 from opportune.facts.rows import first_byte, load8, lowest_bit, prefetch
@@ -21,13 +21,13 @@ from opportune.facts.values import NULL, SET_MEMBERS_MAX, TEXT_BYTES_MAX, VALUE_
 from opportune.facts.zones import ZoneTable, local_moment, transitions, zone_change, zone_offset, zone_table
 
 __all__ = [
-    "COMPILED", "DECISION", "DERIVED", "DERIVED_VALUES_MAX", "FATE", "GOAL", "LIMIT", "MAX_AGE_MS", "MOVE", "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE",
+    "COMPILED", "CONTACTED", "DECISION", "DERIVED", "DERIVED_VALUES_MAX", "FATE", "GOAL", "LIMIT", "MAX_AGE_MS", "MOVE", "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE",
     "MS_PER_SECOND", "NOBODY", "NO_CAMPAIGN", "NO_OFFER", "NO_TOUCHPOINT", "NULL", "PPM", "REASON_TEXTS", "SET_MEMBERS_MAX",
     "TEXTS_MAX", "TEXT_BYTES_MAX", "VALUE_MAX", "WHEEL_HEAD", "WITHHELD", "Answer", "Arm", "Arrays", "BatchBuilder",
     "Catalogue", "Decimal", "DeploymentDefinition", "Duration", "EventDefinition", "EventSchema", "FactBatch",
     "FactKind", "GoalKind", "Kind", "LocalTime", "MoveKind", "Numbering", "Outcome", "Outputs", "PropertyDefinition", "PropertySchema",
     "Rate", "Reason", "TagSchema", "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle", "compiled",
-    "compiled_leaf", "decode_scalar", "encode_scalar", "first_byte", "in_lines", "join_slot", "leave_customer", "leave_slot", "load8", "local_moment", "lowest_bit", "made_at_once", "owners_of_marks", "parse_duration",
+    "compiled_leaf", "contacts_made", "decode_scalar", "encode_scalar", "first_byte", "in_lines", "join_slot", "leave_customer", "leave_slot", "load8", "local_moment", "lowest_bit", "made_at_once", "owners_of_marks", "parse_duration",
     "parse_rate", "parse_scaled", "point", "pointed", "prefetch", "record", "schema_of_scalar", "table",
     "transitions", "value_type", "zone_change", "zone_offset", "zone_table",
 ]  # fmt: skip

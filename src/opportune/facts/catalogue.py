@@ -9,6 +9,7 @@ from opportune.facts.values import ValueType
 NAMES_MAX = 65_000
 FAMILIES = (
     "event",
+    "property",
     "tag",
     "campaign",
     "offer",

@@ -183,6 +183,30 @@ def made_at_once(decisions: NDArray[Any], moves: NDArray[Any]) -> NDArray[np.boo
     return found
 
 
+CONTACTED = np.dtype(
+    [
+        ("seq", "i8"),
+        ("now_ms", "i8"),
+        ("decision", "i8"),
+        ("cost", "i8"),
+        ("customer", "u4"),
+        ("campaign", "u2"),
+        ("touchpoint", "u2"),
+    ]
+)
+"""A contact that counts, by the decision that led to it; the fields as in DECISION and MOVE."""
+
+
+def contacts_made(outputs: Outputs) -> NDArray[Any]:
+    """The contacts (array CONTACTED) among outputs, in the order of the inputs: at once, shown later, or of which nobody can tell."""
+    made = outputs.decisions[made_at_once(outputs.decisions, outputs.moves)]
+    shown = outputs.moves[np.isin(outputs.moves["kind"], (MoveKind.PRESENTED, MoveKind.UNKNOWN))]
+    found = np.zeros(len(made) + len(shown), CONTACTED)
+    for name in CONTACTED.names or ():
+        found[name] = np.concatenate([made["number" if name == "decision" else name], shown[name]])
+    return found[np.argsort(found["seq"], kind="stable")]
+
+
 def _as(found: NDArray[Any] | None, dtype: np.dtype[Any]) -> NDArray[Any]:
     if found is None or found.dtype == dtype:
         return np.empty(0, dtype) if found is None else found

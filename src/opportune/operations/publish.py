@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from opportune.engine import DefinitionSet, Playbook, PlaybookError
-from opportune.facts import BatchBuilder, DeploymentDefinition, FactKind
+from opportune.facts import BatchBuilder, DeploymentDefinition, FactKind, TextDictionary
 from opportune.operations.content_check import check_contents
 from opportune.operations.deployment import Deployment
 from opportune.operations.segments import check_segments
@@ -56,13 +56,17 @@ def compile_playbook(deployment: Deployment | None, definitions: Definitions, ve
 
     Raises DefinitionsRefusedError with the place of each problem.
     """
+    if deployment is None:
+        return compile_with(definitions, None, None, version)
+    return compile_with(definitions, deployment.playbook.numbering.names, deployment.dictionary, version)
+
+
+def compile_with(
+    definitions: Definitions, numbers: dict[str, list[str]] | None, dictionary: TextDictionary | None, version: int
+) -> Playbook:
+    """Like `compile_playbook`, continuing these numbers and texts."""
     try:
-        playbook = Playbook(
-            definition_set(definitions),
-            numbers=deployment.playbook.numbering.names if deployment else None,
-            dictionary=deployment.dictionary if deployment else None,
-            version=version,
-        )
+        playbook = Playbook(definition_set(definitions), numbers=numbers, dictionary=dictionary, version=version)
     except PlaybookError as error:
         raise DefinitionsRefusedError([
             definitions.problem(p.family, p.name, p.path, ProblemCode.NOT_COMPILABLE, p.message, p.hint, p.start) for p in error.problems
