@@ -45,6 +45,7 @@ FIGURES = {
         "customer_360_others_p99",
         "customer_timeline_page_p50",
     },
+    "simulate": {"simulate_as_it_was", "simulate_draft"},
     "touch": {
         "touch_intake_full",
         "touch_intake_meanwhile",
