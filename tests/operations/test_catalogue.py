@@ -80,7 +80,9 @@ def definitions(tmp_path: Path) -> Path:
     folder = tmp_path / "definitions"
     folder.mkdir()
     whole = "\n---\n".join(path.read_text() for path in sorted(MINIMAL.glob("*.yaml")))
-    (folder / "all.yaml").write_text(whole + MORE)
+    titled = whole.replace("deployment: little-mobile\n", "deployment: little-mobile\ncategories: {data: {en: Data, zh: 流量}}\n")
+    assert titled != whole
+    (folder / "all.yaml").write_text(titled + MORE)
     return folder
 
 
@@ -98,8 +100,9 @@ def test_search_and_tree(definitions: Path) -> None:
     assert names(category="dat") == []
     assert names(owner="analysts") == ["calm"]
     assert names(sensitivity="personal") == []
-    tree = category_tree(one.category for one in list_tags(lineage, TagFilter(category="data")))
+    tree = category_tree(lineage, (one.category for one in list_tags(lineage, TagFilter(category="data"))))
     assert [(one.category, one.in_it, one.with_below) for one in tree] == [("data", 1, 5), ("data/volume", 4, 4)]
+    assert [(one.title_en, one.title_zh) for one in tree] == [("Data", "流量"), ("", "")]
     assert [one.event for one in list_events(lineage, EventFilter(origin="detector"))] == ["silence"]
     assert [one.event for one in list_events(lineage, EventFilter(search="used_pct"))] == ["data_usage_reported"]
 

@@ -36,9 +36,10 @@ def tags(
     """The tag catalogue: the tags that fit, by category; or the tree of their categories."""
     from opportune.operations import TagFilter, category_tree, list_tags, read_lineage
 
-    found = list_tags(read_lineage(folder), TagFilter(search, category, owner, sensitivity, origin))
+    lineage = read_lineage(folder)
+    found = list_tags(lineage, TagFilter(search, category, owner, sensitivity, origin))
     if tree:
-        _show_tree(category_tree(one.category for one in found), as_json, lang)
+        _show_tree(category_tree(lineage, (one.category for one in found)), as_json, lang)
         return
     if as_json:
         show_json(found)
@@ -102,9 +103,10 @@ def events(
     """The event catalogue: the events that fit, by category, with how often they happened and when last; the journal is read for that."""
     from opportune.operations import EventFilter, category_tree, list_events, read_lineage
 
-    found = list_events(read_lineage(folder), EventFilter(search, category, owner, origin))
+    lineage = read_lineage(folder)
+    found = list_events(lineage, EventFilter(search, category, owner, origin))
     if tree:
-        _show_tree(category_tree(one.category for one in found), as_json, lang)
+        _show_tree(category_tree(lineage, (one.category for one in found)), as_json, lang)
         return
     seen = _seen(folder)
     mine = {one.event: [s for s in seen if s.event == one.event] for one in found}
@@ -178,10 +180,10 @@ def _show_tree(tree: "list[CategoryNode]", as_json: bool, lang: Lang) -> None:
         show_json(tree)
         return
     rows = [
-        ["  " * one.category.count("/") + (one.category.rpartition("/")[2] or "–"), one.in_it, one.with_below]
+        ["  " * one.category.count("/") + (one.category.rpartition("/")[2] or "–"), _title(one, lang), one.in_it, one.with_below]
         for one in tree
-    ]
-    show_table("categories", ("category", "in it", "with below"), rows, lang)
+    ]  # fmt: skip
+    show_table("categories", ("category", "title", "in it", "with below"), rows, lang)
 
 
 def _show_definition(entry: Any, definition: dict[str, Any], lang: Lang) -> None:

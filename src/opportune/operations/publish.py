@@ -63,6 +63,7 @@ def compile_playbook(deployment: Deployment | None, definitions: Definitions, ve
             dictionary=deployment.dictionary if deployment else None,
             version=version,
         )
+        playbook.check_cold()
     except PlaybookError as error:
         raise DefinitionsRefusedError([
             definitions.problem(p.family, p.name, p.path, ProblemCode.NOT_COMPILABLE, p.message, p.hint, p.start) for p in error.problems

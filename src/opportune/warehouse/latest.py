@@ -102,6 +102,20 @@ class Latest:
         known = ", ".join(quoted(zone) for zone in self.lexicon.zones)
         return f"SELECT customer, value AS zone FROM ({self.encoded(policy.time_zone)}) WHERE value IN ({known})"
 
+    def _zones_told(self) -> str:
+        """The time zones that customers told, with the fact from which on each held; NULL for one that is not known."""
+        policy = self.lexicon.definitions.policy
+        if policy is None or not policy.time_zone:
+            return (
+                "SELECT CAST(0 AS UINTEGER) AS customer, CAST(0 AS BIGINT) AS seq, CAST(NULL AS VARCHAR) AS zone WHERE false"
+            )
+        known = ", ".join(quoted(zone) for zone in self.lexicon.zones)
+        number = self.lexicon.number("tag", policy.time_zone)
+        return (
+            f"SELECT t.customer, t.seq, arg_max(CASE WHEN x.text IN ({known}) THEN x.text ELSE '' END, t.position) AS said, nullif(said, '') AS zone "
+            f"FROM raw.tags t LEFT JOIN raw.texts x ON x.code = t.value WHERE t.tag = {number} GROUP BY t.customer, t.seq"
+        )
+
     def _declared(self, tag: str) -> str:
         """What was said last; setting it to nothing is said, too."""
         last = f"arg_max(coalesce(value, {NULL}), (seq << {POSITION_BITS}) + position)"
@@ -135,7 +149,9 @@ class Latest:
             rule = self.lexicon.vocabulary.rule("tag", tag, "counter.where", counter.where, scope)
             assert rule is not None, "it was checked when it was published"
             if _asks_zone(rule):
-                raise QueryRefused(f"`{tag}` counts by a condition that asks for the local hour; ask the engine for it")
+                joins.append(
+                    f"ASOF LEFT JOIN ({self._zones_told()}) z ON z.customer = f.customer AND z.seq <= f.seq"
+                )
             texts = {
                 ref.name
                 for ref in rule.refs
@@ -152,6 +168,8 @@ class Latest:
                     return "f.at_ms"
                 if ref == NOW:
                     return "f.engine_ms"
+                if ref == ZONE:
+                    return f"coalesce(z.zone, {quoted(self.lexicon.zone)})"
                 slot = properties.index(ref.name)
                 return f"x{slot}.text" if ref.name in texts else self.views.event_value(counter.of, slot)
 

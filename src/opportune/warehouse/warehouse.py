@@ -27,6 +27,8 @@ MEMORY_MAX = "1GB"
 THREADS_MAX = 2
 SQL_CHARACTERS_MAX = 100_000
 ZONE_TEXTS_MAX = 1_000
+HELD_FACTS_MAX = 2_000_000
+HELD_TABLES = ("facts", "tags", "texts", "derived")
 _ASKED = re.compile(r'\b(event|tag|latest)\s*\.\s*"?([A-Za-z_][A-Za-z0-9_]*)')
 
 
@@ -111,6 +113,17 @@ class Warehouse:
             found = self.connection.execute(query).fetchnumpy()["customer"]
         return np.asarray(found, np.uint32)
 
+    def hold(self) -> bool:
+        """Keep in memory what tags are made of, for many questions about them in a row: then no file is opened for each. Whether it did;
+        more than HELD_FACTS_MAX facts stay in their files.
+        """
+        if self.manifest.end_seq - self.manifest.first_seq > HELD_FACTS_MAX:
+            return False
+        for table in HELD_TABLES:
+            self.connection.execute(f"CREATE TABLE raw.held_{table} AS SELECT * FROM raw.{table}")
+            self.connection.execute(f"CREATE OR REPLACE VIEW raw.{table} AS SELECT * FROM raw.held_{table}")
+        return True
+
     def prepare(self, sql: str) -> None:
         """Create the views `event.<name>`, `tag.<name>` and `latest.<name>` that a text speaks of; thousands there may be.
 
@@ -185,8 +198,9 @@ class Warehouse:
             for name, t in d.tags.items()
             if name in self.lexicon.tags
         ]
-        if rows:
-            self.connection.executemany("INSERT INTO catalogue VALUES (?, ?, ?, ?, ?, ?)", rows)
+        if rows:  # as columns in one statement: row by row thousands of tags take a second
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            execute(f"INSERT INTO catalogue SELECT {', '.join(['unnest(?)'] * len(columns))}", columns)
 
     def _check(self, sql: str) -> None:
         if len(sql) > SQL_CHARACTERS_MAX:

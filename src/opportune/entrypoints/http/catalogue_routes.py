@@ -49,11 +49,13 @@ class TagLine(BaseModel):
 
 
 class CategoryLine(BaseModel):
-    """A category by its whole path: how many are in it, and how many with those below it."""
+    """A category by its whole path: how many are in it, and how many with those below it. Titles are the deployment's."""
 
     category: str
     in_it: int
     with_below: int
+    title_en: str
+    title_zh: str
 
 
 class TagList(BaseModel):
@@ -190,8 +192,9 @@ def catalogue_router(service: Service, authority: Authority) -> APIRouter:
     ) -> Response:
         """The tag catalogue; each word of `search` is looked for in names, titles in both languages, categories and notes."""
         wanted = TagFilter(search, category, owner, sensitivity, origin)
-        found = await asyncio.to_thread(list_tags, await _catalogue(service), wanted)
-        return _json({"tags": found, "categories": category_tree(one.category for one in found)})
+        lineage = await _catalogue(service)
+        found = await asyncio.to_thread(list_tags, lineage, wanted)
+        return _json({"tags": found, "categories": category_tree(lineage, (one.category for one in found))})
 
     @router.get("/tags/{tag}", response_model=TagAbout)
     async def tag(tag: Name, lang: Lang = "en") -> Response:
@@ -211,11 +214,12 @@ def catalogue_router(service: Service, authority: Authority) -> APIRouter:
     @router.get("/events", response_model=EventList)
     async def events(search: Word = "", category: Word = "", owner: Word = "", origin: Word = "") -> Response:
         """The event catalogue, with how often each event happened and when last, by source."""
-        found = list_events(await _catalogue(service), EventFilter(search, category, owner, origin))
+        lineage = await _catalogue(service)
+        found = list_events(lineage, EventFilter(search, category, owner, origin))
         seen, end_seq = await service.events_seen()
         names = {one.event for one in found}
         told = [one for one in seen if one.event in names]
-        tree = category_tree(one.category for one in found)
+        tree = category_tree(lineage, (one.category for one in found))
         return _json({"events": found, "categories": tree, "seen": told, "end_seq": end_seq})
 
     @router.get("/events/{event}", response_model=EventAbout)
