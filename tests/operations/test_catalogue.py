@@ -80,7 +80,9 @@ def definitions(tmp_path: Path) -> Path:
     folder = tmp_path / "definitions"
     folder.mkdir()
     whole = "\n---\n".join(path.read_text() for path in sorted(MINIMAL.glob("*.yaml")))
-    titled = whole.replace("deployment: little-mobile\n", "deployment: little-mobile\ncategories: {data: {en: Data, zh: 流量}}\n")
+    titled = whole.replace(
+        "deployment: little-mobile\n", "deployment: little-mobile\ncategories: {data: {en: Data, zh: 流量}}\n"
+    )
     assert titled != whole
     (folder / "all.yaml").write_text(titled + MORE)
     return folder

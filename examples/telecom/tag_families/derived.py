@@ -183,7 +183,14 @@ def tags(others: Iterable[Tag]) -> Iterator[Tag]:
     yield from _shares()
     for name, en, zh, category in TRENDS:
         text = f"100 * {name}_7d * 30 / (7 * {name}_30d)"
-        yield rule(f"{name}_trend", category, f"Trend of {en}: the last week against the month", f"{zh}趋势(近7天比近30天)", text, "%")
+        yield rule(
+            f"{name}_trend",
+            category,
+            f"Trend of {en}: the last week against the month",
+            f"{zh}趋势(近7天比近30天)",
+            text,
+            "%",
+        )
     for name, amount, number, en, zh, unit, category in AVERAGES:
         yield rule(name, category, en, zh, f"{amount} / {number}", unit)
     for name, part, whole, en, zh, category in PARTS:
@@ -206,7 +213,9 @@ def _ago(others: Iterable[Tag]) -> Iterator[Tag]:
             name = other.name.removesuffix("_at").removesuffix("_last")
             en = other.en[0].lower() + other.en[1:] if not other.en[:2].isupper() else other.en
             zh = other.zh.removesuffix("时间")
-            yield rule(f"{name}_days_ago", other.category, f"Days since: {en}", f"距{zh}天数", f"days_since({other.name})", "d")
+            yield rule(
+                f"{name}_days_ago", other.category, f"Days since: {en}", f"距{zh}天数", f"days_since({other.name})", "d"
+            )
 
 
 def _shares() -> Iterator[Tag]:
@@ -214,7 +223,21 @@ def _shares() -> Iterator[Tag]:
     for figure, noun, en, zh, category in SHARES:
         for one in (*HOURS, *WEEK):
             what = f"{en}: {one.before}"
-            yield rule(f"{noun}_{one.name}_share", category, what, f"{one.zh}{zh}", f"100 * {figure}_{one.name}_30d / {figure}_30d", "%")
+            yield rule(
+                f"{noun}_{one.name}_share",
+                category,
+                what,
+                f"{one.zh}{zh}",
+                f"100 * {figure}_{one.name}_30d / {figure}_30d",
+                "%",
+            )
     for word, en, zh in CONTENTS:
         amount = "video_mb_30d" if word == "video" else f"data_mb_{word}_30d"
-        yield rule(f"data_{word}_share", "data/content_shares", f"Share of {en} in data", f"{zh}流量占比", f"100 * {amount} / data_mb_30d", "%")
+        yield rule(
+            f"data_{word}_share",
+            "data/content_shares",
+            f"Share of {en} in data",
+            f"{zh}流量占比",
+            f"100 * {amount} / data_mb_30d",
+            "%",
+        )

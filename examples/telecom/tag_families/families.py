@@ -74,7 +74,9 @@ def quoted(text: str) -> str:
 
 def days(*numbers: int) -> tuple[Window, ...]:
     """Windows of so many days."""
-    return tuple(Window(f"{n}d", f"in {n} days" if n > 1 else "today", f"近{n}天" if n > 1 else "当天") for n in numbers)
+    return tuple(
+        Window(f"{n}d", f"in {n} days" if n > 1 else "today", f"近{n}天" if n > 1 else "当天") for n in numbers
+    )
 
 
 LIFE = (Window("", "since joining", "累计"),)
@@ -95,7 +97,9 @@ WEEK = (
 )
 
 
-def by(property_name: str, prefix: str, words: Iterable[tuple[str, str, str]], after: bool = False) -> tuple[Slice, ...]:
+def by(
+    property_name: str, prefix: str, words: Iterable[tuple[str, str, str]], after: bool = False
+) -> tuple[Slice, ...]:
     """A slice per word of a text property: (word, English, Chinese)."""
     return tuple(
         Slice(

@@ -30,16 +30,34 @@ def tags(
     sensitivity: Sensitivity = "",
     origin: Origin = "",
     tree: Tree = False,
+    values: Annotated[
+        bool, typer.Option("--values", help="For how many customers each is known, as far as the warehouse reaches.")
+    ] = False,
     as_json: AsJson = False,
     lang: Language = Lang.EN,
 ) -> None:
-    """The tag catalogue: the tags that fit, by category; or the tree of their categories."""
-    from opportune.operations import TagFilter, category_tree, list_tags, read_lineage
+    """The tag catalogue: the tags that fit, by category; the tree of their categories; or for how many customers each is known.
+
+    With `--values`: for how many it is known, for how many it tells something (not 0, not no, not an empty set), and how many values differ.
+    """
+    from opportune.operations import TagFilter, category_tree, coverage, list_tags, read_lineage
 
     lineage = read_lineage(folder)
     found = list_tags(lineage, TagFilter(search, category, owner, sensitivity, origin))
     if tree:
         _show_tree(category_tree(lineage, (one.category for one in found)), as_json, lang)
+        return
+    if values:
+        with progress("tags") as step:
+            covered = coverage(folder, [one.tag for one in found], on_tag=step)
+        if as_json:
+            show_json(covered)
+            return
+        told = [
+            [t.category, t.tag, _title(t, lang) or t.tag, c.known, _share(c.known, c.customers), c.told, _share(c.told, c.customers), c.different]
+            for t, c in zip(found, covered, strict=True)
+        ]  # fmt: skip
+        show_table("tags", ("category", "tag", "title", "known", "share", "told", "share", "different"), told, lang)
         return
     if as_json:
         show_json(found)
@@ -59,23 +77,42 @@ def tag(
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="Its values then: 2026-12-01 or 2026-12-01T08:00, local time.")
     ] = None,
+    customer: Annotated[
+        str | None, typer.Option("--customer", help="Its value for this one: #7, phone:138…, or a plain identifier.")
+    ] = None,
     as_json: AsJson = False,
     lang: Language = Lang.EN,
 ) -> None:
     """All about a tag: definition, what it comes from, who uses it, which playbook changed it; for how many customers it is known, and its values.
 
-    Values are as far as the warehouse reaches, or as of a moment; without a warehouse they are left out.
+    Values are as far as the warehouse reaches, or as of a moment; without a warehouse they are left out. With `--customer` only its value for
+    one customer is told.
     """
-    from opportune.operations import distribution_as_of, moment_in, read_lineage, tag_page
+    from opportune.operations import (
+        distribution_as_of,
+        find_customer,
+        moment_in,
+        read_lineage,
+        tag_of_customer,
+        tag_page,
+    )
     from opportune.store import DefinitionStore
     from opportune.warehouse import read_manifest
 
+    moment = None if as_of is None else moment_in(folder, as_of)
+    if customer is not None:
+        hers = tag_of_customer(folder, name, find_customer(folder, customer), moment, lang.value)
+        if as_json:
+            show_json(hers)
+        else:
+            row = [hers.tag, hers.title, hers.value, hers.unit, hers.at]
+            show_table("value", ("tag", "title", "value", "unit", "at"), [row], lang)
+        return
     lineage, store = read_lineage(folder), DefinitionStore(folder)
     try:
         page = tag_page(lineage, store, name)
     finally:
         store.close()
-    moment = None if as_of is None else moment_in(folder, as_of)
     asked = moment is not None or bool(read_manifest(folder).parts)
     values = distribution_as_of(folder, name, moment, lang.value) if asked else None
     if as_json:
@@ -219,6 +256,10 @@ def _show_related(page: Any, lang: Lang) -> None:
         for f in (c.fields or (_NoField(),))
     ]
     show_table("changes", ("playbook", "change", "author", "field", "before", "after"), rows, lang)
+
+
+def _share(some: int | None, of: int) -> str | None:
+    return percent(some / of) if some is not None and of else None
 
 
 class _NoField:

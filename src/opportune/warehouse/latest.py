@@ -106,9 +106,7 @@ class Latest:
         """The time zones that customers told, with the fact from which on each held; NULL for one that is not known."""
         policy = self.lexicon.definitions.policy
         if policy is None or not policy.time_zone:
-            return (
-                "SELECT CAST(0 AS UINTEGER) AS customer, CAST(0 AS BIGINT) AS seq, CAST(NULL AS VARCHAR) AS zone WHERE false"
-            )
+            return "SELECT CAST(0 AS UINTEGER) AS customer, CAST(0 AS BIGINT) AS seq, CAST(NULL AS VARCHAR) AS zone WHERE false"
         known = ", ".join(quoted(zone) for zone in self.lexicon.zones)
         number = self.lexicon.number("tag", policy.time_zone)
         return (
@@ -149,9 +147,7 @@ class Latest:
             rule = self.lexicon.vocabulary.rule("tag", tag, "counter.where", counter.where, scope)
             assert rule is not None, "it was checked when it was published"
             if _asks_zone(rule):
-                joins.append(
-                    f"ASOF LEFT JOIN ({self._zones_told()}) z ON z.customer = f.customer AND z.seq <= f.seq"
-                )
+                joins.append(f"ASOF LEFT JOIN ({self._zones_told()}) z ON z.customer = f.customer AND z.seq <= f.seq")
             texts = {
                 ref.name
                 for ref in rule.refs

@@ -113,14 +113,15 @@ class Warehouse:
             found = self.connection.execute(query).fetchnumpy()["customer"]
         return np.asarray(found, np.uint32)
 
-    def hold(self) -> bool:
-        """Keep in memory what tags are made of, for many questions about them in a row: then no file is opened for each. Whether it did;
-        more than HELD_FACTS_MAX facts stay in their files.
+    def hold(self, customer: int | None = None) -> bool:
+        """Keep in memory what tags are made of, of one customer or of all, for many questions about them in a row: then no file is opened
+        for each. Whether it did: of all, more than HELD_FACTS_MAX facts stay in their files.
         """
-        if self.manifest.end_seq - self.manifest.first_seq > HELD_FACTS_MAX:
+        if customer is None and self.manifest.end_seq - self.manifest.first_seq > HELD_FACTS_MAX:
             return False
         for table in HELD_TABLES:
-            self.connection.execute(f"CREATE TABLE raw.held_{table} AS SELECT * FROM raw.{table}")
+            hers = f" WHERE customer = {int(customer)}" if customer is not None and table != "texts" else ""
+            self.connection.execute(f"CREATE TABLE raw.held_{table} AS SELECT * FROM raw.{table}{hers}")
             self.connection.execute(f"CREATE OR REPLACE VIEW raw.{table} AS SELECT * FROM raw.held_{table}")
         return True
 

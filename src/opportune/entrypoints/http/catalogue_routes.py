@@ -22,6 +22,7 @@ from opportune.operations import (
     list_tags,
     tag_page,
 )  # fmt: skip
+from opportune.warehouse import WarehouseError
 
 WORDS_MAX = 200
 Lang = Annotated[Literal["en", "zh"], Query(description="The language of titles of values.")]
@@ -102,7 +103,7 @@ class ValueShare(BaseModel):
 
 
 class TagValues(BaseModel):
-    """A tag over all customers: `known` have a value; the most frequent values, and for numbers and times quantiles."""
+    """A tag over all customers: `known` have a value; the most frequent values, and for numbers and times quantiles. `at`: when this was so."""
 
     tag: str
     title: str
@@ -113,10 +114,12 @@ class TagValues(BaseModel):
     smallest: Value
     largest: Value
     quantiles: dict[str, Value]
+    at: str
 
 
 class TagAbout(LineageOf):
-    """All about a tag. `values` are null for a tag that is not at hand: nothing that decides reads it."""
+    """All about a tag. `values` are of now for a tag at hand, else as far as the warehouse reaches; null where nothing was exported, or the
+    tag is personal."""
 
     entry: TagLine
     definition: dict[str, Any]
@@ -198,11 +201,12 @@ def catalogue_router(service: Service, authority: Authority) -> APIRouter:
 
     @router.get("/tags/{tag}", response_model=TagAbout)
     async def tag(tag: Name, lang: Lang = "en") -> Response:
-        """All about a tag, its values and coverage now too."""
+        """All about a tag, its values and coverage too."""
         page = await _tag(service, tag)
-        values = None
-        if page["entry"].hot:
+        try:
             values = await service.tag(tag, lang)
+        except WarehouseError:
+            values = None
         return _json({**page, "values": values})
 
     @router.get("/tags/{tag}/lineage", response_model=LineageOf)

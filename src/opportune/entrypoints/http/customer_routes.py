@@ -10,6 +10,7 @@ from opportune.entrypoints.http.authority import Authority
 from opportune.entrypoints.http.operating_routes import require
 from opportune.entrypoints.http.problems import ProblemError
 from opportune.operations import TIMELINE_PAGE_MAX, DeploymentError, Service
+from opportune.warehouse import WarehouseError
 
 SEQ_MAX = 2**63 - 1
 Who = Annotated[
@@ -23,6 +24,10 @@ Before = Annotated[
     int | None, Query(ge=0, le=SEQ_MAX, description="Go on before this fact: `next` of the page before.")
 ]
 Lang = Annotated[Literal["en", "zh"], Query(description="The language of titles.")]
+TagName = Annotated[str, Path(max_length=100, description="The tag's name.")]
+AsOf = Annotated[
+    str | None, Query(max_length=40, description="A moment such as 2026-12-01T08:00; local time of the deployment without an offset.")
+]  # fmt: skip
 Reveal = Annotated[bool, Query(description="Identifiers in clear text; the key needs the scope `operate` for that.")]
 Value = str | int | bool | list[str] | None
 
@@ -48,7 +53,8 @@ class Timeline(BaseModel):
 
 
 class Tag(BaseModel):
-    """A tag's value now; `set_at` when it was said last, `freshness` how often its owner promises to say it anew."""
+    """A tag's value now; `set_at` when it was said last, `freshness` how often its owner promises to say it anew. Not `at_hand`: a counter or
+    rule that nothing decides by; ask for it alone."""
 
     tag: str
     title: str
@@ -58,6 +64,18 @@ class Tag(BaseModel):
     unit: str
     set_at: str
     freshness: str
+    at_hand: bool
+
+
+class TagOfCustomer(BaseModel):
+    """A tag's value for one customer (null where unknown) at a moment, local time."""
+
+    tag: str
+    title: str
+    customer: int
+    value: Value
+    unit: str
+    at: str
 
 
 class Consent(BaseModel):
@@ -145,6 +163,16 @@ def profile_router(service: Service, authority: Authority) -> APIRouter:
             return _json(await service.customers.timeline(who, before=before, limit=limit, language=lang))
         except DeploymentError as error:
             raise ProblemError(404, "no_customer", str(error)) from error
+
+    @router.get("/{who}/tags/{tag}", response_model=TagOfCustomer)
+    async def tag(who: Who, tag: TagName, as_of: AsOf = None, lang: Lang = "en") -> Response:
+        """Any tag's value for one customer, at hand or not, as far as the warehouse reaches or as of a past moment."""
+        try:
+            return _json(await service.customers.tag(who, tag, as_of, lang))
+        except WarehouseError as error:
+            raise ProblemError(409, "no_values", str(error)) from error
+        except DeploymentError as error:
+            raise ProblemError(404, "no_tag_value", str(error)) from error
 
     return router
 

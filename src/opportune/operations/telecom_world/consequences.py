@@ -52,7 +52,9 @@ class Consequences:
         fees = np.array([plan.fee for plan in names.PLANS], np.int64)
         cheaper = fees[plans.a] < fees[people.plan[plans.customer]]
         soon = np.full(int(cheaper.sum()), next_hour_ms) + plans.customer[cheaper] % 180_000
-        self._agenda.add(happen(K["plan_downgraded"], plans.customer[cheaper], soon, plans.a[cheaper], plans.b[cheaper]))
+        self._agenda.add(
+            happen(K["plan_downgraded"], plans.customer[cheaper], soon, plans.a[cheaper], plans.b[cheaper])
+        )
         people.plan[plans.customer] = plans.a
         contracts = of[K["contract_signed"]]
         since = np.maximum(people.contract_end[contracts.customer], today)

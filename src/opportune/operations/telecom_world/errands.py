@@ -164,9 +164,7 @@ class Errands:
             for number, entry in enumerate(names.TYPES)
         ]
 
-    def plan_day(
-        self, day: int, awake: Flags, moments: Callable[[Ints, int, int], Ints]
-    ) -> list[Happenings]:
+    def plan_day(self, day: int, awake: Flags, moments: Callable[[Ints, int, int], Ints]) -> list[Happenings]:
         """Who runs which errand on a local day; `moments` gives the times of (customers, day, number of what they do)."""
         kind = np.full(self._people.n, len(ERRANDS), np.int64)
         drawn = self._chance.units(_WHETHER, np.arange(self._people.n, dtype=np.int64), day)
