@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from opportune.operations import (
+    DefinitionsRefusedError,
     Deployment,
     DeploymentError,
     EventCounts,
@@ -139,6 +140,22 @@ def test_what_a_tag_comes_from_and_who_uses_it(definitions: Path, tmp_path: Path
     store.close()
     with pytest.raises(DeploymentError, match="did you mean `calm`"):
         tag_page(lineage, store, "clam")
+
+
+@pytest.mark.parametrize(
+    ("counter", "said"),
+    [
+        ("{of: pack_purchased, measure: count, where: event.amuont > 3}", "did you mean `amount`"),
+        ("{of: pack_purchased, measure: count, where: event.amount + 1}", "a condition is expected"),
+        ("{of: pack_purchased, measure: count, over: 90m}", "the window is not"),
+    ],
+)
+def test_a_counter_that_nothing_uses_is_checked_when_it_is_saved(definitions: Path, counter: str, said: str) -> None:
+    with (definitions / "all.yaml").open("a") as file:
+        file.write(f"---\ntag: nobody_asks\ncounter: {counter}\n")
+    with pytest.raises(DefinitionsRefusedError, match=said) as refused:
+        compile_playbook(None, read_definitions(definitions))
+    assert [problem.name for problem in refused.value.problems] == ["nobody_asks"]
 
 
 @pytest.mark.parametrize("example", ["minimal", "telecom/definitions", "browsing", None])

@@ -93,15 +93,15 @@ def tag(
         find_customer,
         moment_in,
         read_lineage,
-        tag_of_customer,
         tag_page,
+        tags_of_customer,
     )
     from opportune.store import DefinitionStore
     from opportune.warehouse import read_manifest
 
     moment = None if as_of is None else moment_in(folder, as_of)
     if customer is not None:
-        hers = tag_of_customer(folder, name, find_customer(folder, customer), moment, lang.value)
+        [hers] = tags_of_customer(folder, [name], find_customer(folder, customer), moment, lang.value)
         if as_json:
             show_json(hers)
         else:

@@ -58,7 +58,7 @@ from opportune.operations.tag_catalogue import (
     tag_page,
 )
 from opportune.operations.tag_coverage import TagCoverage, coverage
-from opportune.operations.tag_distribution import TagDistribution, TagValue, distribution_as_of, tag_of_customer
+from opportune.operations.tag_distribution import TagDistribution, TagValue, distribution_as_of, tags_of_customer
 from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
 from opportune.operations.timeline import PAGE_MAX as TIMELINE_PAGE_MAX
 from opportune.operations.tokens import TokenError
@@ -82,6 +82,6 @@ __all__ = [
     "pieces", "preview_changes", "preview_load", "preview_new", "preview_sms", "prove_snapshot", "publish", "read_accounts", "read_definitions",
     "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "rework_load", "run_online_retail",
     "run_sources", "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once",
-    "snapshot_segment", "source_inventory", "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_of_customer", "tag_page",
+    "snapshot_segment", "source_inventory", "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page", "tags_of_customer",
     "view_customer", "view_decisions",
 ]  # fmt: skip

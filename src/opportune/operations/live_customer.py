@@ -20,7 +20,7 @@ from opportune.operations.deployment import Deployment, DeploymentError
 from opportune.operations.door import Door
 from opportune.operations.names import Language, Names
 from opportune.operations.segment import ColumnPlan, copy_record, held_by, readable_tags, roll_copies
-from opportune.operations.tag_distribution import TagValue, tag_of_customer
+from opportune.operations.tag_distribution import TagValue, tags_of_customer
 from opportune.operations.timeline import END, PAGE_MAX, Entry, History, contacts_in, page
 from opportune.operations.who import customer_meant
 from opportune.rules import Ref
@@ -92,7 +92,7 @@ class LiveCustomers:
 
         def look() -> TagValue:
             moment = None if as_of is None else moment_in(folder, as_of)
-            return tag_of_customer(folder, tag, customer, moment, language)
+            return tags_of_customer(folder, [tag], customer, moment, language)[0]
 
         return await self._aside(look)
 

@@ -2,7 +2,7 @@
 as of any moment out of the warehouse. And what is it for one customer?"""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -113,27 +113,29 @@ def distribution_as_of(
         return distribution(tag, column, kind, names, texts, warehouse.latest.now_ms)
 
 
-def tag_of_customer(
-    folder: Path, tag: str, customer: int, as_of_ms: int | None = None, language: Language = "en"
-) -> TagValue:
-    """A tag's value for one customer, any tag, where the warehouse ends or as of a moment.
+def tags_of_customer(
+    folder: Path, tags: Iterable[str], customer: int, as_of_ms: int | None = None, language: Language = "en"
+) -> list[TagValue]:
+    """The values of any tags for one customer, where the warehouse ends or as of a moment.
 
     Raises DeploymentError for an unknown tag or customer, WarehouseError.
     """
     with Warehouse(folder, as_of_ms=as_of_ms) as warehouse:
-        kind = _known(tag, warehouse.lexicon.vocabulary.tags)
         warehouse.hold(customer)
-        texts = dictionary_of(warehouse)
-        found = _values(warehouse, tag, kind, texts)
-        names = Names(warehouse.lexicon.playbooks[-1].body, language)
+        texts, lexicon = dictionary_of(warehouse), warehouse.lexicon
+        names = Names(lexicon.playbooks[-1].body, language)
         at = names.moment(warehouse.latest.now_ms)
-        if not found:
-            raise DeploymentError(
-                f"at {at} the warehouse knows no customer #{customer}; take a later moment, or export"
-            )
-        shown = names.value(found[0], kind, texts)
-        unit = warehouse.lexicon.definitions.tags[tag].unit
-        return TagValue(tag, names.title("tag", tag), customer, shown, unit, at)
+        told = []
+        for tag in tags:
+            kind = _known(tag, lexicon.vocabulary.tags)
+            found = _values(warehouse, tag, kind, texts)
+            if not found:
+                raise DeploymentError(
+                    f"at {at} the warehouse knows no customer #{customer}; take a later moment, or export"
+                )
+            shown, unit = names.value(found[0], kind, texts), lexicon.definitions.tags[tag].unit
+            told.append(TagValue(tag, names.title("tag", tag), customer, shown, unit, at))
+        return told
 
 
 def _known(tag: str, tags: Mapping[str, ValueType]) -> ValueType:

@@ -119,10 +119,13 @@ class Warehouse:
         """
         if customer is None and self.manifest.end_seq - self.manifest.first_seq > HELD_FACTS_MAX:
             return False
+        counted = {"facts": "engine_ms", "derived": "now_ms"}
         for table in HELD_TABLES:
+            also = f", {self.latest.counted_ms('at_ms', counted[table])} AS counted_ms" if table in counted else ""
             hers = f" WHERE customer = {int(customer)}" if customer is not None and table != "texts" else ""
-            self.connection.execute(f"CREATE TABLE raw.held_{table} AS SELECT * FROM raw.{table}{hers}")
+            self.connection.execute(f"CREATE TABLE raw.held_{table} AS SELECT *{also} FROM raw.{table}{hers}")
             self.connection.execute(f"CREATE OR REPLACE VIEW raw.{table} AS SELECT * FROM raw.held_{table}")
+        self.latest.held = True
         return True
 
     def prepare(self, sql: str) -> None:
