@@ -13,6 +13,7 @@ from opportune.facts import MS_PER_HOUR, encode_scalar
 from opportune.operations import (
     Lineage,
     category_tree,
+    compile_playbook,
     coverage,
     distribution_as_of,
     list_tags,
@@ -21,7 +22,6 @@ from opportune.operations import (
     tags_of_customer,
     view_customer,
 )
-from opportune.operations.publish import compile_playbook, definition_set
 from opportune.store import Definitions
 from opportune.warehouse import Warehouse, export
 
@@ -86,7 +86,7 @@ def test_no_tag_is_another_under_a_new_name(definitions: Definitions) -> None:
 def test_only_used_tags_are_kept_at_hand(definitions: Definitions) -> None:
     """The state of the whole catalogue is that of a catalogue of the used tags alone."""
     whole = compile_playbook(None, definitions)
-    known = definition_set(definitions)
+    known = whole.definitions
     used = msgspec.structs.replace(known, tags={n: t for n, t in known.tags.items() if n in set(whole.hot)})
     alone = Playbook(used)
     assert len(known.tags) > 1_200 > 100 > len(used.tags) > 40

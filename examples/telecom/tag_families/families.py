@@ -5,6 +5,14 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 
+OWNERS = {
+    "subscription": "crm", "value": "finance", "voice": "core-network", "messaging": "core-network", "data": "core-network",
+    "content": "content", "device": "retail", "experience": "network-quality", "channels": "digital", "commerce": "digital",
+    "service": "customer-care", "places": "network-quality", "social": "analytics", "scores": "analytics",
+}  # fmt: skip
+"""Who answers for counters, by the first part of their category."""
+
+
 class Tag(NamedTuple):
     """One tag as it is written: `made` are the lines that say how its value comes about."""
 
@@ -166,7 +174,10 @@ def _counter(event: str, category: str, figure: Figure, one: Slice, window: Wind
     plain = figure.en if not one.before else f"{one.before} {_small(figure.en)}"
     en = " ".join(part for part in (plain, one.after, window.en) if part)
     name = "_".join(part for part in (figure.name, one.name, window.name) if part)
-    return Tag(name, en[0].upper() + en[1:], f"{window.zh}{one.zh}{figure.zh}", category, tuple(made), figure.unit)
+    owner = OWNERS[category.split("/")[0]]
+    return Tag(
+        name, en[0].upper() + en[1:], f"{window.zh}{one.zh}{figure.zh}", category, tuple(made), figure.unit, owner
+    )
 
 
 def _small(text: str) -> str:

@@ -47,6 +47,7 @@ GIFTS = (
 def tags() -> Iterator[Tag]:
     """All of them."""
     yield from _recharges()
+    yield from _balances()
     yield from _bills()
     yield from _enquiries()
     yield from _points()
@@ -54,6 +55,7 @@ def tags() -> Iterator[Tag]:
     yield from _packs()
     yield from _services()
     yield from _plans()
+    yield from _contracts()
 
 
 def _recharges() -> Iterator[Tag]:
@@ -107,6 +109,9 @@ def _recharges() -> Iterator[Tag]:
         "最近充值失败原因",
         "reason",
     )
+
+
+def _balances() -> Iterator[Tag]:
     for event, noun, en, zh in (
         ("balance_low", "balance_low", "low-balance warning", "余额不足提醒"),
         ("balance_exhausted", "balance_exhausted", "time the balance was used up", "余额用尽"),
@@ -355,6 +360,9 @@ def _plans() -> Iterator[Tag]:
     yield last(
         "plan_downgraded", "subscription/plan", "plan_downgraded_at", "Went to a cheaper plan last", "最近降档时间"
     )
+
+
+def _contracts() -> Iterator[Tag]:
     yield last("contract_signed", "subscription/contract", "contract_signed_at", "Contract signed last", "最近签约时间")
     yield last(
         "contract_expiring",

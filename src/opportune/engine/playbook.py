@@ -129,7 +129,7 @@ class Playbook:
         """The PLAN bundle, as an array of one."""
         return self._bundle
 
-    def _compile(self, also_hot: tuple[str, ...], record_bytes_max: int) -> None:
+    def _compile(self, also_hot: tuple[str, ...], bytes_max: int) -> None:
         v, d = self.vocabulary, self.definitions
         registers = Registers(v)
         builder = self._builder = RulePlanBuilder(self.dictionary, registers.number)
@@ -158,9 +158,7 @@ class Playbook:
             raise PlaybookError(v.problems)
         names = self.numbering.names
         try:
-            profiles, self.layout = plan_records(
-                tags, counters, len(names["tag"]), len(names["event"]), record_bytes_max
-            )
+            profiles, self.layout = plan_records(tags, counters, len(names["tag"]), len(names["event"]), bytes_max)
         except ValueError as error:
             raise PlaybookError([CompileProblem("tag", tags[0].name if tags else "", "", str(error))]) from error
         try:
