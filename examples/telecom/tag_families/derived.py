@@ -214,7 +214,12 @@ def _ago(others: Iterable[Tag]) -> Iterator[Tag]:
             en = other.en[0].lower() + other.en[1:] if not other.en[:2].isupper() else other.en
             zh = other.zh.removesuffix("时间")
             yield rule(
-                f"{name}_days_ago", other.category, f"Days since: {en}", f"距{zh}天数", f"days_since({other.name})", "d"
+                f"{name}_days_ago",
+                other.category,
+                f"Days since the {en}" if en.startswith("last ") else f"Days since: {en}",
+                f"距{zh}天数",
+                f"days_since({other.name})",
+                "d",
             )
 
 

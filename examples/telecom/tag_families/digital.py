@@ -7,12 +7,14 @@ from places import GOODS
 
 PAGES = (
     ("home", "home", "首页"),
-    ("bill", "bill", "账单"),
-    ("packs", "packs", "流量包"),
-    ("plans", "plans", "套餐"),
-    ("shop", "shop", "商城"),
-    ("points", "points", "积分"),
+    ("bill", "bill", "账单页"),
+    ("packs", "packs", "流量包页"),
+    ("plans", "plans", "套餐页"),
+    ("shop", "shop", "商城页"),
+    ("points", "points", "积分页"),
 )
+ON_PAGES = tuple((page, f"on the {en} page", zh) for page, en, zh in PAGES)
+OF_PAGES = tuple((page, f"of the {en} page", zh) for page, en, zh in PAGES)
 METHODS = (("password", "by password", "密码"), ("sms_code", "by code", "短信验证码"), ("face", "by face", "刷脸"))
 LINKS = (
     ("sms", "in text messages", "短信"),
@@ -27,10 +29,10 @@ SHARES = (
     ("sms", "by text message", "短信"),
 )
 SUBJECTS = (
-    ("offer", "about offers", "优惠"),
-    ("bill", "about bills", "账单"),
-    ("service", "about service", "服务"),
-    ("news", "about news", "资讯"),
+    ("offer", "about offers", "优惠类"),
+    ("bill", "about bills", "账单类"),
+    ("service", "about service", "服务类"),
+    ("news", "about news", "资讯类"),
 )
 SITES = (
     ("rival-one", "of rival-one", "rival-one"),
@@ -50,9 +52,11 @@ def tags() -> Iterator[Tag]:
 
 
 def _app() -> Iterator[Tag]:
-    opened = count("app_opens", "app openings", "打开掌厅次数")
+    opened = count("app_opens", "App openings", "打开掌厅次数")
     yield from family("app_opened", "channels/app", (opened,), days(1, 30, 90))
-    yield from family("app_opened", "channels/app_pages", (opened,), days(7, 30, 90), by("page", "on_", PAGES))
+    yield from family(
+        "app_opened", "channels/app_pages", (opened,), days(7, 30, 90), by("page", "on_", ON_PAGES, after=True)
+    )
     yield from family("app_opened", "channels/app_hours", (opened,), days(30), (*WAKING, *WEEK))
     yield from family(
         "app_opened",
@@ -68,9 +72,11 @@ def _app() -> Iterator[Tag]:
         "最近打开掌厅页面",
         "page",
     )
-    viewed = count("web_views", "web pages viewed", "浏览网厅次数")
+    viewed = count("web_views", "Views of the web shop", "浏览网厅次数")
     yield from family("page_viewed", "channels/web", (viewed,), days(7, 30, 90))
-    yield from family("page_viewed", "channels/web_pages", (viewed,), days(30, 90), by("page", "of_", PAGES))
+    yield from family(
+        "page_viewed", "channels/web_pages", (viewed,), days(30, 90), by("page", "of_", OF_PAGES, after=True)
+    )
     yield from family("page_viewed", "channels/web", (viewed,), days(30), (*WAKING, *WEEK))
     yield last("page_viewed", "channels/web", "web_last_at", "Web shop visited last", "最近访问网厅时间")
     yield last("page_viewed", "channels/web_pages", "web_page_last", "Web page viewed last", "最近浏览网厅页面", "page")
@@ -82,7 +88,7 @@ def _app() -> Iterator[Tag]:
 
 
 def _browsing() -> Iterator[Tag]:
-    viewed = count("products_viewed", "product views", "浏览商品次数")
+    viewed = count("products_viewed", "product views", "商品浏览次数")
     yield from family("product_viewed", "commerce/browsing", (viewed,), days(30, 90))
     yield from family("product_viewed", "commerce/browsing", (viewed,), days(7, 30, 90), by("product", "", GOODS))
     yield from family(
@@ -106,7 +112,7 @@ def _browsing() -> Iterator[Tag]:
     yield last(
         "product_viewed", "commerce/browsing", "product_viewed_last_at", "Product viewed last, when", "最近浏览商品时间"
     )
-    searched = count("searches", "searches", "搜索商品次数")
+    searched = count("searches", "searches", "商品搜索次数")
     yield from family("product_searched", "commerce/searching", (searched,), days(7, 30, 90))
     yield from family("product_searched", "commerce/searching", (searched,), days(30, 90), by("product", "", GOODS))
     yield last(
@@ -123,7 +129,7 @@ def _browsing() -> Iterator[Tag]:
         )
         yield last(event, "commerce/cart", f"{noun}_last", f"Product {en} last", f"最近{zh}商品", "product")
         yield last(event, "commerce/cart", f"{noun}_last_at", f"Last {en}", f"最近{zh}时间")
-    wished = count("wishes", "wishes", "收藏次数")
+    wished = count("wishes", "wishes", "商品收藏次数")
     yield from family("wishlist_added", "commerce/cart", (wished,), days(90), by("product", "", GOODS))
     visits = count("rival_visits", "Visits to competitors' sites", "访问竞品网站次数")
     yield from family("competitor_site_visited", "commerce/competitors", (visits,), days(7, 90))
@@ -208,9 +214,9 @@ def _orders() -> Iterator[Tag]:
 
 def _messages() -> Iterator[Tag]:
     for event, category, noun, en, zh in (
-        ("push_opened", "channels/push", "pushes_opened", "Notifications opened", "打开推送"),
-        ("email_opened", "channels/email", "emails_opened", "E-mails opened", "打开邮件"),
-        ("message_replied", "channels/text_message", "replies", "Text messages answered", "回复短信"),
+        ("push_opened", "channels/push", "pushes_opened", "Notifications opened", "推送打开"),
+        ("email_opened", "channels/email", "emails_opened", "E-mails opened", "邮件打开"),
+        ("message_replied", "channels/text_message", "replies", "Text messages answered", "短信回复"),
     ):
         times = count(noun, en, f"{zh}次数")
         yield from family(event, category, (times,), days(7, 30, 90))

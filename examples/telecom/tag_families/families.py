@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-
 OWNERS = {
     "subscription": "crm", "value": "finance", "voice": "core-network", "messaging": "core-network", "data": "core-network",
     "content": "content", "device": "retail", "experience": "network-quality", "channels": "digital", "commerce": "digital",

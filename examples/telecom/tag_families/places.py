@@ -31,12 +31,12 @@ PURPOSES = (
     ("sim", "for SIMs", "卡务"),
 )
 GOODS = (
-    ("handset", "handset", "手机"),
-    ("earphones", "earphone", "耳机"),
-    ("router", "router", "路由器"),
-    ("charger", "charger", "充电器"),
-    ("tablet", "tablet", "平板"),
-    ("watch", "watch", "手表"),
+    ("handset", "handset", "手机类"),
+    ("earphones", "earphone", "耳机类"),
+    ("router", "router", "路由器类"),
+    ("charger", "charger", "充电器类"),
+    ("tablet", "tablet", "平板类"),
+    ("watch", "watch", "手表类"),
 )
 AREAS = (
     ("business_district", "in business districts", "商务区"), ("station", "at stations", "车站"), ("airport", "at airports", "机场"),

@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 
 from opportune.engine import Playbook
 from opportune.operations.customer import LAST_SHOWN, CustomerView, Held, held_of, people_of, tell, telling_of
-from opportune.operations.decisions import moment_in
 from opportune.operations.deployment import Deployment, DeploymentError
 from opportune.operations.door import Door
 from opportune.operations.names import Language, Names
 from opportune.operations.segment import ColumnPlan, copy_record, held_by, readable_tags, roll_copies
-from opportune.operations.tag_distribution import TagValue, tags_of_customer
 from opportune.operations.timeline import END, PAGE_MAX, Entry, History, contacts_in, page
 from opportune.operations.who import customer_meant
 from opportune.rules import Ref
@@ -80,19 +78,6 @@ class LiveCustomers:
                 rows, telling_of(self._deployment.engine, self._names(language)), min(limit, PAGE_MAX)
             )
             return TimelinePage(customer, tuple(entries), following)
-
-        return await self._aside(look)
-
-    async def tag(self, who: str, tag: str, as_of: str | None = None, language: Language = "en") -> TagValue:
-        """Any tag's value for one customer, where the warehouse ends or as of a moment (ISO 8601, local time without an offset).
-
-        Raises DeploymentError, WarehouseError.
-        """
-        customer, folder = await self._meant(who), self._deployment.folder
-
-        def look() -> TagValue:
-            moment = None if as_of is None else moment_in(folder, as_of)
-            return tags_of_customer(folder, [tag], customer, moment, language)[0]
 
         return await self._aside(look)
 

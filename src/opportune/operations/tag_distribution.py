@@ -1,7 +1,6 @@
 """Ask: what values does a tag have, and for how many customers is it known? Live from columns; beside a writer, for tags without a column, and
 as of any moment out of the warehouse. And what is it for one customer?"""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from opportune.engine import Playbook
 from opportune.facts import NULL, Kind, TextDictionary, ValueType
 from opportune.operations.deployment import Deployment, DeploymentError
 from opportune.operations.door import Door
@@ -84,14 +84,14 @@ def distribution(
     return msgspec.structs.replace(found, smallest=shown(ranked[0]), largest=shown(ranked[-1]), quantiles=quantiles)
 
 
+def is_at_hand(playbook: Playbook, tag: str) -> bool:
+    """Whether the engine knows everybody's value: it keeps a column, or one for all that the tag's rule reads."""
+    return tag in readable_tags(playbook)
+
+
 async def distribution_live(deployment: Deployment, door: Door, tag: str, names: Names) -> TagDistribution:
-    """Of a running service: from the engine's columns, some customers between two pieces, where it keeps the tag at hand; else out of the
-    warehouse, aside. Raises DeploymentError for an unknown tag, WarehouseError where it needs a warehouse and nothing was exported.
-    """
-    playbook = deployment.engine.playbook
-    kind = _known(tag, playbook.vocabulary.tags)
-    if tag not in readable_tags(playbook):
-        return await asyncio.to_thread(distribution_as_of, deployment.folder, tag, None, names.language)
+    """Of a tag that is at hand in a running service, from the engine's columns, some customers between two pieces."""
+    kind = deployment.engine.playbook.vocabulary.tags[tag]
     parts: list[NDArray[np.int64]] = []
     first = 0
     while first < deployment.engine.customers:

@@ -168,7 +168,7 @@ def profile_router(service: Service, authority: Authority) -> APIRouter:
     async def tag(who: Who, tag: TagName, as_of: AsOf = None, lang: Lang = "en") -> Response:
         """Any tag's value for one customer, at hand or not, as far as the warehouse reaches or as of a past moment."""
         try:
-            return _json(await service.customers.tag(who, tag, as_of, lang))
+            return _json(await service.tag_of_customer(who, tag, as_of, lang))
         except WarehouseError as error:
             raise ProblemError(409, "no_values", str(error)) from error
         except DeploymentError as error:
