@@ -75,6 +75,31 @@ def test_a_tag_as_of_a_moment(data: Path) -> None:
     assert "did you mean `arpu`" in Said("tag", "apru", "--folder", data).err
 
 
+def test_any_tag_for_one_customer_and_for_how_many_each_is_known(data: Path) -> None:
+    now, then = (
+        Said("tag", "ratio", "--folder", data, "--customer", "#4", "--json", *more).json
+        for more in ((), ("--as-of", "2026-11-04T08:00"))
+    )
+    assert (now["tag"], now["customer"], now["value"]) == ("ratio", 4, then["value"])
+    assert now["at"] > then["at"] == "2026-11-04 08:00:00"
+    told = Said("query", "SELECT ratio FROM latest.ratio WHERE customer = 4", "--folder", data, "--json").json
+    assert told["rows"] == [[now["value"]]]
+    assert now["value"] in Said("tag", "ratio", "--folder", data, "--customer", "#4", "--lang", "zh").out
+    assert "knows no customer #4000" in Said("tag", "ratio", "--folder", data, "--customer", "#4000").err
+    covered = {one["tag"]: one for one in Said("tags", "--values", "--folder", data, "--json").json}
+    (known, different), (rows,) = (
+        Said("query", sql, "--folder", data, "--json").json["rows"][0]
+        for sql in (
+            "SELECT count(arpu), count(DISTINCT arpu) FROM latest.arpu",
+            "SELECT count(*) FROM latest.recharges_3d WHERE recharges_3d > 0",
+        )
+    )
+    assert (covered["arpu"]["known"], covered["arpu"]["different"]) == (known, different)
+    assert covered["recharges_3d"]["told"] == rows < covered["recharges_3d"]["known"] == covered["arpu"]["customers"]
+    assert covered["full_name"]["known"] is None
+    assert "arpu" in Said("tags", "--values", "--category", "value", "--folder", data).out
+
+
 def test_the_catalogues_are_listed_and_told(data: Path) -> None:
     found = Said("tags", "--search", "收入", "--folder", data, "--json").json
     assert [one["tag"] for one in found] == ["arpu"]

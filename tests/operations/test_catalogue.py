@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from opportune.operations import (
+    DefinitionsRefusedError,
     Deployment,
     DeploymentError,
     EventCounts,
@@ -80,7 +81,11 @@ def definitions(tmp_path: Path) -> Path:
     folder = tmp_path / "definitions"
     folder.mkdir()
     whole = "\n---\n".join(path.read_text() for path in sorted(MINIMAL.glob("*.yaml")))
-    (folder / "all.yaml").write_text(whole + MORE)
+    titled = whole.replace(
+        "deployment: little-mobile\n", "deployment: little-mobile\ncategories: {data: {en: Data, zh: 流量}}\n"
+    )
+    assert titled != whole
+    (folder / "all.yaml").write_text(titled + MORE)
     return folder
 
 
@@ -98,8 +103,9 @@ def test_search_and_tree(definitions: Path) -> None:
     assert names(category="dat") == []
     assert names(owner="analysts") == ["calm"]
     assert names(sensitivity="personal") == []
-    tree = category_tree(one.category for one in list_tags(lineage, TagFilter(category="data")))
+    tree = category_tree(lineage, (one.category for one in list_tags(lineage, TagFilter(category="data"))))
     assert [(one.category, one.in_it, one.with_below) for one in tree] == [("data", 1, 5), ("data/volume", 4, 4)]
+    assert [(one.title_en, one.title_zh) for one in tree] == [("Data", "流量"), ("", "")]
     assert [one.event for one in list_events(lineage, EventFilter(origin="detector"))] == ["silence"]
     assert [one.event for one in list_events(lineage, EventFilter(search="used_pct"))] == ["data_usage_reported"]
 
@@ -134,6 +140,22 @@ def test_what_a_tag_comes_from_and_who_uses_it(definitions: Path, tmp_path: Path
     store.close()
     with pytest.raises(DeploymentError, match="did you mean `calm`"):
         tag_page(lineage, store, "clam")
+
+
+@pytest.mark.parametrize(
+    ("counter", "said"),
+    [
+        ("{of: pack_purchased, measure: count, where: event.amuont > 3}", "did you mean `amount`"),
+        ("{of: pack_purchased, measure: count, where: event.amount + 1}", "a condition is expected"),
+        ("{of: pack_purchased, measure: count, over: 90m}", "the window is not"),
+    ],
+)
+def test_a_counter_that_nothing_uses_is_checked_when_it_is_saved(definitions: Path, counter: str, said: str) -> None:
+    with (definitions / "all.yaml").open("a") as file:
+        file.write(f"---\ntag: nobody_asks\ncounter: {counter}\n")
+    with pytest.raises(DefinitionsRefusedError, match=said) as refused:
+        compile_playbook(None, read_definitions(definitions))
+    assert [problem.name for problem in refused.value.problems] == ["nobody_asks"]
 
 
 @pytest.mark.parametrize("example", ["minimal", "telecom/definitions", "browsing", None])

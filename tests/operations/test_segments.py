@@ -29,6 +29,7 @@ from opportune.operations import (
     segment_snapshots,
     snapshot_segment,
 )
+from opportune.operations.segment import readable_tags
 from opportune.operations.segments import segment_customers
 from opportune.warehouse import export
 from tests.operations.little_mobile import CUSTOMERS_MAX, DAY, START
@@ -92,8 +93,8 @@ def test_sizes_from_columns_and_from_the_warehouse_agree(folder: Path) -> None:
                 assert await service.tag(tag, "en") == distribution_as_of(folder, tag)
             with pytest.raises(DeploymentError, match="did you mean `arpu`"):
                 await service.tag("apru", "en")
-            with pytest.raises(DeploymentError, match="has no column"):
-                await service.tag("ratio", "en")
+            assert "ratio" not in readable_tags(deployment.playbook)
+            assert await service.tag("ratio", "en") == distribution_as_of(folder, "ratio")
             with pytest.raises(RefusedError, match="not kept at hand"):
                 await service.audience_size("ratio > 1")
             await service.stop()

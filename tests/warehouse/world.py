@@ -130,6 +130,15 @@ counter: {of: called, measure: first, value: at}
 tag: last_call_12h
 counter: {of: called, measure: last, value: seconds, over: 12h, bucket: hour}
 ---
+tag: late_calls_9d
+counter: {of: called, measure: count, where: local_hour(event.at) >= 17, over: 9d, bucket: day}
+---
+tag: sunday_talk
+counter: {of: called, measure: sum, value: seconds, where: weekday(event.at) = 7 AND event.seconds > 100}
+---
+tag: forgotten_in_the_morning
+counter: {of: recharged_not_opened, measure: count, where: local_hour(event.at) < 12}
+---
 tag: big_spender
 rule: spent_7d >= 40 OR arpu * 2 > 150 AND NOT unlimited
 ---
@@ -231,10 +240,9 @@ def _said(chance: random.Random, at: int) -> dict[str, Any]:
         properties = {"seconds": chance.randrange(300), "customer": "somebody"}
         return {"type": "track", "event": chance.choice(["called", "called", "silent"]), "properties": properties}
     if draw < 0.85:
-        return {
-            "type": "identify",
-            "traits": {"arpu": f"{chance.randint(0, 9_000) / 100}", "city": f"town {chance.randrange(6)}"},
-        }
+        told = {"arpu": f"{chance.randint(0, 9_000) / 100}", "city": f"town {chance.randrange(6)}"}
+        moved = {"home_zone": ("America/New_York", "Asia/Shanghai", "Europe/Berlin", "nowhere")[at % 4]}
+        return {"type": "identify", "traits": told | moved if at % 3 == 0 else told}
     if draw < 0.9:
         return {"type": "consent", "purpose": "marketing", "given": chance.random() < 0.8}
     if draw < 0.93:

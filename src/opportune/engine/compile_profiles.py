@@ -89,6 +89,22 @@ def hot_columns(
     return tags, counters
 
 
+def check_counters(vocabulary: Vocabulary, names: Iterable[str]) -> None:
+    """Note what is wrong with the conditions and windows of counters, without compiling them."""
+    for name in names:
+        counter = vocabulary.definitions.tags[name].counter
+        if counter is not None:
+            _buckets(vocabulary, name, counter)
+            _condition(vocabulary, name, counter)
+
+
+def _condition(vocabulary: Vocabulary, name: str, counter: CounterDefinition) -> Rule | None:
+    """Which events count; None where all do, or where it is wrong."""
+    if counter.where is None:
+        return None
+    return vocabulary.rule("tag", name, "counter.where", counter.where, vocabulary.scope(counter.of, tags=False))
+
+
 def _counter(
     vocabulary: Vocabulary, hot: HotTag, counter: CounterDefinition, registers: Registers, builder: RulePlanBuilder
 ) -> HotCounter | None:
@@ -96,9 +112,7 @@ def _counter(
     clauses = (0, 0)
     properties = list(vocabulary.events[counter.of])
     if counter.where is not None:
-        rule = vocabulary.rule(
-            "tag", hot.name, "counter.where", counter.where, vocabulary.scope(counter.of, tags=False)
-        )
+        rule = _condition(vocabulary, hot.name, counter)
         if rule is None:
             return None
         registers.for_event(properties)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from opportune.campaigns import point_campaigns, seed_of
 from opportune.engine.compile_campaigns import CampaignCompiler, touchpoint_row
 from opportune.engine.compile_detectors import DetectorCompiler, Watch
-from opportune.engine.compile_profiles import Registers, hot_columns, hot_tags
+from opportune.engine.compile_profiles import Registers, check_counters, hot_columns, hot_tags
 from opportune.engine.definitions import CompileProblem, DefinitionSet, PlaybookBody, PlaybookError
 from opportune.engine.tables import PLAN, PLAN_TABLES, Plan
 from opportune.engine.triggers import EventTables, rules_of_campaign
@@ -21,7 +21,7 @@ from opportune.engine.turns import DERIVED_PER_TURN_MAX
 from opportune.engine.vocabulary import Vocabulary
 from opportune.facts import Catalogue, Kind, Numbering, TextDictionary, encode_scalar, point, zone_table
 from opportune.policy import plan_policy, point_policy
-from opportune.profiles import plan_records
+from opportune.profiles import RECORD_BYTES_MAX, plan_records
 from opportune.rules import Ref, RulePlanBuilder
 
 
@@ -40,8 +40,10 @@ class Playbook:
         dictionary: TextDictionary | None = None,
         version: int = 1,
         also_hot: tuple[str, ...] = (),
+        record_bytes_max: int = RECORD_BYTES_MAX,
     ) -> None:
-        """Compile. `numbers` are the names numbered so far (they keep their numbers); texts of rules join the dictionary.
+        """Compile. `numbers` are the names numbered so far (they keep their numbers); texts of rules join the dictionary. `also_hot`
+        tags get a column though nothing decides by them.
 
         Raises PlaybookError with every problem found.
         """
@@ -54,10 +56,20 @@ class Playbook:
         self.zones = [definitions.deployment.zone]
         self.plan: Plan
         self.watch: Watch
-        self._compile(also_hot)
+        self._compile(also_hot, record_bytes_max)
         if self.vocabulary.problems:
             raise PlaybookError(self.vocabulary.problems)
         self.catalogue: Catalogue = self.vocabulary.catalogue()
+
+    def check_cold(self) -> None:
+        """Check the counters that have no column: their conditions and windows are compiled only where something uses them.
+
+        Raises PlaybookError with every problem found. For whoever saves definitions.
+        """
+        hot = set(self.hot)
+        check_counters(self.vocabulary, [name for name in self.definitions.tags if name not in hot])
+        if self.vocabulary.problems:
+            raise PlaybookError(self.vocabulary.problems)
 
     def body(self) -> PlaybookBody:
         """What is journaled when this playbook is published."""
@@ -117,7 +129,7 @@ class Playbook:
         """The PLAN bundle, as an array of one."""
         return self._bundle
 
-    def _compile(self, also_hot: tuple[str, ...]) -> None:
+    def _compile(self, also_hot: tuple[str, ...], bytes_max: int) -> None:
         v, d = self.vocabulary, self.definitions
         registers = Registers(v)
         builder = self._builder = RulePlanBuilder(self.dictionary, registers.number)
@@ -146,7 +158,7 @@ class Playbook:
             raise PlaybookError(v.problems)
         names = self.numbering.names
         try:
-            profiles, self.layout = plan_records(tags, counters, len(names["tag"]), len(names["event"]))
+            profiles, self.layout = plan_records(tags, counters, len(names["tag"]), len(names["event"]), bytes_max)
         except ValueError as error:
             raise PlaybookError([CompileProblem("tag", tags[0].name if tags else "", "", str(error))]) from error
         try:

@@ -31,15 +31,34 @@ def tags(
     sensitivity: Sensitivity = "",
     origin: Origin = "",
     tree: Tree = False,
+    values: Annotated[
+        bool, typer.Option("--values", help="For how many customers each is known, as far as the warehouse reaches.")
+    ] = False,
     as_json: AsJson = False,
     lang: Language = Lang.EN,
 ) -> None:
-    """The tag catalogue: the tags that fit, by category; or the tree of their categories."""
-    from opportune.operations import TagFilter, category_tree, list_tags, read_lineage
+    """The tag catalogue: the tags that fit, by category; the tree of their categories; or for how many customers each is known.
 
-    found = list_tags(read_lineage(folder), TagFilter(search, category, owner, sensitivity, origin))
+    With `--values`: for how many it is known, for how many it tells something (not 0, not no, not an empty set), and how many values differ.
+    """
+    from opportune.operations import TagFilter, category_tree, coverage, list_tags, read_lineage
+
+    lineage = read_lineage(folder)
+    found = list_tags(lineage, TagFilter(search, category, owner, sensitivity, origin))
     if tree:
-        _show_tree(category_tree(one.category for one in found), as_json, lang)
+        _show_tree(category_tree(lineage, (one.category for one in found)), as_json, lang)
+        return
+    if values:
+        with progress("tags") as step:
+            covered = coverage(folder, [one.tag for one in found], on_tag=step)
+        if as_json:
+            show_json(covered)
+            return
+        told = [
+            [t.category, t.tag, _title(t, lang) or t.tag, c.known, _share(c.known, c.customers), c.told, _share(c.told, c.customers), c.different]
+            for t, c in zip(found, covered, strict=True)
+        ]  # fmt: skip
+        show_table("tags", ("category", "tag", "title", "known", "share", "told", "share", "different"), told, lang)
         return
     if as_json:
         show_json(found)
@@ -59,20 +78,39 @@ def tag(
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="Its values then: 2026-12-01 or 2026-12-01T08:00, local time.")
     ] = None,
+    customer: Annotated[
+        str | None, typer.Option("--customer", help="Its value for this one: #7, phone:138…, or a plain identifier.")
+    ] = None,
     as_json: AsJson = False,
     lang: Language = Lang.EN,
 ) -> None:
     """All about a tag: definition, what it comes from, who uses it, which playbook changed it; for how many customers it is known, and its values.
 
-    Values are as far as the warehouse reaches, or as of a moment; without a warehouse they are left out.
+    Values are as far as the warehouse reaches, or as of a moment; without a warehouse they are left out. With `--customer` only its value for
+    one customer is told.
     """
-    from opportune.operations import distribution_as_of, moment_in, read_lineage, tag_page
+    from opportune.operations import (
+        distribution_as_of,
+        find_customer,
+        moment_in,
+        read_lineage,
+        tag_page,
+        tags_of_customer,
+    )
     from opportune.store import DefinitionStore
     from opportune.warehouse import read_manifest
 
+    moment = None if as_of is None else moment_in(folder, as_of)
+    if customer is not None:
+        [hers] = tags_of_customer(folder, [name], find_customer(folder, customer), moment, lang.value)
+        if as_json:
+            show_json(hers)
+        else:
+            row = [hers.tag, hers.title, hers.value, hers.unit, hers.at]
+            show_table("value", ("tag", "title", "value", "unit", "at"), [row], lang)
+        return
     with closing(DefinitionStore(folder)) as store:
         page = tag_page(read_lineage(folder), store, name)
-    moment = None if as_of is None else moment_in(folder, as_of)
     asked = moment is not None or bool(read_manifest(folder).parts)
     values = distribution_as_of(folder, name, moment, lang.value) if asked else None
     if as_json:
@@ -100,9 +138,10 @@ def events(
     """The event catalogue: the events that fit, by category, with how often they happened and when last; the journal is read for that."""
     from opportune.operations import EventFilter, category_tree, list_events, read_lineage
 
-    found = list_events(read_lineage(folder), EventFilter(search, category, owner, origin))
+    lineage = read_lineage(folder)
+    found = list_events(lineage, EventFilter(search, category, owner, origin))
     if tree:
-        _show_tree(category_tree(one.category for one in found), as_json, lang)
+        _show_tree(category_tree(lineage, (one.category for one in found)), as_json, lang)
         return
     seen = _seen(folder)
     mine = {one.event: [s for s in seen if s.event == one.event] for one in found}
@@ -169,10 +208,10 @@ def _show_tree(tree: "list[CategoryNode]", as_json: bool, lang: Lang) -> None:
         show_json(tree)
         return
     rows = [
-        ["  " * one.category.count("/") + (one.category.rpartition("/")[2] or "–"), one.in_it, one.with_below]
+        ["  " * one.category.count("/") + (one.category.rpartition("/")[2] or "–"), _title(one, lang), one.in_it, one.with_below]
         for one in tree
-    ]
-    show_table("categories", ("category", "in it", "with below"), rows, lang)
+    ]  # fmt: skip
+    show_table("categories", ("category", "title", "in it", "with below"), rows, lang)
 
 
 def _show_definition(entry: Any, definition: dict[str, Any], lang: Lang) -> None:
@@ -208,6 +247,10 @@ def _show_related(page: Any, lang: Lang) -> None:
         for f in (c.fields or (_NoField(),))
     ]
     show_table("changes", ("playbook", "change", "author", "field", "before", "after"), rows, lang)
+
+
+def _share(some: int | None, of: int) -> str | None:
+    return percent(some / of) if some is not None and of else None
 
 
 class _NoField:

@@ -84,6 +84,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "playbook": ("playbook", "方案版本"), "author": ("author", "作者"), "seen": ("Seen", "发生情况"), "taken in": ("taken in", "最近接收"),
     "range": ("range", "取值范围"), "members": ("members", "成员"), "model": ("model", "模型"), "outside": ("outside", "外部来源"), "policy": ("policy", "接触策略"),
     "no warehouse": ("values: nothing exported yet; run: opportune export", "取值分布：尚未导出，请先运行 opportune export"),
+    "known": ("known", "有值客户数"), "told": ("says something", "非空非零客户数"), "different": ("different values", "不同取值数"),
     "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
 }  # fmt: skip
 """Key: English, Chinese."""

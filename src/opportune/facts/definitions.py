@@ -20,7 +20,8 @@ class Title(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DeploymentDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What holds for the whole deployment: default time zone, currency and its minor digits, languages in the order of preference.
 
-    `public_url` is where customers reach the service (https://…), for links in messages.
+    `public_url` is where customers reach the service (https://…), for links in messages. `categories` are the titles of categories of
+    tags and events, by the whole path (`data`, `data/volume`).
     """
 
     deployment: str
@@ -30,6 +31,7 @@ class DeploymentDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     money_scale: int = 2
     languages: tuple[str, ...] = ("en", "zh")
     public_url: str = ""
+    categories: dict[str, Title] = {}
     note: str = ""
 
 

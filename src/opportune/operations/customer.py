@@ -41,7 +41,8 @@ Value = str | int | bool | list[str] | None
 class TagLine(msgspec.Struct, frozen=True):
     """One tag: its value decoded (None where unknown), how it comes about, and for a set one when it was set last.
 
-    `freshness` is how often its owner promises to set it anew.
+    `freshness` is how often its owner promises to set it anew. Not `at_hand`: a counter or a rule that nothing decides by, which was not
+    worked out here; the warehouse knows it.
     """
 
     tag: str
@@ -52,6 +53,7 @@ class TagLine(msgspec.Struct, frozen=True):
     unit: str
     set_at: str = ""
     freshness: str = ""
+    at_hand: bool = True
 
 
 class ConsentLine(msgspec.Struct, frozen=True):
@@ -252,8 +254,9 @@ def _tags(held: Held, said: Mapping[int, tuple[int, int]], telling: Telling) -> 
         number = playbook.numbering.number("tag", name)
         value = held.values.get(name, said.get(number, (NULL, 0))[0])
         shown = names.value(value, playbook.vocabulary.tags[name], telling.dictionary)
-        at = names.moment(said[number][1]) if number in said else ""
-        yield TagLine(name, names.title("tag", name), tag.category, origin_of(tag), shown, tag.unit, at, tag.freshness)
+        at, origin = names.moment(said[number][1]) if number in said else "", origin_of(tag)
+        at_hand = name in held.values or origin in ("declared", "score")
+        yield TagLine(name, names.title("tag", name), tag.category, origin, shown, tag.unit, at, tag.freshness, at_hand)
 
 
 def _consents(ledger: NDArray[np.uint16], names: Names) -> Iterator[ConsentLine]:

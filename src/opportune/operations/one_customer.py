@@ -30,6 +30,7 @@ from opportune.facts import (
 )
 from opportune.journal import Group
 from opportune.operations.deployment import DeploymentError, journal_of
+from opportune.profiles import RECORD_BYTES_ALONE_MAX
 
 ALONE = 0
 """Her number in an engine of her own."""
@@ -302,11 +303,14 @@ def with_every_tag(body: bytes, dictionary: TextDictionary) -> Playbook | None:
     decoded = decode_body(body)
     tags = tuple(decoded.definitions.tags)
     try:
-        return Playbook(
-            decoded.definitions, numbers=decoded.numbers, dictionary=dictionary, version=decoded.version, also_hot=tags
-        )
+        playbook = Playbook(
+            decoded.definitions, numbers=decoded.numbers, dictionary=dictionary, version=decoded.version, also_hot=tags,
+            record_bytes_max=RECORD_BYTES_ALONE_MAX,
+        )  # fmt: skip
     except ValueError:
         return None
+    playbook.fingerprint = decoded.fingerprint  # an earlier version's, of definitions that had fewer keys
+    return playbook
 
 
 def same_decisions(one: NDArray[Any], other: NDArray[Any]) -> bool:

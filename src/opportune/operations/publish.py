@@ -67,6 +67,7 @@ def compile_with(
     """Like `compile_playbook`, continuing these numbers and texts."""
     try:
         playbook = Playbook(definition_set(definitions), numbers=numbers, dictionary=dictionary, version=version)
+        playbook.check_cold()
     except PlaybookError as error:
         raise DefinitionsRefusedError([
             definitions.problem(p.family, p.name, p.path, ProblemCode.NOT_COMPILABLE, p.message, p.hint, p.start) for p in error.problems

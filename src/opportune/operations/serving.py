@@ -9,6 +9,7 @@ from opportune.intake import Clock
 from opportune.operations.accounting import SourceAccount
 from opportune.operations.audience import holding_live
 from opportune.operations.decision_feed import DecisionFeed
+from opportune.operations.decisions import moment_in
 from opportune.operations.deployment import Deployment, DeploymentError
 from opportune.operations.door import Door, Taken
 from opportune.operations.event_counts import EventCounts, EventSeen
@@ -22,9 +23,17 @@ from opportune.operations.saying import Saying
 from opportune.operations.segments import SegmentSize
 from opportune.operations.sending import Sending
 from opportune.operations.stop_sending import sending_fact
-from opportune.operations.tag_distribution import TagDistribution, distribution_live
+from opportune.operations.tag_distribution import (
+    TagDistribution,
+    TagValue,
+    distribution_as_of,
+    distribution_live,
+    is_at_hand,
+    tags_of_customer,
+)
 from opportune.operations.touch import Touches
 from opportune.operations.trial_sends import TrialSend, TrialSent
+from opportune.operations.who import customer_meant
 from opportune.store import Definitions
 
 Result = TypeVar("Result")
@@ -49,6 +58,9 @@ class Service:
         self._catalogue: tuple[int, Lineage] | None = None
         self._event_counts = EventCounts(deployment.folder)
         self._counting = asyncio.Lock()
+        self._asking = (
+            asyncio.Lock()
+        )  # one question to the warehouse at a time: each opens it anew, with memory of its own
         self._counts_lock = threading.Lock()
         self.decisions = 0
         """Decisions since the start of the service."""
@@ -151,8 +163,29 @@ class Service:
             return self._event_counts.seen(), self._event_counts.end_seq
 
     async def tag(self, tag: str, language: Language) -> TagDistribution:
-        """A tag's values and coverage, from the engine's columns. Raises DeploymentError."""
-        return await distribution_live(self.deployment, self.door, tag, self.saying.names(language))
+        """A tag's values and coverage: now, from the engine's columns, where it is at hand; else as far as the warehouse reaches.
+
+        Raises DeploymentError for an unknown tag, WarehouseError where it needs a warehouse and there is none.
+        """
+        if is_at_hand(self.deployment.playbook, tag):
+            return await distribution_live(self.deployment, self.door, tag, self.saying.names(language))
+        async with self._asking:
+            return await asyncio.to_thread(distribution_as_of, self.deployment.folder, tag, None, language)
+
+    async def tag_of_customer(self, who: str, tag: str, as_of: str | None, language: Language) -> TagValue:
+        """Any tag's value for one customer, as far as the warehouse reaches, or as of a moment (ISO 8601; local time without an offset).
+
+        Raises DeploymentError, WarehouseError.
+        """
+        folder = self.deployment.folder
+
+        def ask() -> TagValue:
+            customer = customer_meant(self.deployment.people, who)
+            moment = None if as_of is None else moment_in(folder, as_of)
+            return tags_of_customer(folder, [tag], customer, moment, language)[0]
+
+        async with self._asking:
+            return await asyncio.to_thread(ask)
 
     def _moved(self, taken: Taken) -> None:
         """Moves of open decisions are durable; in a thread of its own, in order."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from opportune.facts import Kind, ValueType
+from opportune.facts import Kind, Title, ValueType
 from opportune.operations.definition_history import DefinitionChange, history_of
 from opportune.operations.deployment import DeploymentError
 from opportune.operations.lineage import Lineage, Node, Related
@@ -39,11 +39,14 @@ class TagEntry(msgspec.Struct, frozen=True):
 
 
 class CategoryNode(msgspec.Struct, frozen=True):
-    """A category by its whole path: how many are in it, and how many with the categories below it."""
+    """A category by its whole path: how many are in it, and how many with the categories below it. Titles are the deployment's; empty where
+    it gives none."""
 
     category: str
     in_it: int
     with_below: int
+    title_en: str = ""
+    title_zh: str = ""
 
 
 class TagFilter(msgspec.Struct, frozen=True):
@@ -107,8 +110,10 @@ def _fits(tag: TagDefinition, wanted: TagFilter) -> bool:
     )
 
 
-def category_tree(categories: Iterable[str]) -> list[CategoryNode]:
+def category_tree(lineage: Lineage, categories: Iterable[str]) -> list[CategoryNode]:
     """The tree above so many tags or events (a category for each), a category before those below it."""
+    deployment = lineage.definitions.deployment
+    titles = deployment.categories if deployment is not None else {}
     own: dict[str, int] = {}
     whole: dict[str, int] = {}
     for category in categories:
@@ -118,7 +123,8 @@ def category_tree(categories: Iterable[str]) -> list[CategoryNode]:
             path = SEPARATOR.join(parts[:depth])
             whole[path] = whole.get(path, 0) + 1
     ordered = sorted(whole, key=lambda path: path.split(SEPARATOR))
-    return [CategoryNode(path, own.get(path, 0), whole[path]) for path in ordered]
+    told = {path: titles.get(path, Title()) for path in ordered}
+    return [CategoryNode(path, own.get(path, 0), whole[path], told[path].en, told[path].zh) for path in ordered]
 
 
 def in_category(category: str, wanted: str) -> bool:

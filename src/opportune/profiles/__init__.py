@@ -5,7 +5,7 @@ from opportune.profiles.areas import (
 )  # fmt: skip
 from opportune.profiles.cells import load, store
 from opportune.profiles.columns import (
-    BUCKETS_MAX, DISTINCT_DEFAULT, DISTINCT_MAX, MEASURES, PROFILES, RECORDS, RECORD_HEADER_BYTES, SLOT_AT, SLOT_COUNT, UNIT_DAY, UNIT_HOUR, UNIT_LIFE, WIDE_HEADER_BYTES,
+    BUCKETS_MAX, DISTINCT_DEFAULT, DISTINCT_MAX, MEASURES, PROFILES, RECORDS, RECORD_BYTES_ALONE_MAX, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, SLOT_AT, SLOT_COUNT, UNIT_DAY, UNIT_HOUR, UNIT_LIFE, WIDE_HEADER_BYTES,
     WIDE_PLACE, HotCounter, HotTag, Layout, ProfilePlan, counters_of, event_counters_of, i8_of, plan_records, point_records, read_column,
 )  # fmt: skip
 from opportune.profiles.definitions import Area, CounterDefinition, Detection, DetectorDefinition, TagDefinition
@@ -25,7 +25,7 @@ from opportune.profiles.pending import (
 __all__ = [
     "ANSWERS", "AREA", "BEGINS", "BUCKETS_MAX", "CROSSING", "DATE", "DATES", "DETECTION", "DETECTIONS", "DETECTOR", "DISTINCT_DEFAULT", "DISTINCT_MAX", "FOLDED_LATE",
     "FOLDED_OVERFLOW", "GLANCES", "LATITUDE_MAX", "LISTENS", "LONGITUDE_MAX", "LOOKS", "MEASURES", "MICRO", "NO_PENDING", "PENDING",
-    "PENDING_PER_CUSTOMER_MAX", "PENDING_SLOTS", "PROFILES", "RECORDS", "RECORD_HEADER_BYTES", "RULE", "SEES", "SILENCE", "SLOT_AT",
+    "PENDING_PER_CUSTOMER_MAX", "PENDING_SLOTS", "PROFILES", "RECORDS", "RECORD_BYTES_ALONE_MAX", "RECORD_BYTES_MAX", "RECORD_HEADER_BYTES", "RULE", "SEES", "SILENCE", "SLOT_AT",
     "SLOT_COUNT", "THEN", "THEN_NOT", "UNIT_DAY", "UNIT_HOUR", "UNIT_LIFE", "WIDE_HEADER_BYTES", "WIDE_PLACE", "Area", "CounterDefinition",
     "Detection", "DetectionPlan", "DetectorDefinition", "HotCounter", "HotTag", "Layout", "ProfilePlan", "TagDefinition", "adopt_pending", "await_deadline",
     "close_pending", "corners_of", "cosine_ppm", "count_event", "counters_of", "create_record", "detector_of_of", "detectors_of",

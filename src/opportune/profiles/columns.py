@@ -18,6 +18,8 @@ WIDE_HEADER_BYTES = 8
 """The beginning of a place of wide buckets: the next free place, while it is free."""
 BUCKETS_MAX = 1_024
 RECORD_BYTES_MAX = 65_536
+RECORD_BYTES_ALONE_MAX = 16_777_216
+"""A record with a column for every tag of the catalogue, in an engine of one customer's own."""
 MEASURES: tuple[Measure, ...] = ("count", "sum", "min", "max", "first", "last", "distinct")
 COUNT, SUM, MIN, MAX, FIRST, LAST, DISTINCT = range(7)
 DISTINCT_DEFAULT, DISTINCT_MAX = 20, 100
@@ -132,9 +134,9 @@ class Layout(msgspec.Struct, frozen=True):
 
 
 def plan_records(
-    tags: list[HotTag], counters: list[HotCounter], tag_count: int, event_count: int
+    tags: list[HotTag], counters: list[HotCounter], tag_count: int, event_count: int, bytes_max: int = RECORD_BYTES_MAX
 ) -> tuple[ProfilePlan, Layout]:
-    """Lay out the record of the given hot tags and counters. Raises ValueError where a record would be too large."""
+    """Lay out the record of the given hot tags and counters. Raises ValueError where a record would be larger than `bytes_max`."""
     counters = sorted(counters, key=lambda c: (c.event, c.tag.number))
     items: list[tuple[int, int, str, int]] = []  # width, items, what, index
     items += [(tag.type.width, 1, "tag", i) for i, tag in enumerate(tags)]
@@ -156,9 +158,9 @@ def plan_records(
     size = (end + 7) // 8 * 8
     wide_rings, wide_bytes = _wide_rings(counters)
     most = max(size, wide_bytes)
-    if most > RECORD_BYTES_MAX:
+    if most > bytes_max:
         raise ValueError(
-            f"a customer's record would take {most:,} bytes, more than {RECORD_BYTES_MAX:,}; use fewer or coarser counters"
+            f"a customer's record would take {most:,} bytes, more than {bytes_max:,}; use fewer or coarser counters"
         )
     columns = np.zeros(len(tags) + len(counters), COLUMN).view(np.recarray)
     tag_columns = np.full(tag_count, -1, np.int32)

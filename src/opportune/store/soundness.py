@@ -177,6 +177,8 @@ def _deployment(deployment: DeploymentDefinition, path: str) -> Found:
     if not 0 <= deployment.money_scale <= SCALE_MAX:
         message = f"money cannot have {deployment.money_scale} decimals"
         yield "money_scale", ProblemCode.OUT_OF_RANGE, message, f"write 0 to {SCALE_MAX}"
+    for category in deployment.categories:
+        yield from _path_of_names(category, "categories")
 
 
 def _typed(value: PropertyDefinition | TagDefinition, path: str) -> Found:
@@ -241,11 +243,15 @@ def _event(event: EventDefinition, path: str) -> Found:
 
 
 def _category(definition: EventDefinition | TagDefinition | DetectorDefinition, path: str) -> Found:
+    if definition.category:
+        yield from _path_of_names(definition.category, _join(path, "category"))
+
+
+def _path_of_names(category: str, place: str) -> Found:
     """A category is a path of names, parted by slashes."""
-    parts = definition.category.split("/")
-    if definition.category and any(not part or part != part.strip() for part in parts):
-        message = f"`{definition.category}` has an empty part, or blanks around one"
-        yield _join(path, "category"), ProblemCode.BAD_VALUE, message, "write the path of names, such as data/volume"
+    if any(not part or part != part.strip() for part in category.split("/")):
+        message = f"`{category}` has an empty part, or blanks around one"
+        yield place, ProblemCode.BAD_VALUE, message, "write the path of names, such as data/volume"
 
 
 def _tag(tag: TagDefinition, path: str) -> Found:

@@ -6,7 +6,7 @@ their rules, lowered to DuckDB. What the engine decides exactly, this does: the 
 
 from collections.abc import Callable, Mapping
 
-from opportune.facts import MS_PER_DAY, MS_PER_HOUR, NULL, FactKind, Kind, ValueType
+from opportune.facts import MS_PER_DAY, MS_PER_HOUR, NULL, FactKind, Kind, ValueType, transitions
 from opportune.profiles import CounterDefinition
 from opportune.rules import EVENT_AT, NOW, ZONE, ZONE_MACRO, Ref, Rule, RuleError, check_condition, to_duckdb
 from opportune.warehouse.decoding import decoded
@@ -28,6 +28,8 @@ class Latest:
         self.now_ms = manifest.now_ms if as_of_ms is None else as_of_ms
         self._whole = manifest.first_seq == 0
         self._first_seq = manifest.first_seq
+        self.held = False
+        """Whether the tables of events have `counted_ms` as a column."""
 
     def view(self, tag: str) -> str:
         """The query of `latest.<tag>` (customer, and a column named as the tag): a row per customer, NULL where it is unknown.
@@ -102,6 +104,18 @@ class Latest:
         known = ", ".join(quoted(zone) for zone in self.lexicon.zones)
         return f"SELECT customer, value AS zone FROM ({self.encoded(policy.time_zone)}) WHERE value IN ({known})"
 
+    def _zones_told(self) -> str:
+        """The time zones that customers told, with the fact from which on each held; NULL for one that is not known."""
+        policy = self.lexicon.definitions.policy
+        if policy is None or not policy.time_zone:
+            return "SELECT CAST(0 AS UINTEGER) AS customer, CAST(0 AS BIGINT) AS seq, CAST(NULL AS VARCHAR) AS zone WHERE false"
+        known = ", ".join(quoted(zone) for zone in self.lexicon.zones)
+        number = self.lexicon.number("tag", policy.time_zone)
+        return (
+            f"SELECT t.customer, t.seq, arg_max(CASE WHEN x.text IN ({known}) THEN x.text ELSE '' END, t.position) AS said, nullif(said, '') AS zone "
+            f"FROM raw.tags t LEFT JOIN raw.texts x ON x.code = t.value WHERE t.tag = {number} GROUP BY t.customer, t.seq"
+        )
+
     def _declared(self, tag: str) -> str:
         """What was said last; setting it to nothing is said, too."""
         last = f"arg_max(coalesce(value, {NULL}), (seq << {POSITION_BITS}) + position)"
@@ -135,7 +149,7 @@ class Latest:
             rule = self.lexicon.vocabulary.rule("tag", tag, "counter.where", counter.where, scope)
             assert rule is not None, "it was checked when it was published"
             if _asks_zone(rule):
-                raise QueryRefused(f"`{tag}` counts by a condition that asks for the local hour; ask the engine for it")
+                joins.append(f"ASOF LEFT JOIN ({self._zones_told()}) z ON z.customer = f.customer AND z.seq <= f.seq")
             texts = {
                 ref.name
                 for ref in rule.refs
@@ -152,6 +166,8 @@ class Latest:
                     return "f.at_ms"
                 if ref == NOW:
                     return "f.engine_ms"
+                if ref == ZONE:
+                    return f"coalesce(z.zone, {quoted(self.lexicon.zone)})"
                 slot = properties.index(ref.name)
                 return f"x{slot}.text" if ref.name in texts else self.views.event_value(counter.of, slot)
 
@@ -159,14 +175,18 @@ class Latest:
         bucket = "0"
         if counter.over is not None:
             length, many = _window(counter)
-            bucket = f"least({self._local('least(f.at_ms, f.engine_ms)')}, {self._local('f.engine_ms')}) // {length}"
-            now = f"{self._local(f'CAST({self.now_ms} AS BIGINT)')} // {length}"
-            conditions.append(f"{bucket} > {now} - {many}")
+            bucket = f"{'f.counted_ms' if self.held else self.counted_ms('f.at_ms', 'f.engine_ms')} // {length}"
+            offset = next(ms for since, ms in reversed(transitions(self.lexicon.zone)) if since <= self.now_ms)
+            conditions.append(f"{bucket} > {(self.now_ms + offset) // length - many}")
         where = " AND ".join(f"({one})" for one in conditions)
         return (
             f"SELECT f.customer, f.seq, f.at_ms, {value} AS value, {bucket} AS bucket "
             f"FROM {self.views.event_rows(counter.of)} f {' '.join(joins)} WHERE {where}"
         )
+
+    def counted_ms(self, at_ms: str, engine_ms: str) -> str:
+        """The local moment that an event is counted at, in the deployment's zone: never ahead of when it was met."""
+        return f"least({self._local(f'least({at_ms}, {engine_ms})')}, {self._local(engine_ms)})"
 
     def _local(self, milliseconds: str) -> str:
         return f"({milliseconds} + {ZONE_MACRO}({quoted(self.lexicon.zone)}, {milliseconds}))"

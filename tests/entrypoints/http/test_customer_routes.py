@@ -4,18 +4,41 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from opportune.store import Keys
 from tests.entrypoints.http.server import Server, served_folder, used
 from tests.operations.little_mobile import MINIMAL
 
+COLD = """
+---
+tag: reports_today
+title: {en: Reports of use today, zh: 当天用量上报次数}
+category: data
+counter: {of: data_usage_reported, measure: count, over: 1d, bucket: hour}
+"""
+
+
+def check_what_is_not_at_hand(server: Server, view: dict[str, Any]) -> None:
+    """A tag that nothing decides by: its values, and that of one customer, come out of the warehouse."""
+    assert {tag["tag"]: tag["at_hand"] for tag in view["tags"]} == {
+        **{tag["tag"]: True for tag in view["tags"]},
+        "reports_today": False,
+    }
+    reports = server.operate("GET", "/v1/tags/reports_today").json
+    assert (reports["entry"]["hot"], reports["values"]["largest"], reports["values"]["known"]) == (False, 30, 10)
+    hers = server.operate("GET", "/v1/customers/customer-7/tags/reports_today?lang=zh").json
+    assert (hers["value"], hers["title"], hers["customer"]) == (30, "当天用量上报次数", view["customer"])
+    early = server.operate("GET", "/v1/customers/customer-7/tags/reports_today?as_of=2020-01-01")
+    assert early.status == 404
+
 
 def test_one_customer_and_what_is_counted(tmp_path: Path) -> None:
     definitions = tmp_path / "definitions"
     definitions.mkdir()
     whole = "\n---\n".join(path.read_text() for path in sorted(MINIMAL.glob("*.yaml")))
-    (definitions / "all.yaml").write_text(whole + "\n---\nsegment: payers\nwhere: arpu >= 50\n")
+    (definitions / "all.yaml").write_text(whole + "\n---\nsegment: payers\nwhere: arpu >= 50\n" + COLD)
     served = served_folder(tmp_path, definitions)
     keys = Keys(served.folder)
     _, reader = keys.create(["read"], "reader", 0)
@@ -55,6 +78,7 @@ def test_one_customer_and_what_is_counted(tmp_path: Path) -> None:
         assert server.operate("GET", "/v1/audience?where=arpu%20%3E%3D%2050").json == {"customers": 5, "in_all": 10}
         assert [one["customers"] for one in server.operate("GET", "/v1/segments").json] == [5]
         assert server.operate("GET", "/v1/tags/arpu?lang=zh").json["values"]["known"] == 10
+        check_what_is_not_at_hand(server, view)
         listed = server.operate("GET", "/v1/tags?search=plan").json
         assert [one["tag"] for one in listed["tags"]] == ["has_unlimited"]
         assert {one["category"]: one["with_below"] for one in listed["categories"]} == {
@@ -74,7 +98,7 @@ def test_one_customer_and_what_is_counted(tmp_path: Path) -> None:
         assert server.ask("GET", "/v1/customers/customer-7").status == 401
         for path, status in (
             ("/v1/customers/nobody", 404), ("/v1/customers/%2399999", 404), ("/v1/customers/customer-7?limit=0", 422),
-            ("/v1/tags/apru", 404), ("/v1/tags/apru/lineage", 404), ("/v1/events/apru", 404), ("/v1/audience?where=apru%20%3E%201", 422), ("/v1/customers/customer-7/timeline?before=-1", 422),
+            ("/v1/tags/apru", 404), ("/v1/customers/customer-7/tags/apru", 404), ("/v1/customers/nobody/tags/arpu", 404), ("/v1/tags/apru/lineage", 404), ("/v1/events/apru", 404), ("/v1/audience?where=apru%20%3E%201", 422), ("/v1/customers/customer-7/timeline?before=-1", 422),
         ):  # fmt: skip
             assert server.operate("GET", path).status == status, path
         code, said = server.stop()

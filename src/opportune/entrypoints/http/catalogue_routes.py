@@ -30,6 +30,7 @@ from opportune.operations import (
     list_tags,
     tag_page,
 )  # fmt: skip
+from opportune.warehouse import WarehouseError
 
 WORDS_MAX = 200
 Lang = Annotated[Literal["en", "zh"], Query(description="The language of titles of values.")]
@@ -52,7 +53,8 @@ class LineageOf(msgspec.Struct, frozen=True):
 
 
 class TagAbout(TagPage, frozen=True):
-    """All about a tag. `values` are null for a tag that is not at hand: nothing that decides reads it."""
+    """All about a tag. `values` are of now for a tag at hand, else as far as the warehouse reaches; null where nothing was exported, or the
+    tag is personal."""
 
     values: TagDistribution | None
 
@@ -83,14 +85,18 @@ def catalogue_router(service: Service, authority: Authority) -> APIRouter:
     ) -> Response:
         """The tag catalogue; each word of `search` is looked for in names, titles in both languages, categories and notes."""
         wanted = TagFilter(search, category, owner, sensitivity, origin)
-        found = await asyncio.to_thread(list_tags, await _catalogue(service), wanted)
-        return answered(TagList(found, category_tree(one.category for one in found)))
+        lineage = await _catalogue(service)
+        found = await asyncio.to_thread(list_tags, lineage, wanted)
+        return answered(TagList(found, category_tree(lineage, (one.category for one in found))))
 
     @router.get("/tags/{tag}", response_model=described(TagAbout))
     async def tag(tag: Name, lang: Lang = "en") -> Response:
-        """All about a tag, its values and coverage now too."""
+        """All about a tag, its values and coverage too."""
         page = await _tag(service, tag)
-        values = await service.tag(tag, lang) if page.entry.hot else None
+        try:
+            values = await service.tag(tag, lang)
+        except WarehouseError:
+            values = None
         return answered(TagAbout(**msgspec.structs.asdict(page), values=values))
 
     @router.get("/tags/{tag}/lineage", response_model=described(LineageOf))
@@ -102,11 +108,13 @@ def catalogue_router(service: Service, authority: Authority) -> APIRouter:
     @router.get("/events", response_model=described(EventList))
     async def events(search: Word = "", category: Word = "", owner: Word = "", origin: Word = "") -> Response:
         """The event catalogue, with how often each event happened and when last, by source."""
-        found = list_events(await _catalogue(service), EventFilter(search, category, owner, origin))
+        lineage = await _catalogue(service)
+        found = list_events(lineage, EventFilter(search, category, owner, origin))
         seen, end_seq = await service.events_seen()
         names = {one.event for one in found}
         told = [one for one in seen if one.event in names]
-        return answered(EventList(found, category_tree(one.category for one in found), told, end_seq))
+        tree = category_tree(lineage, (one.category for one in found))
+        return answered(EventList(found, tree, told, end_seq))
 
     @router.get("/events/{event}", response_model=described(EventAbout))
     async def event(event: Name) -> Response:

@@ -8,7 +8,15 @@ from opportune.entrypoints.http.authority import Authority
 from opportune.entrypoints.http.described import answered, described
 from opportune.entrypoints.http.operating_routes import require
 from opportune.entrypoints.http.problems import ProblemError
-from opportune.operations import TIMELINE_PAGE_MAX, CustomerView, DeploymentError, Service, TimelinePage
+from opportune.operations import (
+    TIMELINE_PAGE_MAX,
+    CustomerView,
+    DeploymentError,
+    Service,
+    TagValue,
+    TimelinePage,
+)  # fmt: skip
+from opportune.warehouse import WarehouseError
 
 SEQ_MAX = 2**63 - 1
 Who = Annotated[
@@ -22,6 +30,10 @@ Before = Annotated[
     int | None, Query(ge=0, le=SEQ_MAX, description="Go on before this fact: `next` of the page before.")
 ]
 Lang = Annotated[Literal["en", "zh"], Query(description="The language of titles.")]
+TagName = Annotated[str, Path(max_length=100, description="The tag's name.")]
+AsOf = Annotated[
+    str | None, Query(max_length=40, description="A moment such as 2026-12-01T08:00; local time of the deployment without an offset.")
+]  # fmt: skip
 Reveal = Annotated[bool, Query(description="Identifiers in clear text; the key needs the scope `operate` for that.")]
 BY_REPLAY = ("since", "facts", "decisions", "events")
 """What a view has only where the whole journal was read for it; the timeline tells of it here."""
@@ -51,5 +63,15 @@ def profile_router(service: Service, authority: Authority) -> APIRouter:
             return answered(await service.customers.timeline(who, before=before, limit=limit, language=lang))
         except DeploymentError as error:
             raise ProblemError(404, "no_customer", str(error)) from error
+
+    @router.get("/{who}/tags/{tag}", response_model=described(TagValue))
+    async def tag(who: Who, tag: TagName, as_of: AsOf = None, lang: Lang = "en") -> Response:
+        """Any tag's value for one customer, at hand or not, as far as the warehouse reaches or as of a past moment."""
+        try:
+            return answered(await service.tag_of_customer(who, tag, as_of, lang))
+        except WarehouseError as error:
+            raise ProblemError(409, "no_values", str(error)) from error
+        except DeploymentError as error:
+            raise ProblemError(404, "no_tag_value", str(error)) from error
 
     return router

@@ -25,6 +25,8 @@ class Consequences:
         self._subscriptions(of, next_hour_ms)
         self._shopping(of, hour, next_hour_ms)
         self._service(of, hour, next_hour_ms)
+        self._visits(of, hour, next_hour_ms)
+        self._arrears(of, hour, next_hour_ms)
         self._comings_and_goings(of, hour, next_hour_ms)
 
     def _money(self, of: ByKind, hour: int, next_hour_ms: int) -> None:
@@ -47,6 +49,12 @@ class Consequences:
         np.bitwise_or.at(people.add_ons, taken.customer, np.int64(1) << taken.a)
         np.bitwise_and.at(people.add_ons, left.customer, ~(np.int64(1) << left.a))
         plans = of[K["plan_changed"]]
+        fees = np.array([plan.fee for plan in names.PLANS], np.int64)
+        cheaper = fees[plans.a] < fees[people.plan[plans.customer]]
+        soon = np.full(int(cheaper.sum()), next_hour_ms) + plans.customer[cheaper] % 180_000
+        self._agenda.add(
+            happen(K["plan_downgraded"], plans.customer[cheaper], soon, plans.a[cheaper], plans.b[cheaper])
+        )
         people.plan[plans.customer] = plans.a
         contracts = of[K["contract_signed"]]
         since = np.maximum(people.contract_end[contracts.customer], today)
@@ -56,6 +64,7 @@ class Consequences:
             got = of[K[kind]]
             people.model[got.customer], people.device_since[got.customer] = got.a, today
             self._tell(DEVICE_SET, got.customer, people.model, next_hour_ms, today)
+            self._agenda.add(happen(K["device_changed"], got.customer, next_hour_ms + got.customer % 60_000, got.a))
         self._tell(PLAN_SET, plans.customer, people.plan, next_hour_ms)
         self._tell(CONTRACT_SET, contracts.customer, people.contract_end, next_hour_ms)
         self._tell(ADD_ONS_SET, np.concatenate([taken.customer, left.customer]), people.add_ons, next_hour_ms)
@@ -103,6 +112,35 @@ class Consequences:
         bits = self._chance.bits(_AFTER, abroad.customer, hour, 5)
         back = np.maximum(abroad.at + MS_PER_DAY * (3 + pick(bits, 6)), next_hour_ms)
         self._agenda.add(happen(K["roaming_left"], abroad.customer, back, abroad.a))
+
+        done = of[K["complaint_resolved"]]
+        bits = self._chance.bits(_AFTER, done.customer, hour, 7)
+        rows = pick(bits, 100) < 12
+        at = np.maximum(done.at + MS_PER_DAY * (1 + pick(bits, 5, 16)), next_hour_ms)
+        self._agenda.add(happen(K["complaint_reopened"], done.customer[rows], at[rows], done.a[rows]))
+
+    def _visits(self, of: ByKind, hour: int, next_hour_ms: int) -> None:
+        """Most who enter a shop take a ticket, wait, and are served."""
+        came = of[K["shop_entered"]]
+        bits = self._chance.bits(_AFTER, came.customer, hour, 8)
+        rows = pick(bits, 100) < 70
+        at = np.maximum(came.at + MS_PER_MINUTE, next_hour_ms)
+        self._agenda.add(happen(K["queue_ticket_taken"], came.customer[rows], at[rows], came.a[rows]))
+        waited = at + MS_PER_MINUTE * (2 + pick(bits, 40, 16))
+        purpose, minutes = pick(bits, len(names.PURPOSES), 32), 3 + pick(bits, 35, 48)
+        self._agenda.add(happen(K["counter_served"], came.customer[rows], waited[rows], purpose[rows], minutes[rows]))
+
+    def _arrears(self, of: ByKind, hour: int, next_hour_ms: int) -> None:
+        """Some who owe are suspended the day after, use nothing for a while, pay and come back."""
+        people, owing = self._people, of[K["bill_overdue"]]
+        bits = self._chance.bits(_AFTER, owing.customer, hour, 9)
+        rows = pick(bits, 100) < 40
+        who, bits = owing.customer[rows], bits[rows]
+        at = np.maximum(owing.at[rows] + MS_PER_DAY, next_hour_ms)
+        self._agenda.add(happen(K["suspended"], who, at))
+        self._agenda.add(happen(K["service_resumed"], who, at + MS_PER_DAY * (1 + pick(bits, 4, 16))))
+        for kind, activity in (("suspended", SILENT), ("service_resumed", NORMAL)):
+            people.activity[of[K[kind]].customer] = activity
 
     def _comings_and_goings(self, of: ByKind, hour: int, next_hour_ms: int) -> None:
         people = self._people

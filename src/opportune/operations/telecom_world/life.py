@@ -10,10 +10,13 @@ import opportune.operations.telecom_world.names as names
 from opportune.facts import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE
 from opportune.operations.telecom_world.chance import Bits, Chance, pick, unit
 from opportune.operations.telecom_world.customers import Customers, Flags, Ints, Reals, offset_ms
+from opportune.operations.telecom_world.errands import Errands
 from opportune.operations.telecom_world.happenings import Happenings, happen
-from opportune.operations.telecom_world.lines import K
+from opportune.operations.telecom_world.lines import MONTH_SET, K
+from opportune.operations.telecom_world.master_data import churn_risk
 
-_WHETHER, _WHEN, _WHICH = 300, 301, 302
+_WHETHER, _WHEN, _WHICH, _OUTAGE = 300, 301, 302, 303
+_OUTAGES_PER_CELL_AND_DAY = 0.006
 _SALARY_DAYS = (10, 15, 25)
 _FIRST_HOUR = np.array([8, 11, 13, 17, 18])
 """Per daypart of the customer the first of the five hours in which she does things."""
@@ -94,6 +97,7 @@ class Life:
     def __init__(self, chance: Chance, people: Customers) -> None:
         self._chance, self._people = chance, people
         self._everyone = np.arange(people.n, dtype=np.int64)
+        self._errands = Errands(chance, people)
 
     def plan_day(self, day: int) -> list[Happenings]:
         """What the local day `day` (days since 1970) brings, at waking hours; ages hardship and moods first."""
@@ -113,7 +117,8 @@ class Life:
                     K[habit.event], who, at, *habit.figures(people, who, self._chance.bits(_WHICH, who, day, number))
                 )
             )
-        return [*planned, *self._bills(day, date.day, awake), self._contracts(day, awake)]
+        planned += self._errands.plan_day(day, awake, self.moments)
+        return [*planned, *self._bills(day, date.day, awake), *self._contracts(day, awake), *self._outages(day, awake)]
 
     def moments(self, who: Ints, day: int, number: int) -> Ints:
         """A moment of the local day for each: at the hours the customer prefers, never at night."""
@@ -125,7 +130,7 @@ class Life:
         return midnight[self._people.zone[who]] + hour * MS_PER_HOUR + pick(bits, 60_000, 48) * 60
 
     def _bills(self, day: int, day_of_month: int, awake: Flags) -> list[Happenings]:
-        """Bills of those whose cycle begins today: the bundle starts anew; the postpaid pay or do not."""
+        """Bills of those whose cycle begins today: the bundle starts anew, finance and the churn model write the month's figures; the postpaid pay or do not."""
         people = self._people
         who = self._everyone[awake & (people.cycle_day == day_of_month)]
         people.used_mb[who] = 0
@@ -139,15 +144,38 @@ class Life:
         at = self.moments(who, day, 99)
         postpaid = ~people.prepaid[who]
         late = postpaid & (pick(bits, 100, 16) < 7)
+        revenue = (2 * people.arpu[who] + amount) // 3
         paid = postpaid & ~late
         return [
             happen(K["bill_issued"], who, at, amount),
             happen(K["bill_shock"], who[shock], at[shock] + MS_PER_MINUTE, amount[shock]),
             happen(K["bill_paid"], who[paid], at[paid] + MS_PER_DAY * (1 + pick(bits[paid], 9, 32)), amount[paid]),
             happen(K["bill_overdue"], who[late], at[late] + 15 * MS_PER_DAY, amount[late], 5),
+            happen(MONTH_SET, who, at + MS_PER_HOUR, revenue, churn_risk(self._chance, people, who, day)),
         ]
 
-    def _contracts(self, day: int, awake: Flags) -> Happenings:
+    def _contracts(self, day: int, awake: Flags) -> list[Happenings]:
+        """Contracts that end in 60, 30 or 7 days, and those that ended yesterday."""
         left = self._people.contract_end - day
-        who = self._everyone[awake & np.isin(left, (60, 30, 7)) & (self._people.contract_end >= 0)]
-        return happen(K["contract_expiring"], who, self.moments(who, day, 98), left[who])
+        had = awake & (self._people.contract_end >= 0)
+        who = self._everyone[had & np.isin(left, (60, 30, 7))]
+        over = self._everyone[had & (left == -1)]
+        return [
+            happen(K["contract_expiring"], who, self.moments(who, day, 98), left[who]),
+            happen(K["contract_ended"], over, self.moments(over, day, 97)),
+        ]
+
+    def _outages(self, day: int, awake: Flags) -> list[Happenings]:
+        """Cells that fail for an hour or several, and all who live there."""
+        cells = np.arange(len(names.CELLS), dtype=np.int64)
+        bits = self._chance.bits(_OUTAGE, cells, day)
+        out = unit(bits) < _OUTAGES_PER_CELL_AND_DAY
+        who = self._everyone[awake & out[self._people.home_cell]]
+        cell = self._people.home_cell[who]
+        minutes = 30 + pick(bits, 300, 16)[cell]
+        midnight = day * MS_PER_DAY - offset_ms(0, day * MS_PER_DAY)
+        at = midnight + (8 + pick(bits, 10, 32)[cell]) * MS_PER_HOUR + who % 60_000
+        return [
+            happen(K["outage_affected"], who, at, cell, minutes),
+            happen(K["outage_restored"], who, at + minutes * MS_PER_MINUTE, cell),
+        ]

@@ -28,7 +28,7 @@ EVENTS = (
     KindOfEvent("call_international", (("duration_s", "int"), ("country", names.COUNTRIES))),
     KindOfEvent("sms_sent", (("parts", "int"),)),
     KindOfEvent("data_session", (("mb", "int"), ("app", names.APPS), ("generation", names.GENERATIONS), _CELL)),
-    KindOfEvent("video_watched", (("minutes", "int"),)),
+    KindOfEvent("video_watched", (("minutes", "int"), ("genre", names.GENRES))),
     KindOfEvent("music_played", (("minutes", "int"),)),
     KindOfEvent("game_played", (("minutes", "int"),)),
     KindOfEvent("app_opened", (("page", names.PAGES),)),
@@ -78,13 +78,91 @@ EVENTS = (
     KindOfEvent("complaint_filed", (("topic", names.COMPLAINTS),)),
     KindOfEvent("complaint_resolved", (("topic", names.COMPLAINTS), ("hours", "int"))),
     KindOfEvent("shop_entered", (("shop", names.SHOPS),)),
+    KindOfEvent("short_video_session", (("minutes", "int"),)),
+    KindOfEvent("reading_session", (("minutes", "int"),)),
+    KindOfEvent("live_watched", (("minutes", "int"), ("kind", names.LIVE_KINDS))),
+    KindOfEvent("tethering_used", (("mb", "int"),)),
+    KindOfEvent("wifi_offload", (("mb", "int"),)),
+    KindOfEvent("volte_call", (("duration_s", "int"),)),
+    KindOfEvent("call_missed", (("rings", "int"),)),
+    KindOfEvent("mms_sent", (("kb", "int"),)),
+    KindOfEvent("voicemail_left", (("duration_s", "int"),)),
+    KindOfEvent("call_roaming", (("duration_s", "int"), ("country", names.COUNTRIES))),
+    KindOfEvent("data_roaming", (("mb", "int"), ("country", names.COUNTRIES))),
+    KindOfEvent("data_out_of_bundle", (("mb", "int"), ("charge", "money"))),
+    KindOfEvent("spam_call_blocked", (("calls", "int"),)),
+    KindOfEvent("cloud_backup", (("mb", "int"),)),
+    KindOfEvent("wearable_synced", (("steps", "int"),)),
+    KindOfEvent("balance_checked", (("channel", names.ENQUIRY_CHANNELS),)),
+    KindOfEvent("usage_checked", (("channel", names.ENQUIRY_CHANNELS),)),
+    KindOfEvent("bill_viewed", (("channel", names.ENQUIRY_CHANNELS),)),
+    KindOfEvent("recharge_failed", (("reason", names.FAILURES),)),
+    KindOfEvent("credit_granted", (("amount", "money"),)),
+    KindOfEvent("deposit_refunded", (("amount", "money"),)),
+    KindOfEvent("auto_pay_enabled", (("method", names.PAY_METHODS),)),
+    KindOfEvent("auto_pay_failed", (("reason", names.FAILURES),)),
+    KindOfEvent("invoice_requested", (("amount", "money"),)),
+    KindOfEvent("points_earned", (("points", "int"), ("reason", names.POINT_REASONS))),
+    KindOfEvent("points_redeemed", (("points", "int"), ("gift", names.GIFTS))),
+    KindOfEvent("wallet_paid", (("amount", "money"), ("merchant", names.MERCHANTS))),
+    KindOfEvent("coupon_taken", (("coupon", names.COUPONS),)),
+    KindOfEvent("plan_compared", (("plan", names.PLAN_NAMES),)),
+    KindOfEvent("plan_downgraded", (("plan", names.PLAN_NAMES), ("fee", "money"))),
+    KindOfEvent("pack_expiring", (("product", names.PRODUCTS), ("days_left", "int"))),
+    KindOfEvent("sim_replaced", (("kind", names.SIM_KINDS),)),
+    KindOfEvent("family_plan_joined", (("members", "int"),)),
+    KindOfEvent("broadband_installed", (("mbps", "int"),)),
+    KindOfEvent("identity_verified", (("channel", names.ENQUIRY_CHANNELS),)),
+    KindOfEvent("roaming_activated"),
+    KindOfEvent("service_trialled", (("service", names.SERVICES),)),
+    KindOfEvent("contract_ended"),
+    KindOfEvent("suspended"),
+    KindOfEvent("service_resumed"),
+    KindOfEvent("device_changed", (("model", names.MODELS),)),
+    KindOfEvent("esim_enabled"),
+    KindOfEvent("os_upgraded", (("version", "int"),)),
+    KindOfEvent("handset_lost"),
+    KindOfEvent("accessory_bought", (("product", names.GOODS), ("price", "money"))),
+    KindOfEvent("repair_booked", (("kind", names.REPAIRS),)),
+    KindOfEvent("insurance_bought", (("fee", "money"),)),
+    KindOfEvent("call_setup_failed", (_CELL,)),
+    KindOfEvent("congestion_met", (_CELL,)),
+    KindOfEvent("outage_affected", (_CELL, ("minutes", "int"))),
+    KindOfEvent("outage_restored", (_CELL,)),
+    KindOfEvent("area_entered", (("area", names.AREAS),)),
+    KindOfEvent("area_left", (("area", names.AREAS),)),
+    KindOfEvent("home_moved", (_CELL,)),
+    KindOfEvent("work_moved", (_CELL,)),
+    KindOfEvent("app_login", (("method", names.LOGIN_METHODS),)),
+    KindOfEvent("product_searched", (("product", names.GOODS),)),
+    KindOfEvent("wishlist_added", (("product", names.GOODS),)),
+    KindOfEvent("cart_removed", (("product", names.GOODS),)),
+    KindOfEvent("link_clicked", (("channel", names.LINK_CHANNELS),)),
+    KindOfEvent("share_sent", (("channel", names.SHARE_CHANNELS),)),
+    KindOfEvent("friend_invited", (("channel", names.SHARE_CHANNELS),)),
+    KindOfEvent("review_written", (("stars", "int"),)),
+    KindOfEvent("push_opened", (("topic", names.PUSH_TOPICS),)),
+    KindOfEvent("email_opened", (("topic", names.PUSH_TOPICS),)),
+    KindOfEvent("message_replied", (("topic", names.PUSH_TOPICS),)),
+    KindOfEvent("help_read", (("topic", names.TOPICS),)),
+    KindOfEvent("callback_requested", (("topic", names.TOPICS),)),
+    KindOfEvent("complaint_reopened", (("topic", names.COMPLAINTS),)),
+    KindOfEvent("refund_requested", (("amount", "money"),)),
+    KindOfEvent("survey_sent", (("survey", names.SURVEYS),)),
+    KindOfEvent("fault_reported", (("kind", names.FAULTS),)),
+    KindOfEvent("fault_fixed", (("kind", names.FAULTS), ("hours", "int"))),
+    KindOfEvent("password_reset", (("channel", names.ENQUIRY_CHANNELS),)),
+    KindOfEvent("visit_booked", (("purpose", names.PURPOSES),)),
+    KindOfEvent("queue_ticket_taken", (("shop", names.SHOPS),)),
+    KindOfEvent("counter_served", (("purpose", names.PURPOSES), ("minutes", "int"))),
+    KindOfEvent("demo_tried", (("product", names.GOODS),)),
 )
 K = {event.name: number for number, event in enumerate(EVENTS)}
-RESPONSE, CONSENT_WITHDRAWN, DO_NOT_DISTURB, PLAN_SET, ADD_ONS_SET, CONTRACT_SET, DEVICE_SET = range(
-    len(EVENTS), len(EVENTS) + 7
+RESPONSE, CONSENT_WITHDRAWN, DO_NOT_DISTURB, PLAN_SET, ADD_ONS_SET, CONTRACT_SET, DEVICE_SET, MONTH_SET = range(
+    len(EVENTS), len(EVENTS) + 8
 )
-KINDS = len(EVENTS) + 7
-"""Kinds are numbered: first the events, then the other lines a customer can cause; the last four are traits that changed."""
+KINDS = len(EVENTS) + 8
+"""Kinds are numbered: first the events, then the other lines a customer can cause; the last five are traits that changed."""
 
 _MINUTES = np.array([f"{minute:02d}:" for minute in range(60)], object)
 _SECONDS = np.array([f"{ms // 1000:02d}.{ms % 1000:03d}" for ms in range(60_000)], object)
@@ -131,7 +209,8 @@ def _template(kind: int, what: Happenings, campaigns: tuple[str, ...]) -> tuple[
 
 
 def _changed_traits(kind: int, what: Happenings) -> tuple[str, list[Column]]:
-    """Traits that the operator's systems send again because they changed; a is a plan, a set of services, a day or a model."""
+    """Traits that the operator's systems send again because they changed; a is a plan, a set of services, a day, a model or the
+    revenue of a month (b then the risk of churn)."""
     if kind == PLAN_SET:
         plans = [names.PLANS[plan] for plan in what.a.tolist()]
         columns: list[Column] = [
@@ -145,6 +224,9 @@ def _changed_traits(kind: int, what: Happenings) -> tuple[str, list[Column]]:
         return '"traits":{"add_ons":%s}', [set_texts(what.a, names.SERVICES)]
     if kind == CONTRACT_SET:
         return '"traits":{"contract_end":%s}', [date_texts(what.a)]
+    if kind == MONTH_SET:
+        columns = [(what.a // 100).tolist(), (what.a % 100).tolist(), what.b.tolist()]
+        return '"traits":{"arpu":%d.%02d,"churn_risk":%d}', columns
     models = what.a.tolist()
     prices = [names.MODEL_PRICES[model] for model in models]
     columns = [
@@ -170,7 +252,7 @@ def set_texts(masks: NDArray[np.int64], members: tuple[str, ...]) -> list[str]:
 
 
 _HEADS = {
-    **dict.fromkeys((PLAN_SET, ADD_ONS_SET, CONTRACT_SET, DEVICE_SET), '"type":"identify"'),
+    **dict.fromkeys((PLAN_SET, ADD_ONS_SET, CONTRACT_SET, DEVICE_SET, MONTH_SET), '"type":"identify"'),
     RESPONSE: '"type":"response"',
     CONSENT_WITHDRAWN: '"type":"consent"',
     DO_NOT_DISTURB: '"type":"do_not_disturb"',

@@ -70,6 +70,11 @@ def local_hour_weight(at_ms: int) -> Reals:
     return weights
 
 
+def cell_badness(chance: Chance) -> Reals:
+    """Per cell the chance that a call made there drops."""
+    return 0.004 + 0.30 * chance.units(_HOW, np.arange(len(names.CELLS), dtype=np.int64), 1) ** 6
+
+
 class Usage:
     """The everyday process of one world; it changes the customers' bundles, balances and hardships."""
 
@@ -77,8 +82,7 @@ class Usage:
         self._chance, self._people = chance, people
         self._everyone = np.arange(people.n, dtype=np.int64)
         self._clock = people.zone * DAYPARTS + people.daypart
-        cells = np.arange(len(names.CELLS), dtype=np.int64)
-        self._badness = 0.004 + 0.30 * chance.units(_HOW, cells, 1) ** 6
+        self._badness = cell_badness(chance)
 
     def hour(self, hour: int, hour_ms: int) -> list[Happenings]:
         """The everyday events of one hour; a customer has at most one, and what follows from it."""
@@ -96,8 +100,8 @@ class Usage:
         on_5g = people.has_5g()[who] & np.isin(people.plan[who], (names.FIVEG_129, names.FIVEG_199))
         mean_mb = people.bundle_mb[who] * people.data_need[who] / (EVENTS_PER_DAY * 12.0 * people.usage[who])
         a[data] = np.clip(mean_mb * _exponential(more), 1, 90_000).astype(np.int64)[data]
-        b[data], c[data], d[data] = pick(more, len(names.APPS), 16)[data], on_5g[data], cell[data]
-        self._fill_rest(kind, how, more, a)
+        b[data], c[data], d[data] = self._content(who[data], more[data]), on_5g[data], cell[data]
+        self._fill_rest(kind, how, more, a, b)
         made = Happenings(kind, who, at, a, b, c, d)
         last = hour_ms + MS_PER_HOUR - 1
         return [
@@ -106,6 +110,13 @@ class Usage:
             *self._bundles(made, last, hour_ms),
             *self._balances(made, last, more),
         ]
+
+    def _content(self, who: Ints, more: Bits) -> Ints:
+        """What a data session is for: a kind that interests the customer counts twice."""
+        first, second = pick(more, len(names.APPS), 16), pick(more, len(names.APPS), 32)
+        draws = np.array(names.INTEREST_OF_APP, np.int64)[first]
+        liked = (draws < 0) | ((self._people.interests[who] >> np.maximum(draws, 0) & 1) == 1)
+        return np.where(liked, first, second)
 
     def _fill_calls(
         self,
@@ -127,7 +138,7 @@ class Usage:
         b[received] = cell[received]
         b[abroad] = pick(how, len(names.COUNTRIES), 32)[abroad]
 
-    def _fill_rest(self, kind: NDArray[np.int16], how: Bits, more: Bits, a: Ints) -> None:
+    def _fill_rest(self, kind: NDArray[np.int16], how: Bits, more: Bits, a: Ints, b: Ints) -> None:
         for name, count, least in (
             ("sms_sent", 3, 1), ("app_opened", len(names.PAGES), 0), ("page_viewed", len(names.PAGES), 0),
             ("ivr_option_chosen", len(names.OPTIONS), 0), ("chat_started", len(names.TOPICS), 0),
@@ -138,21 +149,27 @@ class Usage:
         for name in ("video_watched", "music_played", "game_played"):
             rows = kind == K[name]
             a[rows] = np.clip(24 * _exponential(more[rows]), 1, 240).astype(np.int64)
+        rows = kind == K["video_watched"]
+        b[rows] = pick(how[rows], len(names.GENRES), 48)
 
     def _network(self, made: Happenings, cell: Ints, last: int, hour: int) -> list[Happenings]:
-        """Dropped calls, weak coverage and slow data, where the cell is bad."""
+        """Dropped and failed calls, weak coverage, slow data and congestion, where the cell is bad."""
         trouble = self._chance.units(_HOW, made.customer, hour, 1)
         bad = self._badness[cell]
         soon = np.minimum(made.at + 20 * MS_PER_SECOND, last)
         calls, data = made.kind == K["call_made"], made.kind == K["data_session"]
         dropped, weak = calls & (trouble < bad), (calls | data) & (trouble > 1 - bad * 0.6)
         slow = data & (trouble < bad * 1.3)
+        failed = calls & (trouble > 0.5 - bad * 0.5) & (trouble < 0.5)
+        congested = data & (trouble > 0.5) & (trouble < 0.5 + bad * 0.6)
         np.add.at(self._people.hardship, made.customer[dropped | slow | weak], 1.0)
         noise = (trouble * 1e6).astype(np.int64)
         return [
             happen(K["call_dropped"], made.customer[dropped], soon[dropped], cell[dropped]),
             happen(K["weak_coverage"], made.customer[weak], soon[weak], cell[weak], -105 - noise[weak] % 20),
             happen(K["slow_data"], made.customer[slow], soon[slow], cell[slow], 80 + noise[slow] % 900),
+            happen(K["call_setup_failed"], made.customer[failed], soon[failed], cell[failed]),
+            happen(K["congestion_met"], made.customer[congested], soon[congested], cell[congested]),
         ]
 
     def _bundles(self, made: Happenings, last: int, hour_ms: int) -> list[Happenings]:

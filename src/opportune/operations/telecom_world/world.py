@@ -12,10 +12,11 @@ from opportune.facts import MS_PER_HOUR
 from opportune.operations.telecom_world.campaigns import CAMPAIGNS, TRUTHS
 from opportune.operations.telecom_world.chance import Chance
 from opportune.operations.telecom_world.consequences import Consequences
-from opportune.operations.telecom_world.customers import create_customers, day_of, opening_parts
+from opportune.operations.telecom_world.customers import create_customers, day_of
 from opportune.operations.telecom_world.happenings import Agenda, ByKind, join, take
 from opportune.operations.telecom_world.life import Life
 from opportune.operations.telecom_world.lines import KINDS, hour_lines
+from opportune.operations.telecom_world.opening import opening_parts
 from opportune.operations.telecom_world.response import DecisionView, Responses
 from opportune.operations.telecom_world.truth import TruthBook
 from opportune.operations.telecom_world.usage import Usage
