@@ -15,7 +15,7 @@ from opportune.entrypoints.segment_commands import segment
 from opportune.entrypoints.sending_commands import coupons, go_on, outbox, stop_sending, work
 from opportune.entrypoints.serve_commands import serve
 from opportune.entrypoints.source_commands import sources
-from opportune.entrypoints.warehouse_commands import export, query
+from opportune.entrypoints.warehouse_commands import export, query, retention
 
 app = typer.Typer(
     cls=Commands,
@@ -38,6 +38,7 @@ app.command(short_help="Decisions, contacts, goals, withheld by reason.")(report
 app.command(short_help="Verify the journal by deciding all again.")(replay)
 app.command(short_help="The journal as Parquet files.")(export)
 app.command(short_help="Ask the exported journal in SQL.")(query)
+app.command(short_help="Let old history go, or say what would.")(retention)
 app.command(short_help="Copy the data folder, in use or not.")(backup)
 app.command(short_help="Copy a backup into a new data folder.")(restore)
 app.command(short_help="Serve a data folder over HTTP.")(serve)

@@ -18,7 +18,7 @@ from opportune.warehouse.errors import QueryRefused, WarehouseError
 from opportune.warehouse.files import named, parquet, quoted
 from opportune.warehouse.latest import Latest
 from opportune.warehouse.lexicon import Lexicon
-from opportune.warehouse.manifest import Manifest, read_manifest, warehouse_folder
+from opportune.warehouse.manifest import Manifest, read_manifest, remedy, warehouse_folder
 from opportune.warehouse.views import RAW_COLUMNS, Views, empty_table
 
 ROWS_MAX = 10_000
@@ -222,6 +222,4 @@ def _told(folder: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise WarehouseError(
-            f"{warehouse_folder(folder)} cannot be read: {error}; restore it from a backup, or remove it and export again"
-        ) from error
+        raise WarehouseError(f"{warehouse_folder(folder)} cannot be read: {error}; {remedy(folder)}") from error
