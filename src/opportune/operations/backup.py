@@ -38,7 +38,7 @@ class Manifest(msgspec.Struct, frozen=True):
 def backup(folder: Path, target: Path, on_progress: OnProgress | None = None) -> Manifest:
     """Copy a data folder, in use or not, into `target`, which must not exist. It becomes whole with its last file, the manifest.
 
-    Raises DeploymentError where `folder` is no data folder or `target` is there already, OSError.
+    Raises DeploymentError where `folder` is no data folder, `target` is there already, or history moved on under the copy, OSError.
     """
     journal_of(folder)
     if target.exists():
@@ -68,8 +68,11 @@ def backup(folder: Path, target: Path, on_progress: OnProgress | None = None) ->
         done += files[str(place)][0]
         if on_progress is not None:
             on_progress("copying", done, max(total, done))
-    for place in warehouse[:1]:
-        files[place] = _digest(aside / place)
+    for name in warehouse[:1]:
+        files[name] = _digest(aside / name)
+    last = read_manifest(aside).last
+    if JournalReader(aside / "journal").first_seq > (0 if last is None else last.first_seq):
+        raise DeploymentError(f"the journal of {folder} let go of facts while it was copied; back up again")
     manifest = Manifest(time.time_ns() // 1_000_000, __version__, files)
     _write(aside / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
     for place in {aside / folder for name in files for folder in Path(name).parents} | {aside.parent}:
@@ -117,14 +120,11 @@ def restore(source: Path, folder: Path, on_progress: OnProgress | None = None) -
 def _warehouse(folder: Path, aside: Path) -> list[str]:
     """What of the warehouse is part of the backup: nothing as long as the journal has all facts, else its manifest, copied at once, and its files.
 
-    The manifest is read before the journal is listed. If the journal has let go of more in between, both are looked at again.
+    The manifest is read before the journal is copied, so that the copied journal goes on from it.
     """
-    while True:
-        manifest, journal_seq = read_manifest(folder), JournalReader.open(folder / "journal").first_seq
-        if not journal_seq:
-            return []
-        if manifest.end_seq >= journal_seq:
-            break
+    manifest = read_manifest(folder)
+    if not JournalReader.open(folder / "journal").first_seq:
+        return []
     (aside / WAREHOUSE_FOLDER).mkdir(mode=FOLDER_MODE)
     write_manifest(aside, msgspec.structs.replace(manifest, replaced=()))
     place = Path(WAREHOUSE_FOLDER)
@@ -133,8 +133,8 @@ def _warehouse(folder: Path, aside: Path) -> list[str]:
 
 def _files(folder: Path, warehouse: list[str]) -> Iterator[Path]:
     """The files to copy, in the order that makes the copy whole."""
-    yield from (folder / place for place in warehouse[1:])
     yield from sorted(path for path in (folder / "journal").iterdir() if path.suffix)
+    yield from (folder / place for place in warehouse[1:])
     yield from sorted((folder / "snapshots").glob("*.snapshot"))
     yield folder / KEY_FILE
     yield from sorted(folder.glob("*.db"))
