@@ -134,7 +134,7 @@ def test_a_start_without_snapshots_folds_the_warehouse_and_knows_everybody(world
         assert deployment.engine.customers == known
     (world / "people.db").unlink()
     without_snapshots(world)
-    with pytest.raises(DeploymentError, match="people.db knows nobody"):
+    with pytest.raises(DeploymentError, match="knows nobody, and the journal has let go"):
         open_deployment(world, customers_max=CUSTOMERS_MAX)
 
 

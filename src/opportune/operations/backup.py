@@ -60,7 +60,9 @@ def backup(folder: Path, target: Path, on_progress: OnProgress | None = None) ->
                 copy_database(path, copied)
             else:
                 _copy(path, copied)
-        except FileNotFoundError as error:  # an old snapshot that a newer one has replaced, a segment let go of after its export
+        except (
+            FileNotFoundError
+        ) as error:  # an old snapshot that a newer one has replaced, a segment let go of after its export
             if place.parts[0] == WAREHOUSE_FOLDER:
                 raise DeploymentError(f"{path} was replaced while it was to be copied; back up again") from error
             continue

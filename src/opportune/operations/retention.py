@@ -22,6 +22,7 @@ from opportune.warehouse import (
     REPLACED_KEPT_MS,
     GoingRows,
     Manifest,
+    OnWarehouseFault,
     count_going,
     drop_rows,
     going,
@@ -151,12 +152,17 @@ def segments_going(folder: Path, retention: RetentionDefinition, now_ms: int) ->
     return SegmentsGoing(first, gone[-1][1] if gone else seq, len(gone), sum(size for size, _ in gone), hold)
 
 
-def thin_warehouse(folder: Path, retention: RetentionDefinition, kept_ms: int = REPLACED_KEPT_MS) -> int:
+def thin_warehouse(
+    folder: Path,
+    retention: RetentionDefinition,
+    *,
+    kept_ms: int = REPLACED_KEPT_MS,
+    on_fault: OnWarehouseFault | None = None,
+) -> int:
     """Drop what is old enough from the warehouse; how many parts changed. Raises WarehouseError, OSError."""
-    before, below = _thinnable(
-        folder, retention, read_manifest(folder), JournalReader.open(folder / "journal").first_seq
-    )
-    return drop_rows(folder, before, below, kept_ms=kept_ms) if below else 0
+    journal_seq = JournalReader.open(folder / "journal").first_seq
+    before, below = _thinnable(folder, retention, read_manifest(folder), journal_seq)
+    return drop_rows(folder, before, below, kept_ms=kept_ms, on_fault=on_fault) if below else 0
 
 
 def retention_of(folder: Path) -> RetentionDefinition:
