@@ -86,8 +86,7 @@ def test_segments_that_are_dropped_under_a_reader_are_told_from_damage(tmp_path:
         assert journal.drop_before(100) > 0
         first_seq = journal.first_seq
         with pytest.raises(JournalDropped, match="was dropped"):
-            for group in groups:
-                read.append(group.end_seq)  # what was open is read to its end
+            read.extend(group.end_seq for group in groups)  # what was open is read to its end
         assert read == sorted(read)
         assert read[-1] < first_seq
         assert assert_gapless(reader.read(first_seq), first_seq) == 200
