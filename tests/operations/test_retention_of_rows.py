@@ -23,7 +23,7 @@ from opportune.operations import (
     replay,
     report,
 )
-from opportune.operations.retention import Loss, thin_warehouse
+from opportune.operations.retention import Hold, Loss, thin_warehouse
 from opportune.operations.segment import read_tags, readable_tags
 from opportune.warehouse import QueryRefused, Warehouse, WarehouseFault, compact, export, prove, read_manifest
 from tests.operations.little_mobile import CUSTOMERS_MAX, START
@@ -173,7 +173,8 @@ def test_nothing_goes_as_long_as_a_replay_from_a_snapshot_meets_a_publication(wo
     (tmp_path / "definitions" / "all.yaml").write_text(KEPT + CHANGED + MORE)
     with open_deployment(world, customers_max=CUSTOMERS_MAX) as deployment:
         publish(deployment, read_definitions(tmp_path / "definitions"), "tests")
-    assert plan_retention(world, STAYS, now_ms()).rows == ()
+    plan = plan_retention(world, STAYS, now_ms())
+    assert (plan.rows, plan.rows_hold) == ((), Hold.PUBLICATION)
     assert thin_warehouse(world, STAYS) == 0
 
 

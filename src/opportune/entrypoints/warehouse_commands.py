@@ -128,6 +128,8 @@ def _show_plan(plan: "RetentionPlan", lang: Lang) -> None:
         print(said.format(segments=journal.segments, bytes=journal.bytes, first=journal.first_seq, end=journal.seq))
     if journal.hold is not None:
         print(word(journal.hold.value, lang))
+    if plan.rows_hold is not None:
+        print(word(plan.rows_hold.value, lang))
     if plan.rows:
         rows = [[word(one.kind, lang), one.until_day, one.parts, one.rows, one.bytes] for one in plan.rows]
         show_table("rows that go", ("kind", "until day", "parts of the warehouse", "rows", "bytes"), rows, lang)

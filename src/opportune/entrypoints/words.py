@@ -46,6 +46,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "older segments stay until a newer snapshot is there; a clean stop writes one, a service does after so many facts",
         "更早的分段尚无快照覆盖，暂不清理；正常停止服务或累积足够事实后会生成快照",
     ),
+    "publication": (
+        "rows of that age stay until two snapshots were written after the last change of definitions",
+        "自上次定义变更后须生成两次快照，到期数据才会清理",
+    ),
     "rows that go": ("Warehouse", "数据仓库"), "until day": ("up to the day", "截至日期"), "parts of the warehouse": ("parts", "分区数"),
     "losses": ("What can then not be answered any more, of those days:", "清理后，上述日期将无法再回答："),
     "loses replay": (

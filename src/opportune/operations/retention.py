@@ -32,12 +32,14 @@ from opportune.warehouse import (
 
 
 class Hold(StrEnum):
-    """Why segments that are old enough stay all the same."""
+    """Why segments or rows that are old enough stay all the same."""
 
     NOT_EXPORTED = "not_exported"
     """The warehouse does not have all of their facts yet."""
     NO_SNAPSHOT = "no_snapshot"
     """No snapshot that this program can load was written after their facts."""
+    PUBLICATION = "publication"
+    """A start from the oldest snapshot would meet a publication, which must find history as it was then."""
 
 
 class Loss(StrEnum):
@@ -76,12 +78,14 @@ class RetentionPlan(msgspec.Struct, frozen=True):
     """What would go now.
 
     rows          what goes from the warehouse, by kind
+    rows_hold     why rows of that age stay, None where none does
     provable_seq  `replay` proves decisions from here on then; 0: from the very first fact
     losses        what cannot be answered any more of the days up to those of `rows`
     """
 
     journal: SegmentsGoing
     rows: tuple[GoingRows, ...]
+    rows_hold: Hold | None
     provable_seq: int
     losses: tuple[Loss, ...]
 
@@ -104,14 +108,14 @@ def plan_retention(folder: Path, retention: RetentionDefinition, now_ms: int) ->
     """What would go at a moment (ms of the wall clock) beside a writer. Nothing is changed. Raises DeploymentError, WarehouseError."""
     journal_of(folder)
     manifest, segments = read_manifest(folder), segments_going(folder, retention, now_ms)
-    before, below = _thinnable(folder, retention, manifest, segments.seq)
+    before, below, hold = _thinnable(folder, retention, manifest, segments.seq)
     rows = tuple(count_going(folder, before, below)) if below else ()
     whole = manifest.whole_seq
     if rows:
         whole = max(part.end_seq for part, _ in going(manifest, before, below))
     provable = min((one for one in _usable_snapshots(folder) if one >= whole), default=whole) if whole else 0
     losses = tuple(dict.fromkeys(loss for one in rows for loss in LOSSES[one.kind]))
-    return RetentionPlan(segments, rows, provable, losses)
+    return RetentionPlan(segments, rows, hold, provable, losses)
 
 
 def apply_retention(deployment: Deployment, now_ms: int) -> RetentionDone:
@@ -161,7 +165,7 @@ def thin_warehouse(
 ) -> int:
     """Drop what is old enough from the warehouse; how many parts changed. Raises WarehouseError, OSError."""
     journal_seq = JournalReader.open(folder / "journal").first_seq
-    before, below = _thinnable(folder, retention, read_manifest(folder), journal_seq)
+    before, below, _ = _thinnable(folder, retention, read_manifest(folder), journal_seq)
     return drop_rows(folder, before, below, kept_ms=kept_ms, on_fault=on_fault) if below else 0
 
 
@@ -181,12 +185,17 @@ def retention_of(folder: Path) -> RetentionDefinition:
 
 def _thinnable(
     folder: Path, retention: RetentionDefinition, manifest: Manifest, journal_seq: int
-) -> tuple[dict[str, str], int]:
-    """(for each kind the first day that stays, the fact below which rows may go; 0 where none may)."""
+) -> tuple[dict[str, str], int, Hold | None]:
+    """(for each kind the first day that stays, the fact below which rows may go, why none may that are old enough)."""
     before = _days(retention, manifest)
-    if not any(True for _ in going(manifest, before, journal_seq)):
-        return before, 0
-    return before, min(journal_seq, _unread_below(folder, _usable_snapshots(folder)))
+    if next(going(manifest, before, journal_seq), None) is None:
+        return before, 0, None
+    snapshots = _usable_snapshots(folder)
+    if not snapshots:
+        return before, 0, Hold.NO_SNAPSHOT
+    if _published_seq(folder) >= min(snapshots):
+        return before, 0, Hold.PUBLICATION
+    return before, min(journal_seq, *snapshots), None
 
 
 def _usable_snapshots(folder: Path) -> list[int]:
@@ -204,16 +213,14 @@ def _usable_snapshots(folder: Path) -> list[int]:
     return found
 
 
-def _unread_below(folder: Path, snapshots: list[int]) -> int:
-    """The fact below which nobody needs whole history: it lies before every snapshot, and no publication comes after them that may fold it again."""
-    if not snapshots:
-        return 0
+def _published_seq(folder: Path) -> int:
+    """The fact that put the playbook in force; -1 without one."""
     store = DefinitionStore(folder)
     try:
         published = store.published()
     finally:
         store.close()
-    return min(snapshots) if published is None or published[1] < min(snapshots) else 0
+    return -1 if published is None else published[1]
 
 
 def _days(retention: RetentionDefinition, manifest: Manifest) -> dict[str, str]:
