@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from opportune.engine import Engine, History
-from opportune.facts import FactBatch, Outputs
+from opportune.engine import Engine, History, Playbook, decode_body
+from opportune.facts import FactBatch, FactKind, Outputs
 from tests.engine.records import Fact
 from tests.engine.test_oracle import assert_agree, told
 from tests.engine.worlds import CUSTOMERS_MAX, World, batch_of, pieces
@@ -74,6 +74,40 @@ def check_publishing(seed: int, events: int) -> None:
 def test_publishing_in_the_middle_is_what_the_oracle_says() -> None:
     for seed in range(40):
         check_publishing(seed, 80)
+
+
+def folded_ahead(engine: Engine, batch: FactBatch, past: list[tuple[FactBatch, Outputs]]) -> bool:
+    """Prepare the first playbook of a batch as a service does: history is folded before its fact comes. Whether there was need of it."""
+    found = np.flatnonzero(batch.kind == FactKind.PLAYBOOK)
+    if not len(found):
+        return False
+    for text in batch.texts:  # a service's playbook is compiled when it knows all texts before its fact, too
+        engine.dictionary.intern(text)
+    body = decode_body(batch.bodies[int(batch.code[found[0]])])
+    playbook = Playbook(body.definitions, numbers=body.numbers, dictionary=engine.dictionary, version=body.version)
+    rebuilding = engine.rebuilding(playbook)
+    for done, outputs in past if rebuilding is not None else ():
+        rebuilding.take(done, outputs)
+    engine.prepare(playbook, rebuilding)
+    return rebuilding is not None
+
+
+def test_history_folded_ahead_gives_the_same_bits() -> None:
+    ahead = 0
+    for seed in range(30):
+        batch = batch_of(published_stream(World(seed), 2, 80))
+        cuts = sorted(np.random.default_rng(seed).integers(1, len(batch), 12).tolist())
+        plain, outputs = run_in_pieces(pieces(batch, cuts))
+        past: list[tuple[FactBatch, Outputs]] = []
+        engine = Engine(customers_max=CUSTOMERS_MAX, history=journaled(past))
+        for part in pieces(batch, cuts):
+            ahead += folded_ahead(engine, part, past)
+            past.append((part, engine.process(part)))
+        assert remembered(engine) == remembered(plain)
+        told = Outputs.concatenate([one for _, one in past])
+        for name in ("decisions", "goals", "withheld", "limits", "moves", "derived"):
+            assert getattr(told, name).tobytes() == getattr(outputs, name).tobytes(), name
+    assert ahead > 5
 
 
 @pytest.mark.deep

@@ -114,8 +114,10 @@ CHANGES = [
 ]
 
 
+@pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("seed", range(4))
-def test_wide_buckets_survive_changes_of_playbook_and_snapshots(seed: int) -> None:
+def test_wide_buckets_survive_changes_of_playbook_and_snapshots(seed: int, whole: bool) -> None:
+    """Also where history counts as thinned out, and what is known is kept while only the rest is built."""
     r = random.Random(seed)
     told: Told = []
     past: list[tuple[object, Outputs]] = []
@@ -124,6 +126,7 @@ def test_wide_buckets_survive_changes_of_playbook_and_snapshots(seed: int) -> No
     for version, names in enumerate(CHANGES, 1):
         playbook = playbook_of(version, names, playbook)
         facts = [Fact(FactKind.PLAYBOOK, 0, None, now, now, (), playbook)]
+        engine.history_is_whole = whole
         if version == 1:
             facts += [Fact(FactKind.CUSTOMER, 0, c, now, now, (c,)) for c in range(CUSTOMERS)]
         for part in (facts, purchases(r, told, now, 150)):

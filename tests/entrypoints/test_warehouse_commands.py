@@ -100,6 +100,42 @@ def test_any_tag_for_one_customer_and_for_how_many_each_is_known(data: Path) -> 
     assert "arpu" in Said("tags", "--values", "--category", "value", "--folder", data).out
 
 
+def test_retention_says_what_would_go_and_lets_it_go(tmp_path: Path) -> None:
+    folder = make_world(tmp_path / "data", 12, 25_000)
+    assert "nothing is old enough to go" in Said("retention", "--dry-run", "--folder", folder).out
+    definitions = tmp_path / "definitions" / "all.yaml"
+    plain = definitions.read_text()
+    definitions.write_text(plain.replace("deployment: warehouse", "deployment: warehouse\nretention: {events: 3d}"))
+    refused = Said("apply", tmp_path / "definitions", "--folder", folder, "--yes")
+    assert "retention.events" not in plain
+    assert (refused.code, "the journal keeps everything" in refused.err + refused.out) == (1, True)
+    kept = "deployment: warehouse\nretention: {journal: 1ms, events: 3d}"
+    definitions.write_text(plain.replace("deployment: warehouse", kept))
+    assert Said("apply", tmp_path / "definitions", "--folder", folder, "--yes").code == 0
+    assert "opportune export" in Said("retention", "--dry-run", "--folder", folder).out
+    assert Said("export", "--folder", folder).code == 0
+    told = Said("retention", "--dry-run", "--folder", folder)
+    assert "two snapshots were written after the last change" in told.out
+    for second in range(2):  # a clean stop writes a snapshot
+        path = tmp_path / "more.ndjson"
+        path.write_text(
+            f'{{"type":"track","event":"silent","userId":"c-001","timestamp":{1_799_000_000_000 + second}}}\n'
+        )
+        assert Said("import", path, "--folder", folder).code == 0
+    assert Said("export", "--folder", folder).code == 0
+    plan = Said("retention", "--dry-run", "--folder", folder, "--json").json["plan"]
+    assert plan["journal"]["segments"] > 0
+    assert "replay" in plan["losses"]
+    assert "无法再回答" in Said("retention", "--dry-run", "--folder", folder, "--lang", "zh").out
+    done = Said("retention", "--folder", folder, "--json").json["done"]
+    assert (done["journal_bytes"], done["parts"] > 0) == (plan["journal"]["bytes"], True)
+    assert "retention has dropped some before" in Said("replay", "--folder", folder).out
+    assert (
+        "counts events that retention dropped"
+        in Said("query", "SELECT * FROM latest.spent_ever", "--folder", folder).err
+    )
+
+
 def test_the_catalogues_are_listed_and_told(data: Path) -> None:
     found = Said("tags", "--search", "收入", "--folder", data, "--json").json
     assert [one["tag"] for one in found] == ["arpu"]

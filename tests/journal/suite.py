@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from opportune.journal import Commit, Group, JournalError, JournalPort
+from opportune.journal import Commit, Group, JournalDropped, JournalError, JournalPort
 from tests.journal.groups import assert_gapless, assert_same, make_group
 
 
@@ -141,3 +141,24 @@ class JournalSuite(ABC):
         journal.close()
         with pytest.raises(JournalError, match="closed"):
             journal.append(make_group(0))
+
+    def test_what_is_dropped_is_told_and_the_rest_goes_on(self, tmp_path: Path) -> None:
+        with self.opened(tmp_path) as journal:
+            for first in range(0, 50_000, 500):
+                commit = journal.append(make_group(first, 500))
+            commit.wait(30)
+            before = journal.bytes
+            gone = journal.drop_before(30_000)
+            first_seq = journal.first_seq
+            assert first_seq <= 30_000
+            assert before - journal.bytes == gone
+            assert (gone > 0) == (first_seq > 0)
+            assert assert_gapless(journal.read(first_seq), first_seq) == 50_000
+            if first_seq:
+                with pytest.raises(JournalDropped, match=f"fact {first_seq - 1:,} was dropped"):
+                    list(journal.read(first_seq - 1))
+            journal.append(make_group(50_000, 3)).wait(30)
+            journal.drop_before(10**9)  # what is to be appended to stays
+            assert assert_gapless(journal.read(journal.first_seq), journal.first_seq) == 50_003
+        with self.opened(tmp_path) as journal:
+            assert journal.next_seq == 50_003

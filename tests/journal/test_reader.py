@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from opportune.journal import Journal, JournalError, JournalReader
+from opportune.journal import Journal, JournalDropped, JournalError, JournalReader
 from opportune.journal.segments import MARK_EVERY_BYTES
 from tests.journal.crashing import append_until_killed
 from tests.journal.groups import assert_gapless, make_group
@@ -73,3 +73,20 @@ def test_facts_that_were_dropped_cannot_be_read(tmp_path: Path) -> None:
         assert assert_gapless(journal.read(5), 5) == 30
         with pytest.raises(JournalError, match="keeps facts from 5 on; fact 4 was dropped"):
             list(journal.read(4))
+
+
+def test_segments_that_are_dropped_under_a_reader_are_told_from_damage(tmp_path: Path) -> None:
+    with Journal.open(tmp_path, segment_bytes_max=2_000) as journal:
+        for seq in range(0, 200, 10):
+            commit = journal.append(make_group(seq, 10))
+        commit.wait(30)
+        reader = JournalReader.open(tmp_path)
+        groups = reader.read(0)
+        read = [next(groups).end_seq]
+        assert journal.drop_before(100) > 0
+        first_seq = journal.first_seq
+        with pytest.raises(JournalDropped, match="was dropped"):
+            read.extend(group.end_seq for group in groups)  # what was open is read to its end
+        assert read == sorted(read)
+        assert read[-1] < first_seq
+        assert assert_gapless(reader.read(first_seq), first_seq) == 200

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from opportune.facts import NULL, BatchBuilder, FactKind, Outcome
+from opportune.journal import SEGMENT_BYTES_MAX
 from opportune.operations import create_deployment, ingest, open_deployment, publish, read_definitions
 from tests.operations.little_mobile import CUSTOMERS_MAX, DAY, HOUR, START, by_time, lines
 
@@ -252,26 +253,28 @@ def _said(chance: random.Random, at: int) -> dict[str, Any]:
     return {"type": "response", "campaign": "recharge-more", "answer": chance.choice(["accepted", "refused"])}
 
 
-def make_world(folder: Path, days: int = 30) -> Path:
-    """A data folder with that month in it."""
+def make_world(
+    folder: Path, days: int = 30, segment_bytes_max: int = SEGMENT_BYTES_MAX, told: str = DEFINITIONS
+) -> Path:
+    """A data folder with that month in it, under these definitions."""
     definitions = folder.parent / "definitions"
     definitions.mkdir()
-    (definitions / "all.yaml").write_text(DEFINITIONS)
+    (definitions / "all.yaml").write_text(told)
     create_deployment(folder, seed="warehouse")
     with open_deployment(folder, customers_max=CUSTOMERS_MAX) as deployment:
         publish(deployment, read_definitions(definitions), "tests")
-    take_in(folder, messages(1, 0, days // 2))
-    (definitions / "all.yaml").write_text(DEFINITIONS + CHANGED)
+    take_in(folder, messages(1, 0, days // 2), segment_bytes_max)
+    (definitions / "all.yaml").write_text(told + CHANGED)
     with open_deployment(folder, customers_max=CUSTOMERS_MAX) as deployment:
         publish(deployment, read_definitions(definitions), "tests")
-    take_in(folder, messages(2, days // 2, days - days // 2))
+    take_in(folder, messages(2, days // 2, days - days // 2), segment_bytes_max)
     touch(folder)
     return folder
 
 
-def take_in(folder: Path, told: list[dict[str, Any]]) -> None:
+def take_in(folder: Path, told: list[dict[str, Any]], segment_bytes_max: int = SEGMENT_BYTES_MAX) -> None:
     """Take messages in with the clock of an import, a group for every twelve hours."""
-    with open_deployment(folder, customers_max=CUSTOMERS_MAX) as deployment:
+    with open_deployment(folder, customers_max=CUSTOMERS_MAX, segment_bytes_max=segment_bytes_max) as deployment:
         decoder = deployment.decoder("world", "import")
         for half, some in itertools.groupby(told, lambda message: int(message["timestamp"]) // (12 * HOUR)):
             ingest(deployment, decoder, lines(list(some)), half * 12 * HOUR).folding.result()

@@ -1,7 +1,7 @@
 """One pure step: (state, playbook, batch) -> decisions. The only room where the order of stages is written."""
 
 from opportune.engine.definitions import CompileProblem, DefinitionSet, PlaybookBody, PlaybookError, decode_body
-from opportune.engine.engine import CapacityError, Engine, History
+from opportune.engine.engine import CapacityError, Engine, History, Rebuilding
 from opportune.engine.playbook import Playbook, fingerprint_of
 from opportune.engine.state import CUSTOMERS_MAX, STATE_LAYOUT, StateLayoutError
 from opportune.engine.vocabulary import Vocabulary, numbers_of
@@ -17,6 +17,7 @@ __all__ = [
     "Playbook",
     "PlaybookBody",
     "PlaybookError",
+    "Rebuilding",
     "StateLayoutError",
     "Vocabulary",
     "decode_body",

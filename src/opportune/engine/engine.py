@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from opportune.engine.candidates import BEST_WORDS
 from opportune.engine.definitions import DefinitionSet, decode_body
-from opportune.engine.migrate import contacts_of, limits_moved, migrated
+from opportune.engine.migrate import contacts_of, limits_moved, migrated, needs_history
 from opportune.engine.playbook import Playbook
 from opportune.engine.state import CUSTOMERS_MAX, Memory
 from opportune.engine.step import step
@@ -63,10 +63,12 @@ class Engine:
         """An engine with an empty playbook; a PLAYBOOK fact brings the first."""
         self.dictionary = dictionary if dictionary is not None else TextDictionary()
         self.history = history
+        self.history_is_whole = True
+        """False where retention dropped facts of it: what is known then stays as it is, only what is new is built."""
         self.playbook = Playbook(DefinitionSet(), dictionary=self.dictionary, version=0)
         self.memory = Memory(self.playbook, customers_max)
         self._known_texts = len(self.dictionary)
-        self._prepared: Playbook | None = None
+        self._prepared: tuple[Playbook, Rebuilding | None] | None = None
         self._unread: tuple[FactBatch, int, Outputs] | None = None
         self._batch = BatchPointer()
         self._room = Room(self.playbook)
@@ -119,9 +121,15 @@ class Engine:
         self._known_texts = len(self.dictionary)
         self._room = Room(self.playbook)
 
-    def prepare(self, playbook: Playbook) -> None:
-        """A playbook that has been compiled already, to be used when its PLAYBOOK fact comes."""
-        self._prepared = playbook
+    def rebuilding(self, playbook: Playbook) -> "Rebuilding | None":
+        """What a playbook will need of history, to be folded ahead, beside this engine; None where nothing is missing. With the engine at rest."""
+        if not needs_history(self.memory, self.playbook, playbook):
+            return None
+        return Rebuilding(playbook, TextDictionary(self.dictionary.since(0)), self.memory.customers_max)
+
+    def prepare(self, playbook: Playbook, rebuilding: "Rebuilding | None" = None) -> None:
+        """A playbook that has been compiled already, to be used when its PLAYBOOK fact comes; and what was folded for it up to that fact."""
+        self._prepared = playbook, rebuilding
 
     def replay_alone(self) -> None:
         """From here on limits are told by LIMIT facts instead of counted: for the replay of a single customer."""
@@ -171,34 +179,34 @@ class Engine:
     def publish(self, body: bytes) -> Outputs:
         """Put the playbook of a PLAYBOOK fact in force; state moves to its layout. Returns the limits that it closed or opened."""
         decoded = decode_body(body)
-        playbook = self._prepared
+        playbook, rebuilding = self._prepared or (None, None)
         if playbook is None or (playbook.version, playbook.fingerprint) != (decoded.version, decoded.fingerprint):
+            rebuilding = None
             playbook = Playbook(
                 decoded.definitions, numbers=decoded.numbers, dictionary=self.dictionary, version=decoded.version
             )
         self._prepared = None
-        before = self.memory
-        self.memory = migrated(before, self.playbook, playbook, lambda: self._rebuilt(playbook))
+        before, to_be = self.memory, playbook
+        self.memory = migrated(
+            before, self.playbook, playbook, lambda: self._rebuilt(to_be, rebuilding), whole=self.history_is_whole
+        )
         self.playbook = playbook
         playbook.grow()
         self._known_texts = len(self.dictionary)
         self._room = Room(self.playbook)
         return Outputs.from_arrays({"limits": limits_moved(before, self.memory)})
 
-    def _rebuilt(self, playbook: Playbook) -> Memory:
+    def _rebuilt(self, playbook: Playbook, rebuilding: "Rebuilding | None") -> Memory:
         """The state that all history folds to under this playbook's columns: what new counters and rings are taken from."""
-        aside = Engine(self.dictionary, customers_max=self.memory.customers_max)
-        aside.playbook = playbook.without_decisions()
-        aside.memory = Memory(playbook, self.memory.customers_max)
-        aside._room = Room(aside.playbook)
-        if self.history is not None:
-            first = self.next_seq - (self._unread[1] if self._unread is not None else 0)
-            for batch, outputs in self.history(first):
-                aside.playbook.grow()
-                aside._refold(batch, len(batch), outputs)
+        first = self.next_seq - (self._unread[1] if self._unread is not None else 0)
+        if rebuilding is None or rebuilding.end_seq != first:
+            rebuilding = Rebuilding(playbook, self.dictionary, self.memory.customers_max)
+            for batch, outputs in self.history(first) if self.history is not None else ():
+                rebuilding.take(batch, outputs)
         if self._unread is not None:  # what this batch held before the playbook is not in the journal yet
-            aside._refold(*self._unread)
-        return aside.memory
+            batch, end, outputs = self._unread
+            rebuilding.take(batch, outputs, end)
+        return rebuilding.memory
 
     def _refold(self, batch: FactBatch, end: int, outputs: Outputs) -> None:
         """Fold the first `end` facts of a batch and the contacts made then, each as the playbook then in force meant it."""
@@ -237,6 +245,32 @@ class Engine:
             done = step(self.playbook.address, self.memory.address, self._batch.address, room.address, done, end)
             parts.append(room.empty())
         return Outputs.concatenate(parts)
+
+
+class Rebuilding:
+    """All history folded under a playbook that is not in force yet, batch after batch: beside the engine, where `dictionary` is a copy."""
+
+    def __init__(self, playbook: Playbook, dictionary: TextDictionary, customers_max: int) -> None:
+        aside = self._aside = Engine(dictionary, customers_max=customers_max)
+        aside.playbook = playbook.without_decisions(dictionary)
+        aside.playbook.grow()
+        aside.memory = Memory(playbook, customers_max)
+        aside._room = Room(aside.playbook)
+
+    @property
+    def end_seq(self) -> int:
+        """The number of the fact to be taken next."""
+        return self._aside.next_seq
+
+    @property
+    def memory(self) -> Memory:
+        """The state so far."""
+        return self._aside.memory
+
+    def take(self, batch: FactBatch, outputs: Outputs, end: int | None = None) -> None:
+        """Fold the next batch, or the first `end` facts of it, with what the engine made of it then."""
+        self._aside._admit(batch)
+        self._aside._refold(batch, len(batch) if end is None else end, outputs)
 
 
 @compiled

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opportune.campaigns import GOAL_PLAN, MASK_BITS, MASK_WANTED, WANTED_NOTHING, WATCHED, take_contacts
+from opportune.engine.known_columns import keep_known_columns
 from opportune.engine.playbook import Playbook
 from opportune.engine.state import Memory
 from opportune.engine.tables import LIMIT_CLOSED, LIMIT_LEFT, REASONS, ledger_of, plan_at, state_at
@@ -26,15 +27,27 @@ from opportune.policy import TIME_WORDS, refresh_every_block
 from opportune.profiles import PENDING_SLOTS, RECORD_HEADER_BYTES, WIDE_HEADER_BYTES, WIDE_PLACE, adopt_pending
 
 
-def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Memory]) -> Memory:
-    """The state under the new playbook. `rebuilt()` folds all history under it; asked only where something is missing."""
+def needs_history(old: Memory, was: Playbook, new: Playbook) -> bool:
+    """Whether something of the new playbook's state can only be built from history."""
+    return int(old.clock.customers) > 0 and bool(
+        _missing_columns(was, new)
+        or _missing_campaign_caps(was, new)
+        or _missing_rings(was, new)
+        or _new_detectors(was, new)
+    )
+
+
+def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Memory], *, whole: bool = True) -> Memory:
+    """The state under the new playbook. `rebuilt()` folds all history under it; asked only where something is missing.
+
+    Where retention left history not `whole`, columns that both playbooks have stay as they are.
+    """
     customers = int(old.clock.customers)
-    missing = customers > 0 and _missing_columns(was, new)
+    missing = _missing_columns(was, new) if customers else set[int]()
     capped = customers > 0 and _missing_campaign_caps(was, new)
-    detecting = {number for number, mark in new.watch.marks.items() if was.watch.marks.get(number) != mark}
-    rings = customers > 0 and _missing_rings(was, new)
-    aside = rebuilt() if missing or capped or rings or (customers and detecting) else None
-    kept = _kept(old, was, new, missing)
+    detecting = _new_detectors(was, new)
+    aside = rebuilt() if needs_history(old, was, new) else None
+    kept = _kept(old, was, new, bool(missing))
     memory = Memory(new, old.customers_max, kept)
     source, target = old.to_arrays(), memory.arrays
     if aside is not None and missing:
@@ -54,6 +67,8 @@ def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Me
     memory.set_figures(source["figures"].tolist())
     if aside is not None and missing:
         memory.wide.used, memory.wide.free = aside.wide.used, aside.wide.free
+        if not whole:
+            keep_known_columns(old, was, memory, new, missing)
     elif memory.wide_bytes == 0:
         memory.wide.used = memory.wide.free = 0
     if "pending" not in kept:
@@ -160,19 +175,24 @@ def _want_again(new: Playbook, instances: NDArray[Any], heads: NDArray[np.int32]
     np.bitwise_or.at(heads[:, MASK_WANTED], rows, 1 << (instances["wanted"][1:].astype(np.int32) % MASK_BITS))
 
 
-def _missing_columns(was: Playbook, new: Playbook) -> bool:
-    """Whether a column is not there as the new playbook means it; with other zones every counter may mean other hours and days."""
-    if _zones(was) != _zones(new):
-        return True
-    for number in new.layout.columns:
+def _new_detectors(was: Playbook, new: Playbook) -> set[int]:
+    return {number for number, mark in new.watch.marks.items() if was.watch.marks.get(number) != mark}
+
+
+def _missing_columns(was: Playbook, new: Playbook) -> set[int]:
+    """The tags whose column is not there as the new playbook means it; with other zones every counter may mean other hours and days."""
+    found = set(new.layout.rings) if _zones(was) != _zones(new) else set[int]()
+    for number, (_, width) in new.layout.columns.items():
         ring, known = new.layout.rings.get(number), was.layout.rings.get(number)
-        if number not in was.layout.columns or (ring is None) != (known is None):
-            return True
-        if ring is not None and known is not None and ring[4] != known[4]:
-            return True
-        if new.layout.columns[number][1] != was.layout.columns[number][1]:
-            return True
-    return False
+        there = was.layout.columns.get(number)
+        if (
+            there is None
+            or there[1] != width
+            or (ring is None) != (known is None)
+            or (ring is not None and known is not None and ring[4] != known[4])
+        ):
+            found.add(number)
+    return found
 
 
 def _zones(playbook: Playbook) -> tuple[str, str | None]:

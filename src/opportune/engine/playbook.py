@@ -75,9 +75,15 @@ class Playbook:
         """What is journaled when this playbook is published."""
         return PlaybookBody(self.version, self.fingerprint, self.definitions, self.numbering.names)
 
-    def without_decisions(self) -> "Playbook":
-        """The same columns, but nothing triggers and no goal is watched: for folding history aside."""
+    def without_decisions(self, dictionary: TextDictionary | None = None) -> "Playbook":
+        """The same columns, but nothing triggers and no goal is watched: for folding history aside.
+
+        It follows `dictionary` from now on, where given: a copy, for folding beside others who make the own one grow.
+        """
         quiet = copy.copy(self)
+        if dictionary is not None:
+            quiet.dictionary, quiet.zones = dictionary, list(self.zones)
+            quiet._builder = self._builder.following(dictionary)
         events = self.plan.events.copy().view(np.recarray)
         events.trigger_count = 0
         events.watched = 0

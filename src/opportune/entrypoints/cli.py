@@ -16,7 +16,7 @@ from opportune.entrypoints.sending_commands import coupons, go_on, outbox, stop_
 from opportune.entrypoints.serve_commands import serve
 from opportune.entrypoints.simulation_commands import simulate, simulations
 from opportune.entrypoints.source_commands import sources
-from opportune.entrypoints.warehouse_commands import export, query
+from opportune.entrypoints.warehouse_commands import export, query, retention
 
 app = typer.Typer(
     cls=Commands,
@@ -41,6 +41,7 @@ app.command(short_help="What would a draft have done? Try it on the past.")(simu
 app.command(short_help="Simulations and their reports.")(simulations)
 app.command(short_help="The journal as Parquet files.")(export)
 app.command(short_help="Ask the exported journal in SQL.")(query)
+app.command(short_help="Let old history go, or say what would.")(retention)
 app.command(short_help="Copy the data folder, in use or not.")(backup)
 app.command(short_help="Copy a backup into a new data folder.")(restore)
 app.command(short_help="Serve a data folder over HTTP.")(serve)

@@ -125,6 +125,8 @@ def replay(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
     else:
         rate = found.facts / found.seconds if found.seconds else 0
         said = "equal, byte for byte" if found.equal else f"DIFFERENT from fact {found.differs_at:,} on"
+        if found.from_seq:
+            said += f"; from fact {found.from_seq:,} on, retention has dropped some before"
         print(
             f"{found.facts:,} facts in {found.groups:,} groups, {found.decisions:,} decisions, {found.goals:,} goals, "
             f"{found.seconds:.2f} s ({rate:,.0f} facts/s): {said}"

@@ -9,8 +9,10 @@ import typer
 from opportune.entrypoints.failures import MistakeError, complain
 from opportune.entrypoints.options import DEFAULT_FOLDER, AsJson, Folder, Lang, Language
 from opportune.entrypoints.tables import progress, show_json, show_table
+from opportune.entrypoints.words import word
 
 if TYPE_CHECKING:
+    from opportune.operations import RetentionPlan
     from opportune.warehouse import Answer
 
 ROWS_MAX, SECONDS_MAX, MEMORY_MB_MAX = 10_000, 60.0, 1_000
@@ -79,6 +81,62 @@ def query(
     with Warehouse(folder, as_of_ms=moment, memory_max=f"{memory_mb_max}MB") as warehouse:
         found = warehouse.query(sql, rows_max=rows_max, seconds_max=seconds_max)
     show_rows(found, as_csv=as_csv, as_json=as_json, lang=lang)
+
+
+def retention(
+    folder: Folder = DEFAULT_FOLDER,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would go; also beside a running service.")
+    ] = False,
+    as_json: AsJson = False,
+    lang: Language = Lang.EN,
+) -> None:
+    """Let history go by the deployment's `retention`: journal segments that were exported, rows of the warehouse. A running service does so itself.
+
+    What cannot be answered any more is said first. No segment goes that does not read back from the warehouse as it is.
+    """
+    import time
+
+    from opportune.operations import apply_retention, open_deployment, plan_retention, retention_of
+
+    now_ms = time.time_ns() // 1_000_000
+    plan = plan_retention(folder, retention_of(folder), now_ms)
+    if dry_run or plan.is_empty:
+        if as_json:
+            show_json({"plan": plan, "done": None})
+        else:
+            _show_plan(plan, lang)
+        return
+    with progress("opening") as step:
+        deployment = open_deployment(folder, on_progress=lambda what, done, total: step(done, total, what))
+    with deployment:
+        done = apply_retention(deployment, now_ms)
+    if as_json:
+        show_json({"plan": plan, "done": done})
+        return
+    _show_plan(plan, lang)
+    said = word("retention done", lang)
+    print(said.format(facts=done.facts_proven, bytes=done.journal_bytes, seq=done.journal_seq, parts=done.parts))
+
+
+def _show_plan(plan: "RetentionPlan", lang: Lang) -> None:
+    journal = plan.journal
+    if plan.is_empty:
+        print(word("nothing goes", lang))
+    if journal.segments:
+        said = word("segments go", lang)
+        print(said.format(segments=journal.segments, bytes=journal.bytes, first=journal.first_seq, end=journal.seq))
+    if journal.hold is not None:
+        print(word(journal.hold.value, lang))
+    if plan.rows_hold is not None:
+        print(word(plan.rows_hold.value, lang))
+    if plan.rows:
+        rows = [[word(one.kind, lang), one.until_day, one.parts, one.rows, one.bytes] for one in plan.rows]
+        show_table("rows that go", ("kind", "until day", "parts of the warehouse", "rows", "bytes"), rows, lang)
+    if plan.losses:
+        print(word("losses", lang))
+        for loss in plan.losses:
+            print("  -", word(f"loses {loss.value}", lang).format(seq=plan.provable_seq))
 
 
 def show_rows(found: "Answer", *, as_csv: bool, as_json: bool, lang: Lang) -> None:

@@ -42,6 +42,43 @@ WORDS: dict[str, tuple[str, str]] = {
     "per day": ("capacity per day", "日容量"), "days full then": ("days full then", "实际满载天数"), "days full": ("days full", "满载天数"),
     "contacts then": ("contacts then", "实际接触"), "decisions kept": ("decisions kept", "保留的决策"), "customers then": ("customers then", "实际客户数"),
     "cost then": ("cost then", "实际费用"), "expected then": ("expected then", "实际预期"), "goals kept": ("goals kept", "保留的目标"), "finished": ("finished", "完成"),
+    "nothing goes": ("nothing is old enough to go", "没有到期的历史数据"),
+    "segments go": (
+        "journal: {segments:,} segments, {bytes:,} bytes: the facts {first:,} up to {end:,} (they are in the warehouse)",
+        "日志：{segments:,} 个分段，{bytes:,} 字节：事实 {first:,} 至 {end:,}（已在数据仓库中）",
+    ),
+    "not_exported": (
+        "older segments stay until their facts are exported: opportune export", "更早的分段尚未导出，暂不清理；请运行：opportune export",
+    ),
+    "no_snapshot": (
+        "older segments stay until a newer snapshot is there; a clean stop writes one, a service does after so many facts",
+        "更早的分段尚无快照覆盖，暂不清理；正常停止服务或累积足够事实后会生成快照",
+    ),
+    "publication": (
+        "rows of that age stay until two snapshots were written after the last change of definitions",
+        "自上次定义变更后须生成两次快照，到期数据才会清理",
+    ),
+    "rows that go": ("Warehouse", "数据仓库"), "until day": ("up to the day", "截至日期"), "parts of the warehouse": ("parts", "分区数"),
+    "losses": ("What can then not be answered any more, of those days:", "清理后，上述日期将无法再回答："),
+    "loses replay": (
+        "replay proves decisions from fact {seq:,} on, from a snapshot, no longer from the first fact",
+        "重放只能从快照（事实 {seq:,}）起验证决策，不能再从第一个事实起验证",
+    ),
+    "loses as_of": (
+        "a counter's value as of then, one that counts for life at any time, what a tag was then", "当时的计数标签值；终身计数标签在任何时点的值；当时的标签值",
+    ),
+    "loses explain": ("why, or why not: of customers who were known by then", "当时已有客户的决策解释（为何触达或未触达）"),
+    "loses timeline": ("these rows in timelines, queries and counts", "时间线、查询与计数中的这些记录"),
+    "loses report": ("effects and contacts of that time in reports", "报表中该时段的效果与接触"),
+    "loses new_counters": ("a new counter or detector begins with what is left", "新的计数标签或检测器只能从剩余数据开始计算"),
+    "loses other_layout": (
+        "a release that lays the state out otherwise cannot start on this folder by folding history: keep the one that runs at hand",
+        "若新版本的状态布局不同，将无法通过重算历史启动：请保留当前版本",
+    ),
+    "retention done": (
+        "{facts:,} facts were read back and found the same; {bytes:,} bytes of journal went, it begins with fact {seq:,}; {parts:,} parts of the warehouse thinned out",
+        "已回读并核对 {facts:,} 个事实；清理日志 {bytes:,} 字节，日志现从事实 {seq:,} 开始；数据仓库精简 {parts:,} 个分区",
+    ),
     "copying": ("copying", "正在复制"), "files": ("files", "个文件"), "bytes": ("bytes", "字节"),
     "removed": ("removed", "删除"), "before": ("before", "修改前"), "after": ("after", "修改后"), "declared": ("declared", "声明"), "rule": ("rule", "规则"),
     "sms": ("SMS, with made-up values", "短信长度（以示例值计）"), "language": ("language", "语言"), "characters": ("characters", "字符数"),

@@ -17,11 +17,25 @@ class Title(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zh: str = ""
 
 
+class RetentionDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long history stays where it is; what is not said stays for ever.
+
+    `journal`: its segments, since they were last written to. They go once the warehouse has them, read back and found to be the same, and a
+    snapshot covers them. In the warehouse, by the engine's clock, and only of facts that the journal has let go of: `events` (what customers
+    did, and where they came and asked), `tags` (what was said of them), `decisions` (what was decided, shown and answered).
+    """
+
+    journal: Duration | None = None
+    events: Duration | None = None
+    tags: Duration | None = None
+    decisions: Duration | None = None
+
+
 class DeploymentDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What holds for the whole deployment: default time zone, currency and its minor digits, languages in the order of preference.
 
     `public_url` is where customers reach the service (https://…), for links in messages. `categories` are the titles of categories of
-    tags and events, by the whole path (`data`, `data/volume`).
+    tags and events, by the whole path (`data`, `data/volume`). `retention` says how long history is kept.
     """
 
     deployment: str
@@ -32,6 +46,7 @@ class DeploymentDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     languages: tuple[str, ...] = ("en", "zh")
     public_url: str = ""
     categories: dict[str, Title] = {}
+    retention: RetentionDefinition = RetentionDefinition()
     note: str = ""
 
 

@@ -6,7 +6,7 @@ refused, never skipped.
 
 from opportune.journal.commit import Commit
 from opportune.journal.embedded import SEGMENT_BYTES_MAX, Journal
-from opportune.journal.errors import JournalCorrupt, JournalError, JournalFailed, JournalLocked
+from opportune.journal.errors import JournalCorrupt, JournalDropped, JournalError, JournalFailed, JournalLocked
 from opportune.journal.faults import FaultPoint, OnFault
 from opportune.journal.frame import GROUP_BYTES_MAX, Group
 from opportune.journal.layout import ARRAYS_MAX
@@ -23,6 +23,7 @@ __all__ = [
     "Group",
     "Journal",
     "JournalCorrupt",
+    "JournalDropped",
     "JournalError",
     "JournalFailed",
     "JournalLocked",

@@ -4,6 +4,7 @@ While one fdatasync runs, the groups appended meanwhile queue up and share the n
 """
 
 import fcntl
+import itertools
 import os
 import threading
 from collections import deque
@@ -13,11 +14,11 @@ from types import TracebackType
 
 from opportune.journal.commit import Commit
 from opportune.journal.errors import JournalError, JournalFailed, JournalLocked
-from opportune.journal.faults import OnFault
+from opportune.journal.faults import FaultPoint, OnFault
 from opportune.journal.frame import GROUP_BYTES_MAX, GROUP_FACTS_MAX, Group
 from opportune.journal.layout import encode_arrays
 from opportune.journal.reader import JournalReader
-from opportune.journal.segments import Marks, sync_folder
+from opportune.journal.segments import Marks, segment_path, segment_seqs, sync_folder
 from opportune.journal.tail import Frame, Tail
 
 SEGMENT_BYTES_MAX = 256 << 20
@@ -128,9 +129,28 @@ class Journal:
     def read(self, from_seq: int = 0) -> Iterator[Group]:
         """The durable groups from the one that holds fact `from_seq` on, in order.
 
-        Raises JournalCorrupt where bytes that were durable are damaged, JournalError where the fact is no longer kept.
+        Raises JournalCorrupt where bytes that were durable are damaged, JournalDropped where the fact is no longer kept.
         """
         return self._reader.read(from_seq, self._durable_seq)
+
+    def drop_before(self, seq: int) -> int:
+        """Delete the segments all of whose facts are durable and below `seq`, the oldest first, each for good before the next.
+
+        The last segment always stays. Returns how many bytes went; raises OSError.
+        """
+        gone = 0
+        for first, following in itertools.pairwise(segment_seqs(self.folder)):
+            if following > min(seq, self._durable_seq):
+                break
+            path = segment_path(self.folder, first)
+            size = path.stat().st_size
+            path.unlink()
+            sync_folder(self.folder)
+            self._tail.marks.forget(first)
+            gone += size
+            if self._tail.on_fault is not None:
+                self._tail.on_fault(FaultPoint.SEGMENT_DROPPED)
+        return gone
 
     def close(self) -> None:
         """Commit what is queued, then let go of the journal. Waiters of groups that fail are told, `close` does not raise."""

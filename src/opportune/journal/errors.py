@@ -23,5 +23,12 @@ class JournalCorrupt(JournalError):  # noqa: N818 - the name says what happened
         self.offset = offset
 
 
+class JournalDropped(JournalError):  # noqa: N818 - the name says what happened
+    """A fact is asked for whose segment was dropped after its export; the warehouse has it."""
+
+    def __init__(self, folder: Path, seq: int, first_seq: int) -> None:
+        super().__init__(f"{folder} keeps facts from {first_seq:,} on; fact {seq:,} was dropped")
+
+
 class JournalFailed(JournalError):  # noqa: N818 - the name says what happened
     """The disk refused a commit. Groups not acknowledged are not in the journal; it takes no more until it is opened again."""

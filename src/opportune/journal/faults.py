@@ -19,6 +19,8 @@ class FaultPoint(StrEnum):
     AFTER_SYNC = "after_sync"
     SEGMENT_CREATED = "segment_created"
     """The next segment's file exists and is empty; its folder is not synced yet."""
+    SEGMENT_DROPPED = "segment_dropped"
+    """A segment is gone, durably; older ones went before it, younger ones that are to go are still there."""
     SNAPSHOT_MID = "snapshot_mid"
     """The first half of the first array is in the file set aside (or, without bytes in it, the file is still empty)."""
     SNAPSHOT_BEFORE_RENAME = "snapshot_before_rename"

@@ -32,5 +32,8 @@ class JournalPort(Protocol):
     def read(self, from_seq: int = 0) -> Iterator[Group]:
         """The durable groups from the one that holds fact `from_seq` on, in order."""
 
+    def drop_before(self, seq: int) -> int:
+        """Let go of durable facts below `seq`, as far as whole segments allow; how many bytes went. Reading them then raises JournalDropped."""
+
     def close(self) -> None:
         """Commit what is queued, then let go."""

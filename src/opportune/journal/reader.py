@@ -2,10 +2,10 @@
 
 import bisect
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
-from opportune.journal.errors import JournalCorrupt, JournalError
+from opportune.journal.errors import JournalCorrupt, JournalDropped, JournalError
 from opportune.journal.frame import Group
 from opportune.journal.segments import FrameCursor, Marks, segment_path, segment_seqs
 
@@ -32,20 +32,29 @@ class JournalReader:
     @property
     def bytes(self) -> int:
         """Bytes of all segments."""
-        return sum(segment_path(self.folder, seq).stat().st_size for seq in segment_seqs(self.folder))
+        return sum(size for _, size, _ in self.segments())
+
+    def segments(self) -> list[tuple[int, int, float]]:
+        """(first fact, bytes, seconds since 1970 when it was last written to) of every segment, in order."""
+        found = []
+        for seq in segment_seqs(self.folder):
+            with suppress(FileNotFoundError):  # it was dropped meanwhile
+                stat = segment_path(self.folder, seq).stat()
+                found.append((seq, stat.st_size, stat.st_mtime))
+        return found
 
     def read(self, from_seq: int = 0, end_seq: int | None = None) -> Iterator[Group]:
         """The groups from the one that holds fact `from_seq` on, in order, up to the last durable one.
 
         With `end_seq`, which the caller knows to be durable, exactly up to there. A later call goes on quickly from
-        any `from_seq` already passed. Raises JournalCorrupt where what was durable is damaged, and JournalError
-        where fact `from_seq` is no longer kept.
+        any `from_seq` already passed. Raises JournalCorrupt where what was durable is damaged, and JournalDropped
+        where fact `from_seq`, or one behind it that is to be read next, is no longer kept.
         """
         segments = segment_seqs(self.folder)
         if not segments:
             return
         if from_seq < segments[0]:
-            raise JournalError(f"{self.folder} keeps facts from {segments[0]:,} on; fact {from_seq:,} was dropped")
+            raise JournalDropped(self.folder, from_seq, segments[0])
         segment: int | None = segments[bisect.bisect_right(segments, from_seq) - 1]
         while segment is not None:
             segment = yield from self._read_segment(segment, from_seq, end_seq)
@@ -53,7 +62,11 @@ class JournalReader:
     def _read_segment(self, segment: int, from_seq: int, end_seq: int | None) -> Generator[Group, None, int | None]:
         """Yield one segment's groups; returns the segment to go on with, or None at the end. Raises JournalCorrupt."""
         seq, offset = self._marks.near(segment, from_seq)
-        with closing(FrameCursor(segment_path(self.folder, segment), offset, seq)) as cursor:
+        try:
+            opened = FrameCursor(segment_path(self.folder, segment), offset, seq)
+        except FileNotFoundError as error:
+            raise JournalDropped(self.folder, max(seq, from_seq), self.first_seq) from error
+        with closing(opened) as cursor:
             cursor.extend(sync=end_seq is None)
             cursor.skip(from_seq)
             suspect = -1
@@ -74,6 +87,10 @@ class JournalReader:
                     continue
                 if offset == cursor.end and following == seq:
                     return following
+                if (
+                    offset == cursor.end and segment < self.first_seq
+                ):  # dropped, with those behind it, while it was read
+                    raise JournalDropped(self.folder, seq, self.first_seq)
                 if proven:
                     raise JournalCorrupt(cursor.path, offset, cursor.cause)
                 return None

@@ -54,6 +54,11 @@ class Marks:
                 seqs.append(seq)
                 offsets.append(offset)
 
+    def forget(self, segment: int) -> None:
+        """A segment is gone."""
+        with self._lock:
+            self._marks.pop(segment, None)
+
     def near(self, segment: int, seq: int) -> tuple[int, int]:
         """(seq, offset) of the last known frame of `segment` that does not begin after fact `seq`."""
         with self._lock:

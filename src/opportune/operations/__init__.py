@@ -33,6 +33,7 @@ from opportune.operations.publish import (
 from opportune.operations.redrive import GoneError, Redriven, redrive
 from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
+from opportune.operations.retention import RetentionDone, RetentionPlan, apply_retention, plan_retention, retention_of
 from opportune.operations.segment import check_segment
 from opportune.operations.segments import (
     SegmentOverlap, SegmentSize, SegmentSnapshot, export_segment, prove_snapshot, segment_customers, segment_overlaps, segment_sizes,
@@ -61,20 +62,27 @@ from opportune.operations.trial_sends import SeedAddress, TrialSend, TrialSent, 
 from opportune.operations.who import find_customer, identifiers, open_people
 
 __all__ = [
-    "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS", "TELECOM_SOURCE", "TIMELINE_PAGE_MAX",
-    "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate", "Carrier", "CategoryNode", "ContactMonth", "Customer", "CustomerView",
-    "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "EventCounts", "EventEntry",
-    "EventFilter", "EventPage", "EventSeen", "Explanation", "FieldSource", "Folded", "GoneError", "Imported", "InPlace", "Ingested", "Lineage",
-    "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "Preview", "PreviewRow", "Publication",
-    "QualityFigure", "Redriven", "RefusedError", "Related", "Replayed", "Report", "SeedAddress", "SegmentOverlap", "SegmentSize", "SegmentSnapshot",
-    "Service", "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun", "SourceRuns", "StarbucksResult", "TagCoverage",
-    "TagDistribution", "TagEntry", "TagFilter", "TagPage", "TagValue", "Taken", "TelecomResult", "TimelinePage", "TokenError", "TouchAsk", "Touched",
-    "TrialSend", "TrialSent", "UnmetCondition", "WantedField", "World", "backup", "category_tree", "check_segment", "check_sources", "compile_playbook",
-    "coverage", "create_deployment", "customers_max_of", "definitions_of", "distribution_as_of", "event_page", "examples_folder", "explain", "export_segment",
-    "find_customer", "go_on", "holding", "identifiers", "import_ndjson", "import_sources", "ingest", "is_due", "journal_of", "list_decisions", "list_events",
-    "list_tags", "load_of", "moment_in", "open_deployment", "open_loads", "open_people", "pieces", "preview_changes", "preview_load", "preview_new",
-    "preview_sms", "prove_snapshot", "publish", "read_accounts", "read_definitions", "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source",
-    "replay", "report", "restore", "rework_load", "run_online_retail", "run_sources", "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps",
-    "segment_sizes", "segment_snapshots", "send_once", "snapshot_segment", "source_inventory", "source_quality", "sources_of", "state_click", "state_consent",
-    "stop_sending", "tag_page", "tags_of_customer", "view_customer", "view_decisions",
+    "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS",
+    "TELECOM_SOURCE", "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate",
+    "Carrier", "CategoryNode", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine",
+    "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "EventCounts", "EventEntry",
+    "EventFilter", "EventPage", "EventSeen", "Explanation", "FieldSource", "Folded", "GoneError", "Imported",
+    "InPlace", "Ingested", "Lineage", "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult",
+    "OnlineRetailResult", "OverloadedError", "Preview", "PreviewRow", "Publication", "QualityFigure", "Redriven",
+    "RefusedError", "Related", "Replayed", "Report", "RetentionDone", "RetentionPlan", "SeedAddress",
+    "SegmentOverlap", "SegmentSize", "SegmentSnapshot", "Service", "SmsPreview", "SourceAccount", "SourceLoad",
+    "SourceRedriven", "SourceReworked", "SourceRun", "SourceRuns", "StarbucksResult", "TagCoverage",
+    "TagDistribution", "TagEntry", "TagFilter", "TagPage", "TagValue", "Taken", "TelecomResult", "TimelinePage",
+    "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnmetCondition", "WantedField", "World",
+    "apply_retention", "backup", "category_tree", "check_segment", "check_sources", "compile_playbook", "coverage",
+    "create_deployment", "customers_max_of", "definitions_of", "distribution_as_of", "event_page", "examples_folder",
+    "explain", "export_segment", "find_customer", "go_on", "holding", "identifiers", "import_ndjson",
+    "import_sources", "ingest", "is_due", "journal_of", "list_decisions", "list_events", "list_tags", "load_of",
+    "moment_in", "open_deployment", "open_loads", "open_people", "pieces", "plan_retention", "preview_changes",
+    "preview_load", "preview_new", "preview_sms", "prove_snapshot", "publish", "read_accounts", "read_definitions",
+    "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore",
+    "retention_of", "rework_load", "run_online_retail", "run_sources", "run_starbucks", "run_telecom",
+    "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once", "snapshot_segment",
+    "source_inventory", "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page",
+    "tags_of_customer", "view_customer", "view_decisions",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Ask: back up a data folder while it is in use, and restore it. A backup is itself a data folder, with a list of its files.
 
-The warehouse is left out: `opportune export` makes it again of the journal.
+The warehouse is left out as long as `opportune export` makes it again of the journal; once the journal has let go of facts, it comes along.
 
 The order is what makes it whole: first the journal (a prefix of it, as a crash would leave it), then the databases. So the clear text
 of everybody the copied journal knows is there; what the databases know beyond it is taken back at the next start, as after a crash.
@@ -16,9 +16,11 @@ from pathlib import Path
 import msgspec
 
 from opportune import __version__
+from opportune.journal import JournalReader
 from opportune.operations.deployment import KEY_FILE, DeploymentError, OnProgress, journal_of
 from opportune.operations.segments import SNAPSHOTS_FOLDER
 from opportune.store import copy_database
+from opportune.warehouse import MANIFEST_FILE, WAREHOUSE_FOLDER, read_manifest, write_manifest
 
 MANIFEST = "backup.json"
 CHUNK_BYTES = 1 << 20
@@ -36,7 +38,7 @@ class Manifest(msgspec.Struct, frozen=True):
 def backup(folder: Path, target: Path, on_progress: OnProgress | None = None) -> Manifest:
     """Copy a data folder, in use or not, into `target`, which must not exist. It becomes whole with its last file, the manifest.
 
-    Raises DeploymentError where `folder` is no data folder or `target` is there already, OSError.
+    Raises DeploymentError where `folder` is no data folder, `target` is there already, or history moved on under the copy, OSError.
     """
     journal_of(folder)
     if target.exists():
@@ -44,7 +46,8 @@ def backup(folder: Path, target: Path, on_progress: OnProgress | None = None) ->
     aside = target.with_name(f"{target.name}.part")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(mode=FOLDER_MODE, parents=True)
-    copies = list(_files(folder))
+    warehouse = _warehouse(folder, aside)
+    copies = list(_files(folder, warehouse))
     total = sum(path.stat().st_size for path in copies)
     done = 0
     files: dict[str, tuple[int, str]] = {}
@@ -57,12 +60,21 @@ def backup(folder: Path, target: Path, on_progress: OnProgress | None = None) ->
                 copy_database(path, copied)
             else:
                 _copy(path, copied)
-        except FileNotFoundError:  # an old snapshot that a newer one has replaced meanwhile
+        except (
+            FileNotFoundError
+        ) as error:  # an old snapshot that a newer one has replaced, a segment let go of after its export
+            if place.parts[0] == WAREHOUSE_FOLDER:
+                raise DeploymentError(f"{path} was replaced while it was to be copied; back up again") from error
             continue
         files[str(place)] = _digest(copied)
         done += files[str(place)][0]
         if on_progress is not None:
             on_progress("copying", done, max(total, done))
+    for name in warehouse[:1]:
+        files[name] = _digest(aside / name)
+    last = read_manifest(aside).last
+    if JournalReader(aside / "journal").first_seq > (0 if last is None else last.first_seq):
+        raise DeploymentError(f"the journal of {folder} let go of facts while it was copied; back up again")
     manifest = Manifest(time.time_ns() // 1_000_000, __version__, files)
     _write(aside / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
     for place in {aside / folder for name in files for folder in Path(name).parents} | {aside.parent}:
@@ -107,9 +119,24 @@ def restore(source: Path, folder: Path, on_progress: OnProgress | None = None) -
     return manifest
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _warehouse(folder: Path, aside: Path) -> list[str]:
+    """What of the warehouse is part of the backup: nothing as long as the journal has all facts, else its manifest, copied at once, and its files.
+
+    The manifest is read before the journal is copied, so that the copied journal goes on from it.
+    """
+    manifest = read_manifest(folder)
+    if not JournalReader.open(folder / "journal").first_seq:
+        return []
+    (aside / WAREHOUSE_FOLDER).mkdir(mode=FOLDER_MODE)
+    write_manifest(aside, msgspec.structs.replace(manifest, replaced=()))
+    place = Path(WAREHOUSE_FOLDER)
+    return [str(place / MANIFEST_FILE), *(str(place / name) for part in manifest.parts for name in part.places)]
+
+
+def _files(folder: Path, warehouse: list[str]) -> Iterator[Path]:
     """The files to copy, in the order that makes the copy whole."""
     yield from sorted(path for path in (folder / "journal").iterdir() if path.suffix)
+    yield from (folder / place for place in warehouse[1:])
     yield from sorted((folder / "snapshots").glob("*.snapshot"))
     yield folder / KEY_FILE
     yield from sorted(folder.glob("*.db"))

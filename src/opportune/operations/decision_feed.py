@@ -4,9 +4,9 @@ import bisect
 from collections.abc import Callable
 from typing import Any
 
-from opportune.journal import JournalReader
 from opportune.operations.decisions import DecisionLine, decision_line
 from opportune.operations.deployment import Deployment
+from opportune.operations.kept_facts import KeptFacts
 from opportune.operations.names import Names, mask
 
 PAGE_MAX = 10_000
@@ -19,7 +19,7 @@ class DecisionFeed:
 
     def __init__(self, deployment: Deployment, names: Callable[[], Names]) -> None:
         self._deployment, self._names = deployment, names
-        self._reader = JournalReader.open(deployment.folder / "journal")
+        self._reader = KeptFacts(deployment.folder)
         self._marks: list[tuple[int, int]] = []
         """(n, seq): all decisions up to number n were caused by facts before `seq`."""
         self._every = MARK_EVERY_DECISIONS
@@ -34,7 +34,7 @@ class DecisionFeed:
         marks = self._marks
         at = bisect.bisect_right(marks, (number, 2**63)) - 1
         start = marks[at][1] if at >= 0 else 0
-        for group in self._reader.read(max(start, self._reader.first_seq)):
+        for group in self._reader.read(start):
             found = group.arrays.get("decisions")
             if found is None or not len(found):
                 continue

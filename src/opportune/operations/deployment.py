@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,11 @@ from opportune.journal import (
     Group,
     Journal,
     JournalError,
-    JournalReader,
     OnFault,
     SnapshotStore,
 )
 from opportune.operations.accounting import Accounting
+from opportune.operations.kept_facts import KeptFacts
 from opportune.store import DefinitionStore, People
 
 OnProgress = Callable[[str, int, int], None]
@@ -49,6 +50,7 @@ OnProgress = Callable[[str, int, int], None]
 
 KEY_FILE = "key"
 LINKS_UNSETTLED_MAX = 10_000
+LEARNT_AT_ONCE = 100_000
 DESCRIPTORS_KEPT, DESCRIPTORS_MAX = 3, 65_536
 ASIDE_NICENESS = 10
 FOLDING_MAX = 2
@@ -97,12 +99,12 @@ def read_group(group: Group) -> tuple[FactBatch, Outputs]:
     return FactBatch.from_arrays(group.arrays), Outputs.from_arrays(group.arrays)
 
 
-def journal_of(folder: Path) -> JournalReader:
-    """A reader of a data folder's journal, beside a writer if there is one. Raises DeploymentError where there is none."""
+def journal_of(folder: Path) -> KeptFacts:
+    """A reader of a data folder's facts, beside a writer if there is one. Raises DeploymentError where there is none."""
     if not (folder / KEY_FILE).exists():
         raise DeploymentError(f"{folder} is no data folder; make one with `opportune init {folder}`")
     (folder / "journal").mkdir(exist_ok=True)
-    return JournalReader.open(folder / "journal")
+    return KeptFacts(folder)
 
 
 class Deployment:
@@ -132,6 +134,7 @@ class Deployment:
         self._playbook_at: tuple[int, int] | None = None
         self._parted: BaseException | None = None
         self._links_unsettled = 0
+        self._identifiers_dropped = False
         self._folding: deque[Folding] = deque()
         self._fold_lock = threading.Lock()
         self.replayed = 0
@@ -174,10 +177,14 @@ class Deployment:
     def history(self, before_seq: int) -> Iterator[tuple[FactBatch, Outputs]]:
         """All facts before a number, with their outputs, oldest first."""
         self._wait()  # what is still on its way to the disk is history too
-        for group in JournalReader.open(self.folder / "journal").read(0):
+        for group in KeptFacts(self.folder).read():
             if group.first_seq >= before_seq:
                 return
             yield read_group(group)
+
+    def note_history(self) -> None:
+        """Tell the engine whether all history is still there; before a playbook comes into force. Raises WarehouseError."""
+        self.engine.history_is_whole = KeptFacts(self.folder).whole_seq == 0
 
     @contextmanager
     def changing(self) -> Iterator[None]:
@@ -360,14 +367,22 @@ class Deployment:
     def _start(self, on_progress: OnProgress | None) -> None:
         self.snapshots.drop_after(self.journal.next_seq)
         start = self._restore_latest()
-        total = self.journal.next_seq - start
-        for group in self.journal.read(start):
-            self._replay(group, start)
+        self.note_history()
+        if start < (whole := KeptFacts(self.folder).whole_seq):
+            raise DeploymentError(
+                f"{self.folder}: retention has dropped facts before {whole:,}, and no snapshot taken since can be read "
+                f"({'; '.join(self.snapshots.skipped.values()) or 'there is none'}); open it with the release that wrote them, or restore a backup"
+            )
+        total, dropped = self.journal.next_seq - start, self.journal.first_seq
+        for group in KeptFacts(self.folder, self.journal.read).read(start):
+            self._replay(group, start, dropped)
             if on_progress is not None:
                 on_progress("replaying the journal", group.end_seq - start, total)
         self.replayed = total
         self._journaled_texts = len(self.dictionary)
         self.people.forget_from(self.engine.customers)
+        if start < dropped:
+            self._learn_of_people()
         self._settle_links()
         self.people.quarantine_back_to({name: account.received for name, account in self.accounting.sources.items()})
         self._note_playbook()
@@ -384,6 +399,32 @@ class Deployment:
             else:
                 return snapshot.seq
         return 0
+
+    def _learn_of_people(self) -> None:
+        """Know the identifiers again whose hashes went with the journal's head: the warehouse has none, the people's clear text gives them.
+
+        Raises DeploymentError where nobody is there any more.
+        """
+        words, unsettled = key_words(self.key), set(self.people.unsettled())
+        known = 0
+        for number, kind in enumerate(self.playbook.numbering.names["identifier"]):
+            named = ((customer, text) for customer, text in self.people.all_of(kind) if (kind, text) not in unsettled)
+            while some := list(islice(named, LEARNT_AT_ONCE)):
+                builder = BatchBuilder()
+                for customer, text in some:
+                    hashed = np.array(hash_identifier(words, kind, text), np.uint64).view(np.int64)
+                    builder.add(FactKind.IDENTIFIER, number, customer, 0, 0, hashed.tolist())
+                self.identity.learn(builder.build())  # what the journal still says is known already, and stands
+                known += len(some)
+        if not known and self._identifiers_dropped:
+            raise DeploymentError(
+                f"{self.folder / 'people.db'} knows nobody, and the journal has let go of who is who; restore it from a backup"
+            )
+
+    def settle_links(self) -> None:
+        """Make sure that no link to an old customer is in doubt any more: facts of it may then leave the journal. With the engine at rest."""
+        self.flush()
+        self._settle_links()
 
     def _settle_links(self) -> None:
         """Forget identifiers that a crash kept from the journal; to be called when memory is what the journal says."""
@@ -415,13 +456,18 @@ class Deployment:
         self.accounting = Accounting.decode(meta)
         self.dictionary, self.engine = dictionary, engine
 
-    def _replay(self, group: Group, start: int) -> None:
+    def _replay(self, group: Group, start: int, dropped: int) -> None:
         batch, _ = read_group(group)
         if group.first_seq < start:
             raise DeploymentError(
                 f"the snapshot at {start:,} lies inside a group; remove {self.folder / 'snapshots'} and start again"
             )
-        self.identity.learn(batch)
+        told = batch
+        if group.first_seq < dropped:  # out of the warehouse, where the hashes of identifiers are zeros
+            named = batch.kind == FactKind.IDENTIFIER
+            self._identifiers_dropped |= bool(named.any())
+            told = batch.take(np.flatnonzero(~named))
+        self.identity.learn(told)
         self.repeats.learn(batch)
         self.engine.process(batch)
         if batch.bodies:

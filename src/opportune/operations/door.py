@@ -133,6 +133,10 @@ class Door:
         if self._snapshot_child:
             self._reap(0)
 
+    def want_snapshot(self) -> None:
+        """Have a snapshot written soon, whatever the number of facts since the last one."""
+        self._snapshot_at = 0
+
     @property
     def queued(self) -> tuple[int, int]:
         """(asks, bytes) that wait to be taken in."""

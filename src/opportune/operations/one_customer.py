@@ -96,11 +96,12 @@ class Trail(msgspec.Struct):
 def read_trail(folder: Path, customer: int, end_seq: int | None = None) -> Trail:
     """Read a customer's trail out of a data folder's journal, up to `end_seq` if given (she may not be known by then).
 
-    Raises DeploymentError where there is no such customer in the whole journal.
+    Raises DeploymentError where there is no such customer in the whole journal, or retention has dropped facts of her time.
     """
     trail = Trail(customer)
     outputs = []
-    for group in journal_of(folder).read(0):
+    kept = journal_of(folder)
+    for group in kept.read():
         if end_seq is not None and group.first_seq >= end_seq:
             break
         outputs.append(_read_group(trail, group, end_seq))
@@ -108,6 +109,11 @@ def read_trail(folder: Path, customer: int, end_seq: int | None = None) -> Trail
         setattr(trail, name, np.concatenate([getattr(trail, name), *(getattr(one, name) for one in outputs)]))
     if end_seq is None and not any(fact.kind == FactKind.CUSTOMER for fact in trail.facts):
         raise DeploymentError(f"{folder} has no customer #{customer}; it has {trail.customers:,}, from #0 on")
+    if trail.facts and trail.facts[0].seq < kept.whole_seq:
+        raise DeploymentError(
+            f"customer #{customer} cannot be replayed: retention has dropped facts of the time since she is known; "
+            "a running service shows her as she is (GET /v1/customers)"
+        )
     return trail
 
 

@@ -5,13 +5,18 @@ from pathlib import Path
 
 import msgspec
 
-from opportune.engine import DefinitionSet, Playbook, PlaybookError
+from opportune.engine import DefinitionSet, Playbook, PlaybookError, Rebuilding
 from opportune.facts import BatchBuilder, DeploymentDefinition, FactKind, TextDictionary
 from opportune.operations.content_check import check_contents
-from opportune.operations.deployment import Deployment
+from opportune.operations.deployment import Deployment, DeploymentError, OnProgress, read_group
+from opportune.operations.kept_facts import KeptFacts
 from opportune.operations.segments import check_segments
 from opportune.operations.source_definitions import check_sources
 from opportune.store import Change, DefinitionProblem, Definitions, ProblemCode, difference, load_folder
+
+FOLDED_AHEAD_ROUNDS_MAX = 8
+FOLDED_AT_REST_MAX = 20_000
+"""Facts that may be left to be folded while nothing is taken in: some milliseconds."""
 
 
 class DefinitionsRefusedError(Exception):
@@ -23,13 +28,29 @@ class DefinitionsRefusedError(Exception):
 
 
 class Publication(msgspec.Struct, frozen=True):
-    """What `publish` did: the playbook's number and where in the journal it came into force (None: nothing had changed)."""
+    """What `publish` did: the playbook's number and where in the journal it came into force (None: nothing had changed).
+
+    `took_ms` is the time from the ask to the answer; `paused_ms` how much of it nothing else could be taken in.
+    """
 
     playbook: int
     fingerprint: str
     seq: int | None
     changes: tuple[Change, ...]
     took_ms: int
+    paused_ms: int = 0
+
+
+class Prepared(msgspec.Struct):
+    """A playbook that is compiled and not in force yet, and what it needs of history, to be folded ahead."""
+
+    definitions: Definitions
+    playbook: Playbook
+    after: int
+    """The number of the playbook that was in force when this one was compiled."""
+    rebuilding: Rebuilding | None
+    begun: float
+    paused_ms: int
 
 
 def read_definitions(folder: Path) -> Definitions:
@@ -94,23 +115,69 @@ def publish(deployment: Deployment, definitions: Definitions, author: str) -> Pu
     Compiling and building new columns happen before the playbook is journaled; it is in force once it is, also where a crash then
     keeps the store from hearing of it. Raises DefinitionsRefusedError, StoreFailedError, DeploymentError and JournalError.
     """
-    started = time.monotonic()
-    now_ms = time.time_ns() // 1_000_000
+    prepared = prepare(deployment, definitions, ahead=False)
+    return prepared if isinstance(prepared, Publication) else put_in_force(deployment, prepared, author)
+
+
+def prepare(deployment: Deployment, definitions: Definitions, *, ahead: bool = True) -> Prepared | Publication:
+    """Compile a playbook, with the engine at rest; a Publication where nothing has changed. With `ahead`, `fold_ahead` may then begin.
+
+    Raises DefinitionsRefusedError, DeploymentError.
+    """
+    begun = time.monotonic()
     deployment.settle()
     in_force, fingerprint = deployment.playbook.version, deployment.playbook.fingerprint
     if in_force and deployment.store.latest() == in_force and not preview_changes(deployment, definitions):
         return Publication(in_force, fingerprint, None, (), 0)
-    playbook = compile_playbook(
-        deployment, definitions
-    )  # before it is saved: what is refused must leave nothing behind
-    draft = deployment.store.save(definitions, author, now_ms)
+    playbook = compile_playbook(deployment, definitions)
+    rebuilding = deployment.engine.rebuilding(playbook) if ahead else None
+    return Prepared(definitions, playbook, in_force, rebuilding, begun, _since(begun))
+
+
+def fold_ahead(deployment: Deployment, rebuilding: Rebuilding, on_progress: OnProgress | None = None) -> None:
+    """Fold history up to near the journal's end, beside the engine that goes on. In a thread of its own; no other may touch `rebuilding`.
+
+    Raises JournalError, WarehouseError.
+    """
+    facts = KeptFacts(deployment.folder)
+    for _ in range(FOLDED_AHEAD_ROUNDS_MAX):  # each round is what came while the last one was folded
+        for group in facts.read(rebuilding.end_seq):
+            rebuilding.take(*read_group(group))
+            if on_progress is not None:
+                on_progress("building from history", rebuilding.end_seq, deployment.journal.durable_seq)
+        if deployment.journal.durable_seq - rebuilding.end_seq < FOLDED_AT_REST_MAX:
+            return
+
+
+def put_in_force(deployment: Deployment, prepared: Prepared, author: str) -> Publication:
+    """Save a prepared playbook and put it in force at the next fact, with the engine at rest: what it still lacks of history is folded first.
+
+    Raises StoreFailedError, DeploymentError where another one came into force meanwhile, JournalError.
+    """
+    begun, now_ms = time.monotonic(), time.time_ns() // 1_000_000
+    playbook, rebuilding = prepared.playbook, prepared.rebuilding
+    deployment.flush()
+    if deployment.playbook.version != prepared.after:
+        raise DeploymentError(
+            f"playbook {deployment.playbook.version} came into force while this one was built; look at it, and publish again"
+        )
+    if rebuilding is not None:
+        for group in KeptFacts(deployment.folder, deployment.journal.read).read(rebuilding.end_seq):
+            rebuilding.take(*read_group(group))
+    draft = deployment.store.save(prepared.definitions, author, now_ms)  # what is refused has left nothing behind
     playbook.version = draft.number
-    deployment.engine.prepare(playbook)
+    deployment.note_history()
+    deployment.engine.prepare(playbook, rebuilding)
     builder = BatchBuilder()
     builder.add_body(FactKind.PLAYBOOK, playbook.body().encode(), now_ms, deployment.engine.now_ms)
     seq = deployment.engine.next_seq
     deployment.commit(builder.build(), now_ms)
     deployment.flush()
     deployment.store.publish(draft.number, seq, now_ms)
-    took_ms = int((time.monotonic() - started) * 1000)
-    return Publication(draft.number, playbook.fingerprint, seq, draft.changes, took_ms)
+    paused_ms = prepared.paused_ms + _since(begun)
+    return Publication(draft.number, playbook.fingerprint, seq, draft.changes, _since(prepared.begun), paused_ms)
+
+
+def _since(begun: float) -> int:
+    """Milliseconds since then."""
+    return int((time.monotonic() - begun) * 1000)

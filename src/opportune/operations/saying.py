@@ -16,6 +16,7 @@ from opportune.delivery import Rendered, render_content
 from opportune.engine import Playbook
 from opportune.facts import NO_OFFER, NOBODY, FactBatch, FactKind, Outputs, ValueType
 from opportune.operations.deployment import Deployment, read_group
+from opportune.operations.kept_facts import KeptFacts
 from opportune.operations.names import Language, Names
 from opportune.profiles import read_column
 from opportune.rules import read
@@ -119,7 +120,7 @@ class Saying:
     def find_event(self, cause: Cause) -> DecidedEvent | None:
         """That event, from the journal; it must be durable."""
         # The open journal remembers where groups begin; a new reader would look through a whole segment.
-        group = next(self._deployment.journal.read(cause.seq), None)
+        group = next(KeptFacts(self._deployment.folder, self._deployment.journal.read).read(cause.seq), None)
         return None if group is None else decided_event(*read_group(group), group.first_seq, cause)
 
     def event_variables(self, event: DecidedEvent | None) -> Variables:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TypeVar
 
 from opportune.intake import Clock
@@ -18,7 +19,7 @@ from opportune.operations.live_customer import LiveCustomers
 from opportune.operations.names import Language
 from opportune.operations.one_off import OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import OneOffSends
-from opportune.operations.publish import Publication, publish
+from opportune.operations.publish import Publication, fold_ahead, prepare, put_in_force
 from opportune.operations.saying import Saying
 from opportune.operations.segments import SegmentSize
 from opportune.operations.sending import Sending
@@ -33,6 +34,7 @@ from opportune.operations.tag_distribution import (
 )
 from opportune.operations.touch import Touches
 from opportune.operations.trial_sends import TrialSend, TrialSent
+from opportune.operations.upkeep import Upkeep
 from opportune.operations.who import customer_meant
 from opportune.store import Definitions
 
@@ -55,6 +57,9 @@ class Service:
         self.feed = DecisionFeed(deployment, lambda: self.saying.names("en"))
         self.one_offs = OneOffSends(self.door)
         self.customers = LiveCustomers(deployment, self.door, self.saying.names)
+        self.upkeep = Upkeep(deployment, self.door)
+        self._keeping: asyncio.Task[None] | None = None
+        self._publishing = asyncio.Lock()
         self._catalogue: tuple[int, Lineage] | None = None
         self._event_counts = EventCounts(deployment.folder)
         self._counting = asyncio.Lock()
@@ -70,12 +75,18 @@ class Service:
         """What became of decisions since the start of the service, per `MoveKind`."""
 
     async def start(self) -> None:
-        """Begin to take in, and to send."""
+        """Begin to take in, to send, and to look after the warehouse."""
         self.door.open()
         await self.sending.start()
+        self._keeping = asyncio.create_task(self.upkeep.run())
 
     async def stop(self) -> None:
         """Finish what is being sent, take in what is queued, and close the deployment with a snapshot."""
+        self.upkeep.stop()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._keeping
         await self.sending.drain()
         await asyncio.to_thread(self.door.close)
         self.sending.close()
@@ -103,8 +114,17 @@ class Service:
         return self.deployment.accounting.sources.get(source)
 
     async def publish(self, definitions: Definitions, author: str) -> Publication:
-        """Put definitions in force at the next fact. Raises DefinitionsRefusedError, DeploymentError, StoreFailedError."""
-        published = await self.work(lambda deployment: publish(deployment, definitions, author))
+        """Put definitions in force at the next fact. What they need of history is folded ahead, while facts are taken in.
+
+        Raises DefinitionsRefusedError, DeploymentError, StoreFailedError.
+        """
+        async with self._publishing:
+            prepared = await self.work(lambda deployment: prepare(deployment, definitions))
+            if isinstance(prepared, Publication):
+                return prepared
+            if prepared.rebuilding is not None:
+                await asyncio.to_thread(fold_ahead, self.deployment, prepared.rebuilding)
+            published = await self.work(lambda deployment: put_in_force(deployment, prepared, author))
         await self.sending.follow_playbook()
         return published
 

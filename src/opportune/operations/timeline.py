@@ -27,6 +27,7 @@ from opportune.facts import (
     ValueType,
 )
 from opportune.journal import JournalReader
+from opportune.operations.kept_facts import KeptFacts
 from opportune.operations.names import Names
 from opportune.warehouse import CONTACT_KINDS, CONTACT_MOVES, CustomerReader, CustomerRows, StoredFact
 
@@ -240,8 +241,9 @@ class Tail:
 
     def __init__(self, folder: Path) -> None:
         self._reader = JournalReader.open(folder / "journal")
+        self._facts = KeptFacts(folder, self._reader.read)
         self._begin = self._end = 0
-        self._bytes = -1
+        self._seen = (-1, -1)
         self._firsts: list[int] = []
         self._customers = np.empty(0, np.uint32)
         self._marks = np.empty(0, np.uint8)
@@ -250,15 +252,15 @@ class Tail:
 
     def catch_up(self, begin_seq: int) -> None:
         """Hear of what came since, and forget what is exported: facts before `begin_seq`."""
-        size = self._reader.bytes
-        if begin_seq <= self._begin and size == self._bytes:
+        seen = self._reader.first_seq, self._reader.bytes
+        if begin_seq <= self._begin and seen == self._seen:
             return
-        self._bytes = size
+        self._seen = seen
         if begin_seq > self._begin:
             self._forget(begin_seq)
         if not self._firsts:
             self._end = max(self._end, begin_seq)
-        for group in self._reader.read(max(self._end, self._reader.first_seq)):
+        for group in self._facts.read(self._end):
             if group.first_seq < self._end:
                 continue
             self._add(*_marks(group.arrays), group.first_seq)
@@ -270,7 +272,7 @@ class Tail:
         for at in self._groups[: self._many][hers][::-1].tolist():
             first_seq = self._firsts[at]
             if first_seq < before_seq:
-                group = next(self._reader.read(first_seq))
+                group = next(self._facts.read(first_seq))
                 yield rows_in(group.arrays, group.first_seq, customer, before_seq)
 
     def _add(self, customers: NDArray[np.uint32], marks: NDArray[np.uint8], first_seq: int) -> None:

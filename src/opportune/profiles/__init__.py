@@ -3,6 +3,7 @@
 from opportune.profiles.areas import (
     LATITUDE_MAX, LONGITUDE_MAX, MICRO, cosine_ppm, in_circle, in_polygon, radius_of,
 )  # fmt: skip
+from opportune.profiles.buckets import widen_rows
 from opportune.profiles.cells import load, store
 from opportune.profiles.columns import (
     BUCKETS_MAX, DISTINCT_DEFAULT, DISTINCT_MAX, MEASURES, PROFILES, RECORDS, RECORD_BYTES_ALONE_MAX, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, SLOT_AT, SLOT_COUNT, UNIT_DAY, UNIT_HOUR, UNIT_LIFE, WIDE_HEADER_BYTES,
@@ -32,4 +33,5 @@ __all__ = [
     "event_counters_of", "find_pending", "first_in_minute", "first_pending", "hold_records", "i8_of", "in_circle", "in_polygon", "kept_of", "listens_of",
     "load", "looks_of", "open_pending", "over_pending", "pending_heads_of", "pending_of", "pending_values_of", "plan_records",
     "point_records", "radius_of", "read_column", "roll_rows", "roll_windows", "set_tag", "store", "tag_detectors_of", "tag_first_of",
+    "widen_rows",
 ]  # fmt: skip

@@ -7,7 +7,10 @@ Kernel functions.
 
 from typing import Any
 
-from opportune.facts import compiled_leaf
+import numpy as np
+from numpy.typing import NDArray
+
+from opportune.facts import compiled, compiled_leaf
 from opportune.profiles.cells import fits, load, store
 from opportune.profiles.columns import WIDE_PLACE, counters_of, i4_of, narrow_of, wide_place_of
 
@@ -38,6 +41,13 @@ def widen(plan: Any, records: Any, wide: Any, base: int) -> None:
             value = load(records, base + counter.ring + bucket * counter.narrow, counter.narrow)
             store(wide, place * size + counter.wide_ring + bucket * counter.width, counter.width, value)
     i4_of(records)[(base + WIDE_PLACE) >> 2] = place
+
+
+@compiled
+def widen_rows(plan: Any, records: Any, wide: Any, record_bytes: int, rows: NDArray[np.int64]) -> None:
+    """`widen` for these customers, none of whom has a wide place."""
+    for i in range(len(rows)):
+        widen(plan, records, wide, rows[i] * record_bytes)
 
 
 @compiled_leaf

@@ -1,5 +1,6 @@
 """Building rule plans: rules become clauses and programs, texts become codes and look-up tables."""
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -83,6 +84,12 @@ class RulePlanBuilder:
         self._fill(plan.luts, self._filled)
         self._filled = size
         return plan
+
+    def following(self, dictionary: TextDictionary) -> "RulePlanBuilder":
+        """A builder of the same rules that goes on with another dictionary, which says the same so far."""
+        other = copy.copy(self)
+        other._dictionary = dictionary
+        return other
 
     def _fill(self, luts: NDArray[np.uint8], known: int) -> None:
         texts = self._dictionary.since(known)

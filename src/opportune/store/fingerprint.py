@@ -13,7 +13,7 @@ from opportune.store.definitions import Definitions
 DIGEST_BYTES = 16
 
 WORDS: Final[dict[str, tuple[str, ...]]] = {
-    "deployment": ("title", "categories", "note"),
+    "deployment": ("title", "categories", "note", "retention"),
     "event": ("title", "category", "owner", "note", "properties.*.title", "properties.*.unit", "properties.*.note"),
     "tag": ("title", "category", "owner", "unit", "freshness", "source", "note"),
     "detector": ("title", "category", "owner", "note"),

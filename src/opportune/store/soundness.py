@@ -32,6 +32,7 @@ from opportune.facts import (
     EventDefinition,
     Kind,
     PropertyDefinition,
+    RetentionDefinition,
     parse_rate,
     parse_scaled,
     transitions,
@@ -179,6 +180,20 @@ def _deployment(deployment: DeploymentDefinition, path: str) -> Found:
         yield "money_scale", ProblemCode.OUT_OF_RANGE, message, f"write 0 to {SCALE_MAX}"
     for category in deployment.categories:
         yield from _path_of_names(category, "categories")
+
+
+def _retention(retention: RetentionDefinition, path: str) -> Found:
+    if retention.journal is not None:
+        return
+    for name in ("events", "tags", "decisions"):
+        if getattr(retention, name) is not None:
+            message = f"the warehouse lets `{name}` go only after the journal has, and the journal keeps everything"
+            yield (
+                _join(path, name),
+                ProblemCode.BAD_VALUE,
+                message,
+                "write how long the journal stays, for example `journal: 30d`",
+            )
 
 
 def _typed(value: PropertyDefinition | TagDefinition, path: str) -> Found:
@@ -339,6 +354,7 @@ def _policy(policy: PolicyDefinition, path: str) -> Found:
 
 _CHECKS: dict[type, Callable[[Any, str], Found]] = {
     DeploymentDefinition: _deployment,
+    RetentionDefinition: _retention,
     EventDefinition: _event,
     PropertyDefinition: _typed,
     TagDefinition: _tag,

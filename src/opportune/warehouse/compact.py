@@ -1,7 +1,6 @@
 """Fewer, larger files: the small parts of a day become one. The old files stay until nobody can be reading them."""
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import msgspec
 
 from opportune.warehouse.faults import OnWarehouseFault, WarehouseFault
 from opportune.warehouse.files import parquet, write_query, writer
-from opportune.warehouse.manifest import Part, read_manifest, write_manifest, writing
+from opportune.warehouse.manifest import Part, now_ms, read_manifest, write_manifest, writing
 from opportune.warehouse.presence import merged_presence, read_presence, write_presence
 from opportune.warehouse.removal import REPLACED_KEPT_MS, clear_left_over, remove_replaced
 
@@ -28,11 +27,12 @@ class Compacted(msgspec.Struct, frozen=True):
 def compact(
     folder: Path,
     *,
+    before_day: str | None = None,
     facts_max: int = COMPACTED_FACTS_MAX,
     kept_ms: int = REPLACED_KEPT_MS,
     on_fault: OnWarehouseFault | None = None,
 ) -> Compacted:
-    """Merge neighbouring parts of one day as long as the result has at most `facts_max` facts.
+    """Merge neighbouring parts of one day (only days before `before_day`, where given) as long as the result has at most `facts_max` facts.
 
     Files replaced more than `kept_ms` ago are deleted. Raises WarehouseLocked, OSError; duckdb.Error where files are damaged.
     """
@@ -40,14 +40,14 @@ def compact(
         manifest = read_manifest(folder)
         clear_left_over(place, manifest)
         before = len(manifest.parts)
-        for run in list(_runs(manifest.parts, facts_max)):
+        over = [part for part in manifest.parts if before_day is None or part.day < before_day]
+        for run in list(_runs(over, facts_max)):
             merged = _merged(connection, place, run, on_fault)
             at = manifest.parts.index(run[0])
-            now_ms = time.time_ns() // 1_000_000
             manifest = msgspec.structs.replace(
                 manifest,
                 parts=(*manifest.parts[:at], merged, *manifest.parts[at + len(run) :]),
-                replaced=(*manifest.replaced, *((name, now_ms) for part in run for name in part.places)),
+                replaced=(*manifest.replaced, *((name, now_ms()) for part in run for name in part.places)),
             )
             if on_fault is not None:
                 on_fault(WarehouseFault.BEFORE_MANIFEST)
@@ -58,11 +58,14 @@ def compact(
     return Compacted(before, len(manifest.parts))
 
 
-def _runs(parts: tuple[Part, ...], facts_max: int) -> Iterator[list[Part]]:
+def _runs(parts: Sequence[Part], facts_max: int) -> Iterator[list[Part]]:
     """Runs of two or more neighbours of one day that fit together."""
     run: list[Part] = []
     for part in parts:
-        if run and (part.day != run[0].day or sum(one.facts for one in run) + part.facts > facts_max):
+        if run and (
+            (part.day, part.dropped) != (run[0].day, run[0].dropped)
+            or sum(one.facts for one in run) + part.facts > facts_max
+        ):
             if len(run) > 1:
                 yield run
             run = []
@@ -81,7 +84,8 @@ def _merged(
             tables[table] = tables.get(table, 0) + rows
     version = max(part.version for part in run) + 1
     slots = max(part.slots for part in run)
-    merged = Part(run[0].day, run[0].first_seq, run[-1].end_seq, tables, slots, version, run[0].shard)
+    first = run[0]
+    merged = Part(first.day, first.first_seq, run[-1].end_seq, tables, slots, version, first.shard, first.dropped)
     write_presence(place / merged.presence, merged_presence([read_presence(place / part.presence) for part in run]))
     for at, table in enumerate(tables):
         if at and on_fault is not None:

@@ -19,6 +19,7 @@ from opportune.warehouse.manifest import (
     Manifest,
     Part,
     read_manifest,
+    remedy,
     warehouse_folder,
     write_manifest,
     writing,
@@ -74,7 +75,7 @@ def _news(folder: Path, manifest: Manifest) -> Iterator[Group]:
         if last is None or last.end_seq != manifest.end_seq or crc_of(last.arrays) != manifest.last.crc:
             raise WarehouseError(
                 f"{folder}: the warehouse goes up to fact {manifest.end_seq:,}, and the journal says something else there; "
-                f"the journal was restored from an older copy: remove {folder / 'warehouse'} and export again"
+                f"the journal was restored from an older copy: {remedy(folder)}"
             )
     yield from groups
 

@@ -12,7 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import DECISION, DERIVED, GOAL, LIMIT, MOVE, NULL, WITHHELD, Arrays, FactBatch, FactKind, Outputs
+from opportune.facts import (
+    DECISION,
+    DERIVED,
+    GOAL,
+    LIMIT,
+    MOVE,
+    NOBODY,
+    NULL,
+    WITHHELD,
+    Arrays,
+    FactBatch,
+    FactKind,
+    Outputs,
+)
 from opportune.journal import Group
 from opportune.warehouse.errors import WarehouseError
 
@@ -76,12 +89,12 @@ def crc_of(arrays: Arrays) -> int:
     """One number that tells groups apart; a forgotten identifier changes nothing in it."""
     crc = 0
     for name in sorted(arrays):
-        array = _without_hashes(arrays) if name == "values" else arrays[name]
+        array = without_hashes(arrays) if name == "values" else arrays[name]
         crc = zlib.crc32(np.ascontiguousarray(array).tobytes(), zlib.crc32(name.encode(), crc))
     return crc
 
 
-def _without_hashes(arrays: Arrays) -> NDArray[np.int64]:
+def without_hashes(arrays: Arrays) -> NDArray[np.int64]:
     """The values with zeros for the hashes of identifiers."""
     values: NDArray[np.int64] = arrays["values"]
     rows = np.flatnonzero(arrays["kind"] == FactKind.IDENTIFIER)
@@ -149,7 +162,7 @@ class PartBuilder:
                 "content": batch.content,
             }
         plain = np.where(is_tags, 0, counts)
-        values = _without_hashes(group.arrays)
+        values = without_hashes(group.arrays)
         slots = int(plain.max()) if n else 0
         for slot in range(slots):
             has = plain > slot
@@ -228,12 +241,17 @@ def _column(name: str, part: Columns) -> NDArray[Any]:
     return np.zeros(many, np.uint64)  # message_low, message_high, content
 
 
-def split_groups(tables: dict[str, Columns]) -> Iterable[Group]:
+def split_groups(tables: dict[str, Columns], thinned_ms: int | None = None) -> Iterable[Group]:
     """The groups that these tables were made of; facts, tags and outputs must be in the order of their numbers.
 
-    tables  columns as `PartBuilder.build` gives them, a NULL again being the integer that stands for it; missing tables have no rows
+    tables      columns as `PartBuilder.build` gives them, a NULL again being the integer that stands for it; missing tables have no rows
+    thinned_ms  of a part whose rows were dropped in part: engine time before it. What is missing becomes a TICK fact
     """
     groups = tables["groups"]
+    if thinned_ms is not None:
+        tables = tables | {
+            "facts": _filled(tables.get("facts"), int(groups["first_seq"][0]), int(groups["facts"].sum()), thinned_ms)
+        }
     for i, (first_seq, count) in enumerate(zip(groups["first_seq"].tolist(), groups["facts"].tolist(), strict=True)):
         end_seq = first_seq + count
         batch = _batch(tables, first_seq, end_seq)
@@ -283,6 +301,27 @@ def _batch(tables: dict[str, Columns], first_seq: int, end_seq: int) -> FactBatc
         [str(text) for text in texts.get("text", ())], [bytes(body) for body in bodies.get("body", ())],
         {} if extras is None else {row: bytes(extra) for row, extra in enumerate(extras) if extra is not None},
     )  # fmt: skip
+
+
+def _filled(kept: Columns | None, first_seq: int, count: int, now_ms: int) -> Columns:
+    """The facts first_seq .. first_seq + count - 1: those that are kept, and where one was dropped a TICK of the time that had come."""
+    seq = np.arange(first_seq, first_seq + count)
+    at = kept["seq"] - first_seq if kept else np.empty(0, np.int64)
+    time = np.full(count, now_ms)
+    if kept:
+        time[at] = kept["engine_ms"]
+    time = np.maximum.accumulate(time)
+    columns: Columns = {
+        "seq": seq, "kind": np.full(count, FactKind.TICK, np.uint8), "code": np.zeros(count, np.uint16),
+        "customer": np.full(count, NOBODY, np.uint32), "at_ms": time.copy(), "now_ms": time.copy(), "engine_ms": time,
+        "size": np.zeros(count, np.uint32),
+    }  # fmt: skip
+    for name, column in (kept or {}).items():
+        if name not in columns:
+            nothing: Any = None if column.dtype == object else 0 if column.dtype.kind == "u" else NULL
+            columns[name] = np.full(count, nothing, column.dtype)
+        columns[name][at] = column
+    return columns
 
 
 def _outputs(columns: Columns | None, name: str, first_seq: int, end_seq: int) -> NDArray[Any]:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import duckdb
 
+from opportune.facts import MS_PER_DAY
 from opportune.journal import Group
 from opportune.warehouse.errors import WarehouseError
 from opportune.warehouse.files import read_table, writer
 from opportune.warehouse.groups import OUTPUTS, Columns, split_groups
+from opportune.warehouse.kinds import end_of_day
 from opportune.warehouse.manifest import Part, read_manifest, warehouse_folder
 
 _ORDERS = {
@@ -24,19 +26,15 @@ _ORDERS = {
 def read_groups(folder: Path, from_seq: int = 0, end_seq: int | None = None) -> Iterator[Group]:
     """The exported groups from the one that holds fact `from_seq` on, in order, up to the one before `end_seq` where given.
 
-    They are what the journal held, but that the hashes of identifiers are zeros. A part (PART_FACTS_MAX facts) is in memory at a time.
-    Raises WarehouseError where the facts were dropped, or a file is missing or damaged.
+    They are what the journal held, but that the hashes of identifiers are zeros, and that facts which retention dropped are ticks. A part
+    (PART_FACTS_MAX facts) is in memory at a time. Raises WarehouseError where a file is missing or damaged.
     """
-    manifest = read_manifest(folder)
-    if from_seq < manifest.first_seq:
-        raise WarehouseError(
-            f"{folder}: the warehouse keeps facts from {manifest.first_seq:,} on; fact {from_seq:,} was dropped"
-        )
     with closing(writer()) as connection:
-        for part in manifest.parts:
+        for part in read_manifest(folder).parts:
             if part.end_seq <= from_seq or (end_seq is not None and part.first_seq >= end_seq):
                 continue
-            for group in split_groups(_tables(connection, warehouse_folder(folder), part)):
+            thinned_ms = end_of_day(part.day) - MS_PER_DAY if part.dropped else None
+            for group in split_groups(_tables(connection, warehouse_folder(folder), part), thinned_ms):
                 if group.end_seq > from_seq and (end_seq is None or group.first_seq < end_seq):
                     yield group
 

@@ -12,6 +12,7 @@ from opportune.rules import EVENT_AT, NOW, ZONE, ZONE_MACRO, Ref, Rule, RuleErro
 from opportune.warehouse.decoding import decoded
 from opportune.warehouse.errors import QueryRefused
 from opportune.warehouse.files import named, quoted
+from opportune.warehouse.kinds import EVENTS, TAGS, end_of_day
 from opportune.warehouse.manifest import Manifest
 from opportune.warehouse.views import Views
 
@@ -26,8 +27,7 @@ class Latest:
         self.views, self.cut = views, cut
         self.lexicon = views.lexicon
         self.now_ms = manifest.now_ms if as_of_ms is None else as_of_ms
-        self._whole = manifest.first_seq == 0
-        self._first_seq = manifest.first_seq
+        self._manifest = manifest
         self.held = False
         """Whether the tables of events have `counted_ms` as a column."""
 
@@ -55,10 +55,6 @@ class Latest:
 
     def relation(self, tags: list[str], chosen: str, *, zone: bool = False) -> str:
         """`chosen` of everybody, with t0.value, t1.value ... beside: the encoded values of these tags (texts as text)."""
-        if not self._whole:
-            raise QueryRefused(
-                f"the warehouse keeps facts from {self._first_seq:,} on; what a tag's value is follows from all of them"
-            )
         joins = [f"LEFT JOIN ({self.encoded(tag)}) t{at} ON t{at}.customer = p.customer" for at, tag in enumerate(tags)]
         if zone:
             joins.append(f"LEFT JOIN ({self._zone()}) z ON z.customer = p.customer")
@@ -118,12 +114,24 @@ class Latest:
 
     def _declared(self, tag: str) -> str:
         """What was said last; setting it to nothing is said, too."""
+        until = self._manifest.dropped_until(TAGS)
+        if until is not None:
+            raise QueryRefused(
+                f"what was said of `{tag}` until {until} was dropped by retention; ask the engine for it"
+            )
         last = f"arg_max(coalesce(value, {NULL}), (seq << {POSITION_BITS}) + position)"
         number = self.lexicon.number("tag", tag)
         return f"SELECT customer, nullif({last}, {NULL}) AS value FROM raw.tags WHERE tag = {number} AND seq < {self.cut} GROUP BY customer"
 
     def _counted(self, tag: str, counter: CounterDefinition, kind: ValueType) -> str:
         """A counter's figure; count and sum of nothing are 0."""
+        until = self._manifest.dropped_until(EVENTS)
+        if until is not None and (
+            counter.over is None or self.now_ms - int(counter.over) < end_of_day(until) + MS_PER_DAY
+        ):
+            raise QueryRefused(
+                f"`{tag}` counts events that retention dropped: they are kept from the day after {until} on; ask the engine for it"
+            )
         rows = self._rows(tag, counter)
         figure = _life(counter, kind) if counter.over is None else _windowed(counter, kind)
         additive = counter.measure in ("count", "sum", "distinct")

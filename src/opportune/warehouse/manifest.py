@@ -10,12 +10,14 @@ clock (UTC) when its last fact was taken in. Files are never changed: compaction
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
+from opportune.journal import JournalReader
 from opportune.warehouse.errors import WarehouseError, WarehouseLocked
 
 FOLDER = "warehouse"
@@ -32,7 +34,8 @@ class Part(msgspec.Struct, frozen=True):
 
     tables   rows of each table that has a file
     slots    columns v0, v1 ... that its facts have
-    version  0 as exported; higher where compaction made it of others
+    version  0 as exported; higher where compaction or retention made it of others
+    dropped  the kinds of rows that retention took out of it; the numbers of its facts still count
     """
 
     day: str
@@ -42,6 +45,7 @@ class Part(msgspec.Struct, frozen=True):
     slots: int = 0
     version: int = 0
     shard: int = SHARD
+    dropped: tuple[str, ...] = ()
 
     @property
     def facts(self) -> int:
@@ -78,7 +82,6 @@ class Manifest(msgspec.Struct, frozen=True):
     """What the warehouse holds.
 
     end_seq    the cursor: every fact below it is exported
-    first_seq  the first fact that is still kept (older parts were dropped on request)
     now_ms     engine time after the last fact
     texts      how many texts of the dictionary are exported
     replaced   files that compaction or retention took out, and when (ms); removed once no reader can have them open
@@ -86,13 +89,21 @@ class Manifest(msgspec.Struct, frozen=True):
 
     version: int = FORMAT_VERSION
     end_seq: int = 0
-    first_seq: int = 0
     now_ms: int = 0
     customers: int = 0
     texts: int = 0
     last: LastGroup | None = None
     parts: tuple[Part, ...] = ()
     replaced: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def whole_seq(self) -> int:
+        """The first fact from which on retention has dropped nothing: what is read from there on is what the journal said."""
+        return max((part.end_seq for part in self.parts if part.dropped), default=0)
+
+    def dropped_until(self, kind: str) -> str | None:
+        """The last day (UTC, of the engine's clock) of which retention dropped rows of a kind; None where it dropped none."""
+        return max((part.day for part in self.parts if kind in part.dropped), default=None)
 
 
 def warehouse_folder(folder: Path) -> Path:
@@ -108,15 +119,20 @@ def read_manifest(folder: Path) -> Manifest:
     except FileNotFoundError:
         return Manifest()
     except msgspec.MsgspecError as error:
-        raise WarehouseError(
-            f"{path} cannot be read: {error}; restore it from a backup, or remove {path.parent} and export again"
-        ) from error
+        raise WarehouseError(f"{path} cannot be read: {error}; {remedy(folder)}") from error
     if manifest.version != FORMAT_VERSION:
         raise WarehouseError(
             f"{path} has format version {manifest.version}, this program reads version {FORMAT_VERSION}; "
-            f"remove {path.parent} and export again"
+            f"{remedy(folder)}"
         )
     return manifest
+
+
+def remedy(folder: Path) -> str:
+    """What helps where the warehouse's files are not what they should be: making them again, as long as the journal has everything."""
+    if JournalReader(folder / "journal").first_seq:
+        return f"restore {warehouse_folder(folder)} from a backup: the journal has let go of facts that are only there"
+    return f"restore it from a backup, or remove {warehouse_folder(folder)} and export again"
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -144,6 +160,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def now_ms() -> int:
+    """The wall clock, by which replaced files are kept for a while."""
+    return time.time_ns() // 1_000_000
 
 
 @contextmanager

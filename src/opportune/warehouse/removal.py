@@ -1,12 +1,11 @@
 """Files that nothing asks for any more: left over from a crash, or replaced and old enough that no reader has them open."""
 
-import time
 from pathlib import Path
 
 import msgspec
 
 from opportune.warehouse.faults import OnWarehouseFault, WarehouseFault
-from opportune.warehouse.manifest import ASIDE, Manifest, warehouse_folder, write_manifest
+from opportune.warehouse.manifest import ASIDE, Manifest, now_ms, warehouse_folder, write_manifest
 
 REPLACED_KEPT_MS = 3_600_000
 """So long a query may go on reading files that compaction or retention took out meanwhile."""
@@ -28,8 +27,7 @@ def remove_replaced(
     folder: Path, manifest: Manifest, on_fault: OnWarehouseFault | None, kept_ms: int = REPLACED_KEPT_MS
 ) -> Manifest:
     """Delete replaced files that are old enough, then strike them out; returns the manifest as it then is."""
-    now_ms = time.time_ns() // 1_000_000
-    gone = {name for name, at_ms in manifest.replaced if at_ms + kept_ms <= now_ms}
+    gone = {name for name, at_ms in manifest.replaced if at_ms + kept_ms <= now_ms()}
     if not gone:
         return manifest
     place = warehouse_folder(folder)

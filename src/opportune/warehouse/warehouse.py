@@ -18,7 +18,7 @@ from opportune.warehouse.errors import QueryRefused, WarehouseError
 from opportune.warehouse.files import named, parquet, quoted
 from opportune.warehouse.latest import Latest
 from opportune.warehouse.lexicon import Lexicon
-from opportune.warehouse.manifest import Manifest, read_manifest, warehouse_folder
+from opportune.warehouse.manifest import Manifest, read_manifest, remedy, warehouse_folder
 from opportune.warehouse.views import RAW_COLUMNS, Views, empty_table
 
 ROWS_MAX = 10_000
@@ -117,7 +117,7 @@ class Warehouse:
         """Keep in memory what tags are made of, of one customer or of all, for many questions about them in a row: then no file is opened
         for each. Whether it did: of all, more than HELD_FACTS_MAX facts stay in their files.
         """
-        if customer is None and self.manifest.end_seq - self.manifest.first_seq > HELD_FACTS_MAX:
+        if customer is None and self.manifest.end_seq > HELD_FACTS_MAX:
             return False
         counted = {"facts": "engine_ms", "derived": "now_ms"}
         for table in HELD_TABLES:
@@ -240,6 +240,4 @@ def _told(folder: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise WarehouseError(
-            f"{warehouse_folder(folder)} cannot be read: {error}; restore it from a backup, or remove it and export again"
-        ) from error
+        raise WarehouseError(f"{warehouse_folder(folder)} cannot be read: {error}; {remedy(folder)}") from error

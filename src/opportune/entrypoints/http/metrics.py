@@ -33,6 +33,7 @@ class ServiceCollector(Collector):
         yield from self._engine()
         yield from self._sending()
         yield from self._sources()
+        yield from self._warehouse()
         yield from self._requests()
 
     def _intake(self) -> Iterator[Metric]:
@@ -107,6 +108,18 @@ class ServiceCollector(Collector):
         yield _gauge("opportune_sending_stopped", "1 while all sending is stopped.", int(sending.outbox.halted()))
         yield _counter(
             "opportune_snapshots_failed", "Snapshots that could not be written.", self.service.door.snapshots_failed
+        )
+
+    def _warehouse(self) -> Iterator[Metric]:
+        upkeep, journal = self.service.upkeep, self.service.deployment.journal
+        yield _gauge("opportune_warehouse_facts", "Facts that the warehouse has.", upkeep.exported_seq)
+        yield _gauge("opportune_warehouse_lag_facts", "Facts on disk that are not exported yet.", upkeep.lag)
+        yield _gauge("opportune_warehouse_trouble", "1 where the last export failed.", int(bool(upkeep.trouble)))
+        yield _counter("opportune_warehouse_failures", "Exports that failed since the start.", upkeep.failures)
+        yield _gauge("opportune_journal_first_fact", "The first fact that the journal still has.", journal.first_seq)
+        yield _gauge("opportune_journal_bytes", "Bytes of the journal.", journal.bytes)
+        yield _counter(
+            "opportune_journal_dropped_bytes", "Bytes of journal let go of since the start.", upkeep.dropped_bytes
         )
 
     def _sources(self) -> Iterator[Metric]:

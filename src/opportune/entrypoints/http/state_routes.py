@@ -33,7 +33,9 @@ def state_router(service: Service, authority: Authority, registry: CollectorRegi
                 503, "not_ready", "nothing is taken in", hint="see the server's log, mend the cause, and start it again"
             )
         asks, size = service.door.queued
-        return JSONResponse({"status": "ready", "queued": {"asks": asks, "bytes": size}})
+        upkeep = service.upkeep
+        warehouse = {"exported_seq": upkeep.exported_seq, "lag": upkeep.lag, "trouble": upkeep.trouble}
+        return JSONResponse({"status": "ready", "queued": {"asks": asks, "bytes": size}, "warehouse": warehouse})
 
     @router.get("/version")
     async def told_version() -> dict[str, str]:

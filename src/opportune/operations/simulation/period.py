@@ -9,7 +9,7 @@ import numpy as np
 
 from opportune.engine import CUSTOMERS_MAX, Engine, PlaybookBody, StateLayoutError, decode_body
 from opportune.facts import Arrays, FactBatch, FactKind, Outputs, TextDictionary
-from opportune.journal import Group, JournalReader, Snapshot, SnapshotStore
+from opportune.journal import Group, SnapshotStore
 from opportune.operations.decisions import playbook_in
 from opportune.operations.deployment import DeploymentError, OnProgress, journal_of, read_group
 
@@ -44,11 +44,11 @@ class Period(msgspec.Struct, frozen=True):
 def find_period(folder: Path, since_ms: int, until_ms: int, on_progress: OnProgress | None = None) -> Period:
     """Look the period up in the journal. Raises DeploymentError where nothing happened in it."""
     reader = journal_of(folder)
-    dictionary, body = TextDictionary(_texts_before(folder, reader)), None
+    dictionary, body = TextDictionary(), None
     first_seq = first_ms = -1
     end_seq = customers = answers = done = 0
     now_ms = last_ms = -(2**62)
-    for group in reader.read(reader.first_seq):
+    for group in reader.read(0):
         now = np.maximum(np.maximum.accumulate(group.arrays.get("now_ms", group.arrays["at_ms"])), now_ms)
         inside = int(np.searchsorted(now, until_ms))  # engine time never goes back
         begun = int(np.searchsorted(now, since_ms))
@@ -72,6 +72,10 @@ def find_period(folder: Path, since_ms: int, until_ms: int, on_progress: OnProgr
             break
     if first_seq < 0 or body is None:
         raise DeploymentError("nothing happened in that time; see when facts came: opportune report")
+    if first_seq < reader.whole_seq:
+        raise DeploymentError(
+            f"retention has dropped some of that time: everything is there from fact {reader.whole_seq:,} on; begin later"
+        )
     return Period(
         since_ms, until_ms, first_seq, end_seq, first_ms, last_ms, customers, answers, dictionary.since(0), decode_body(body)
     )  # fmt: skip
@@ -81,24 +85,12 @@ ANSWERING = (FactKind.RECEIPT, FactKind.RESPONSE)
 """Facts that say what became of a decision."""
 
 
-def _texts_before(folder: Path, reader: JournalReader) -> list[str]:
-    """The texts of facts that the journal no longer keeps, out of a snapshot."""
-    if reader.first_seq == 0:
-        return []
-    snapshot = SnapshotStore(folder / "snapshots").latest()
-    return _texts_of(snapshot) if snapshot is not None else []
-
-
 def _texts_in(group: Group) -> list[str]:
     if "texts" not in group.arrays:
         return []
     return FactBatch.from_arrays(
         {n: array for n, array in group.arrays.items() if not n.startswith(("extras", "bodies"))}
     ).texts
-
-
-def _texts_of(snapshot: Snapshot) -> list[str]:
-    return msgspec.msgpack.decode(snapshot.arrays["texts"].tobytes(), type=list[str])
 
 
 def engine_at(
@@ -143,6 +135,11 @@ def _restored(folder: Path, period: Period, stores: list[SnapshotStore], custome
                 return engine_from(folder, snapshot.arrays, period.texts, customers_max)
             except StateLayoutError:
                 continue  # of an older version: the journal is folded from its beginning
+    whole = journal_of(folder).whole_seq
+    if whole:
+        raise DeploymentError(
+            f"no snapshot is left from before that time, and retention has dropped facts before {whole:,}: begin later"
+        )
     return Engine(TextDictionary(period.texts), customers_max=customers_max, history=lambda seq: parts(folder, 0, seq))
 
 
