@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from opportune.store import definition_store, people
+from opportune.store import definition_store, people_tables
 from opportune.store.database import Schema, migrate, open_database, writing
 
-TABLES: dict[Schema, sa.MetaData] = {"definitions": definition_store.TABLES, "people": people.TABLES}
+TABLES: dict[Schema, sa.MetaData] = {"definitions": definition_store.TABLES, "people": people_tables.TABLES}
 
 
 @pytest.mark.parametrize("schema", TABLES)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from opportune.facts import Outcome
-from opportune.store import Inbox, InboxState, NewMessage, Outbox, OutboxState, Settled, WorkItems, WorkState
+from opportune.store import Inbox, InboxState, NewMessage, Outbox, OutboxState, Settled, Traces, WorkItems, WorkState
 from opportune.store.inbox import ITEMS_PER_CUSTOMER_MAX
 
 
@@ -69,7 +69,7 @@ class TestInbox:
 
     def test_forgetting_leaves_nothing_on_the_disk(self, inbox: Inbox, outbox: Outbox, tmp_path: Path) -> None:
         inbox.place("c", "app", 9, {"text": "for Wang Fang"}, 30)
-        outbox.forget(9, 50)
+        outbox.forget(9, Traces([]), 50)
         inbox.close()
         outbox.close()
         assert all(b"Wang Fang" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

@@ -6,7 +6,9 @@ from opportune.facts.catalogue import Catalogue, EventSchema, Numbering, Propert
 from opportune.facts.compiled import COMPILED, compiled, compiled_leaf
 from opportune.facts.definitions import MAX_AGE_MS, DeploymentDefinition, EventDefinition, PropertyDefinition, Title
 from opportune.facts.dictionary import TEXTS_MAX, TextDictionary
-from opportune.facts.kinds import Answer, Arm, FactKind, GoalKind, MoveKind, Outcome
+from opportune.facts.kinds import (
+    FORGOTTEN_EVERYWHERE, FORGOTTEN_FROM_HERE, Answer, Arm, FactKind, GoalKind, MoveKind, Outcome,
+)  # fmt: skip
 from opportune.facts.outputs import (
     DECISION, DERIVED, DERIVED_VALUES_MAX, FATE, GOAL, LIMIT, MOVE, NO_CAMPAIGN, NO_OFFER, NO_TOUCHPOINT, WITHHELD, Outputs, made_at_once, owners_of_marks,
 )  # fmt: skip
@@ -20,7 +22,7 @@ from opportune.facts.values import NULL, SET_MEMBERS_MAX, TEXT_BYTES_MAX, VALUE_
 from opportune.facts.zones import ZoneTable, local_moment, transitions, zone_change, zone_offset, zone_table
 
 __all__ = [
-    "COMPILED", "DECISION", "DERIVED", "DERIVED_VALUES_MAX", "FATE", "GOAL", "LIMIT", "MAX_AGE_MS", "MOVE", "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE",
+    "COMPILED", "DECISION", "DERIVED", "DERIVED_VALUES_MAX", "FATE", "FORGOTTEN_EVERYWHERE", "FORGOTTEN_FROM_HERE", "GOAL", "LIMIT", "MAX_AGE_MS", "MOVE", "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE",
     "MS_PER_SECOND", "NOBODY", "NO_CAMPAIGN", "NO_OFFER", "NO_TOUCHPOINT", "NULL", "PPM", "REASON_TEXTS", "SET_MEMBERS_MAX",
     "TEXTS_MAX", "TEXT_BYTES_MAX", "VALUE_MAX", "WITHHELD", "Answer", "Arm", "Arrays", "BatchBuilder",
     "Catalogue", "Decimal", "DeploymentDefinition", "Duration", "EventDefinition", "EventSchema", "FactBatch",

@@ -1,6 +1,7 @@
 """What a person or a clock can ask of a deployment: init, publish, import, replay, explain, report; one file per ask."""
 
 from opportune.operations.accounting import Accounting, SourceAccount
+from opportune.operations.accounts import read_accounts
 from opportune.operations.audience import InPlace, holding
 from opportune.operations.backup import MANIFEST, Manifest, backup, restore
 from opportune.operations.clicks import state_click
@@ -38,7 +39,6 @@ from opportune.operations.segments import (
     SegmentOverlap, SegmentSize, SegmentSnapshot, export_segment, prove_snapshot, segment_customers, segment_overlaps, segment_sizes,
     segment_snapshots, snapshot_segment,
 )  # fmt: skip
-from opportune.operations.sending import read_accounts
 from opportune.operations.serving import Service
 from opportune.operations.source_definitions import check_sources, definitions_of, open_loads, sources_of
 from opportune.operations.source_inventory import FieldSource, WantedField, source_inventory

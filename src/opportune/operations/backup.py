@@ -16,7 +16,8 @@ from pathlib import Path
 import msgspec
 
 from opportune import __version__
-from opportune.operations.deployment import KEY_FILE, DeploymentError, OnProgress, journal_of
+from opportune.operations.deployment import DeploymentError, OnProgress, journal_of
+from opportune.operations.folder_key import KEY_FILE
 from opportune.operations.segments import SNAPSHOTS_FOLDER
 from opportune.store import copy_database
 

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from opportune.operations.deployment import DeploymentError, journal_of
+from opportune.operations.folder_key import read_key
 from opportune.operations.names import mask
-from opportune.store import People
+from opportune.store import People, seal_clear_rows
 
 PEOPLE_FILE = "people.db"
 KINDS = ("user", "anonymous", "phone", "email", "card", "account", "device", "external")
@@ -20,7 +21,8 @@ def open_people(folder: Path) -> Iterator[People | None]:
     if not (folder / PEOPLE_FILE).exists():
         yield None
         return
-    people = People(folder)
+    people = People(folder, read_key(folder).secrets())
+    seal_clear_rows(people)
     try:
         yield people
     finally:

@@ -4,6 +4,7 @@ from opportune.warehouse.compact import COMPACTED_FACTS_MAX, Compacted, compact
 from opportune.warehouse.errors import QueryRefused, WarehouseError, WarehouseLocked
 from opportune.warehouse.export import PART_FACTS_MAX, Exported, export
 from opportune.warehouse.faults import OnWarehouseFault, WarehouseFault
+from opportune.warehouse.forgetting import forget_extras
 from opportune.warehouse.history import read_groups
 from opportune.warehouse.lists import write_customers
 from opportune.warehouse.manifest import Manifest, Part, read_manifest, warehouse_folder
@@ -34,6 +35,7 @@ __all__ = [
     "WarehouseLocked",
     "compact",
     "export",
+    "forget_extras",
     "read_groups",
     "read_manifest",
     "warehouse_folder",
