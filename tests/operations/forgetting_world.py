@@ -38,9 +38,9 @@ sensitivity: personal
 
 def her_messages() -> Iterator[dict[str, object]]:
     """Her month: named by user and phone, decided on, offered something, and heard of in ways that nobody understood."""
-    first = {"type": "identify", "userId": "she-0001", "identifier": {"kind": "phone", "value": PHONE}, "timestamp": START}
+    first = {"type": "identify", "userId": "she-0001", "identifier": {"kind": "phone", "value": PHONE}, "timestamp": START + 100}
     yield {**first, "traits": {"arpu": "80", "has_unlimited": False, "full_name": NAME, "mobile": PHONE, "upsell_propensity": 900_000}}
-    yield consent("she-0001", START + 1)
+    yield consent("she-0001", START + 101)
     for day in range(2, 29, 3):
         event = used("she-0001", START + day * DAY + 6 * 3_600_000, 95)
         event["properties"]["remark"] = f"{NOTE} {day}"
@@ -58,7 +58,6 @@ def make(folder: Path) -> Path:
     (definitions / "personal.yaml").write_text(PERSONAL)
     create_deployment(folder, seed="forgetting")
     messages = by_time(iter([*month(), *her_messages()]))
-    messages.sort(key=lambda message: (message["timestamp"], str(message.get("userId")).startswith("she")))
     with open_deployment(folder, customers_max=CUSTOMERS_MAX, segment_bytes_max=100_000) as deployment:
         publish(deployment, read_definitions(definitions), "tests")
         decoder = deployment.decoder("world", "import")
