@@ -13,7 +13,18 @@ from opportune.operations import create_deployment, ingest, open_deployment, pub
 from opportune.operations.folder_key import read_key
 from opportune.store import Inbox, Loads, NewMessage, Outbox, People, WorkItems
 from opportune.warehouse import export
-from tests.operations.little_mobile import CUSTOMERS_MAX, DAY, MINIMAL, START, bought, by_time, consent, lines, month, used
+from tests.operations.little_mobile import (
+    CUSTOMERS_MAX,
+    DAY,
+    MINIMAL,
+    START,
+    bought,
+    by_time,
+    consent,
+    lines,
+    month,
+    used,
+)
 
 PHONE = "13912345678"
 OTHER_PHONE = "13900000001"
@@ -38,17 +49,43 @@ sensitivity: personal
 
 def her_messages() -> Iterator[dict[str, object]]:
     """Her month: named by user and phone, decided on, offered something, and heard of in ways that nobody understood."""
-    first = {"type": "identify", "userId": "she-0001", "identifier": {"kind": "phone", "value": PHONE}, "timestamp": START + 100}
-    yield {**first, "traits": {"arpu": "80", "has_unlimited": False, "full_name": NAME, "mobile": PHONE, "upsell_propensity": 900_000}}
+    first = {
+        "type": "identify",
+        "userId": "she-0001",
+        "identifier": {"kind": "phone", "value": PHONE},
+        "timestamp": START + 100,
+    }
+    yield {
+        **first,
+        "traits": {
+            "arpu": "80",
+            "has_unlimited": False,
+            "full_name": NAME,
+            "mobile": PHONE,
+            "upsell_propensity": 900_000,
+        },
+    }
     yield consent("she-0001", START + 101)
     for day in range(2, 29, 3):
         event = used("she-0001", START + day * DAY + 6 * 3_600_000, 95)
         event["properties"]["remark"] = f"{NOTE} {day}"
         yield event
         yield bought("she-0001", START + day * DAY + 7 * 3_600_000, "35.00")
-    yield {"type": "track", "event": "no_such_event", "userId": "she-0001", "timestamp": START + DAY, "properties": {"a": PHONE}}
+    yield {
+        "type": "track",
+        "event": "no_such_event",
+        "userId": "she-0001",
+        "timestamp": START + DAY,
+        "properties": {"a": PHONE},
+    }
     yield used(OTHER_PHONE, START + DAY, 5, properties={"used_pct": 5, "called": PHONE})
-    yield {"type": "track", "event": "no_such_event", "userId": "other", "timestamp": START + DAY, "properties": {"a": OTHER_PHONE}}
+    yield {
+        "type": "track",
+        "event": "no_such_event",
+        "userId": "other",
+        "timestamp": START + DAY,
+        "properties": {"a": OTHER_PHONE},
+    }
 
 
 def make(folder: Path) -> Path:
@@ -83,14 +120,22 @@ def _outside(folder: Path, people: People) -> None:
         loads.add_rows("crm", number, 0, raw)
         loads.stage("crm", number, 2, b"{}", 2)
     with closing(Outbox(folder)) as outbox:
-        outbox.put([NewMessage("900", "sms", HER, variables={"name": NAME, "event": {"note": NOTE}}), NewMessage("901", "sms", 3)], 1)
+        outbox.put(
+            [
+                NewMessage("900", "sms", HER, variables={"name": NAME, "event": {"note": NOTE}}),
+                NewMessage("901", "sms", 3),
+            ],
+            1,
+        )
         outbox.put([NewMessage("test-1", "sms", 3, variables={"to": PHONE}, is_test=True)], 1)
     with closing(Inbox(folder)) as inbox:
         inbox.place("902", "app_home", HER, {"text": f"Dear {NAME}"}, 1)
     with closing(WorkItems(folder)) as items:
         items.place("903", "call_centre", HER, {"script": f"Call {PHONE}"}, 1)
         items.place("904", "call_centre", 3, {"script": "Call her"}, 1)
-    (folder / "accounts.json").write_text(json.dumps({"file": {"default": {"folder": "out"}, "csv": {"folder": "out", "form": "csv"}}}))
+    (folder / "accounts.json").write_text(
+        json.dumps({"file": {"default": {"folder": "out"}, "csv": {"folder": "out", "form": "csv"}}})
+    )
     (folder / "accounts.json").chmod(0o600)
     (folder / "out").mkdir()
     said = [{"key": str(i), "touchpoint": "sms", "customer": who, "address": to, "text": f"Dear {name}"} for i, (who, to, name) in enumerate([(HER, PHONE, NAME), (3, OTHER_PHONE, "Li")])]  # fmt: skip
@@ -110,7 +155,11 @@ def her_traces(folder: Path) -> dict[str, bytes]:
         low, high = hash_identifier(words, kind, text)
         found[f"hash of {kind}"] = np.array([low, high], np.uint64).tobytes()
         found[f"half of the hash of {kind}"] = np.array([low], np.uint64).tobytes()
-        found[kind], found[f"{kind} utf-16"], found[f"{kind} utf-16 be"] = text.encode(), text.encode("utf-16-le"), text.encode("utf-16-be")
+        found[kind], found[f"{kind} utf-16"], found[f"{kind} utf-16 be"] = (
+            text.encode(),
+            text.encode("utf-16-le"),
+            text.encode("utf-16-be"),
+        )
     return found | {"name": NAME.encode(), "note": NOTE.encode(), "digits": b"139-1234-5678", "dear": b"Dear Zhang"}
 
 

@@ -13,7 +13,16 @@ import pytest
 
 from opportune.facts import FORGOTTEN_EVERYWHERE, FORGOTTEN_FROM_HERE, FactKind
 from opportune.journal import OnFault
-from opportune.operations import DeploymentError, erasure, find_customer, ingest, journal_of, open_deployment, replay, report
+from opportune.operations import (
+    DeploymentError,
+    erasure,
+    find_customer,
+    ingest,
+    journal_of,
+    open_deployment,
+    replay,
+    report,
+)
 from opportune.operations.audience import holding
 from opportune.operations.deployment import Deployment
 from opportune.store import Loads, Outbox, People
@@ -81,7 +90,17 @@ def test_reports_and_budgets_still_add_up_and_the_journal_replays(folder: Path) 
         assert deployment.engine.counts["decisions"] == decided
         assert deployment.engine.counts["forgotten"] == 1
     after = report(folder)
-    for name in ("campaigns", "contacts", "contacts_whole", "withheld", "withheld_by_reason", "limits", "sources", "decisions", "customers"):
+    for name in (
+        "campaigns",
+        "contacts",
+        "contacts_whole",
+        "withheld",
+        "withheld_by_reason",
+        "limits",
+        "sources",
+        "decisions",
+        "customers",
+    ):
         assert getattr(after, name) == getattr(before, name), name
     assert replay(folder, customers_max=CUSTOMERS_MAX).equal
 
@@ -110,7 +129,12 @@ def test_the_same_phone_later_is_somebody_new(folder: Path) -> None:
         find_customer(folder, PHONE)
     with opened(folder) as deployment:
         known = deployment.engine.customers
-        again = {"type": "identify", "identifier": {"kind": "phone", "value": PHONE}, "timestamp": START + 10, "traits": {"arpu": "1"}}
+        again = {
+            "type": "identify",
+            "identifier": {"kind": "phone", "value": PHONE},
+            "timestamp": START + 10,
+            "traits": {"arpu": "1"},
+        }
         ingest(deployment, deployment.decoder("again", "import"), lines([again]), START)
         deployment.flush()
         assert deployment.people.customer_of("phone", PHONE) == known
@@ -121,7 +145,20 @@ def test_the_same_phone_later_is_somebody_new(folder: Path) -> None:
     with opened(folder) as deployment:
         assert deployment.people.customer_of("phone", PHONE) == known
         decoder = deployment.decoder("again", "import")
-        taken = ingest(deployment, decoder, lines([{**identify("x", START + 20, arpu="2"), "userId": None, "identifier": {"kind": "phone", "value": PHONE}}]), START)
+        taken = ingest(
+            deployment,
+            decoder,
+            lines(
+                [
+                    {
+                        **identify("x", START + 20, arpu="2"),
+                        "userId": None,
+                        "identifier": {"kind": "phone", "value": PHONE},
+                    }
+                ]
+            ),
+            START,
+        )
         assert taken.intake.batch.customer.tolist() == [known]
 
 
@@ -194,7 +231,13 @@ class _Steps:
 
 def _run(folder: Path, steps: _Steps) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        for owner, name in ((Loads, "forget"), (Outbox, "forget"), (People, "forget"), (erasure, "forget_in_files"), (erasure, "forget_extras")):
+        for owner, name in (
+            (Loads, "forget"),
+            (Outbox, "forget"),
+            (People, "forget"),
+            (erasure, "forget_in_files"),
+            (erasure, "forget_extras"),
+        ):
             patch.setattr(owner, name, steps.around(getattr(owner, name)))
         with opened(folder, steps.step) as deployment:
             steps.armed = True

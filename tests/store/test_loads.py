@@ -129,7 +129,9 @@ def test_a_folder_of_the_version_before_opens(tmp_path: Path) -> None:
     rows = sealed(zlib.compress(msgspec.msgpack.encode([b"\x00a", b"b"])), "crm/1/0")
     with engine.begin() as connection:
         connection.exec_driver_sql("INSERT INTO raw_rows VALUES ('crm', 1, 0, ?)", (rows,))
-        connection.exec_driver_sql("INSERT INTO load VALUES ('crm', 1, 5, 6, 7, 2, ?)", (sealed(b"\x00state", "crm/1"),))
+        connection.exec_driver_sql(
+            "INSERT INTO load VALUES ('crm', 1, 5, 6, 7, 2, ?)", (sealed(b"\x00state", "crm/1"),)
+        )
         connection.exec_driver_sql("INSERT INTO load VALUES ('crm', 2, 5, NULL, NULL, 0, x'')")
     engine.dispose()
     loads = Loads(tmp_path, SECRET)

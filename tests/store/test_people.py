@@ -177,7 +177,9 @@ def test_a_quarantined_message_is_mended_and_goes_once(people: People, tmp_path:
 
 
 def test_nothing_readable_lies_on_the_disk(people: People, tmp_path: Path) -> None:
-    people.remember([(7, "phone", PHONE), (8, "email", "ann@example.org")], [(7, "name", "Wang Fang")], [("phone", PHONE)])
+    people.remember(
+        [(7, "phone", PHONE), (8, "email", "ann@example.org")], [(7, "name", "Wang Fang")], [("phone", PHONE)]
+    )
     people.quarantine([message(body=PHONE.encode(), detail=f"`{PHONE}` is no amount")])
     people.mend(people.quarantined()[0].id, b"ann@example.org")
     people.note_access(1, "uid 0", "customer", [7], "asked on the phone")
@@ -186,12 +188,16 @@ def test_nothing_readable_lies_on_the_disk(people: People, tmp_path: Path) -> No
     assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
 
 
-def test_the_same_text_of_two_customers_is_sealed_apart_and_opens_in_its_place_only(people: People, tmp_path: Path) -> None:
+def test_the_same_text_of_two_customers_is_sealed_apart_and_opens_in_its_place_only(
+    people: People, tmp_path: Path
+) -> None:
     people.remember([], [(7, "name", "Ann"), (8, "name", "Ann"), (7, "town", "Ann")])
     with sqlite3.connect(tmp_path / "people.db") as database:
         sealed = [row[0] for row in database.execute("SELECT sealed FROM sealed_personal")]
         assert len({value[12:] for value in sealed}) == len({value[:12] for value in sealed}) == 3
-        database.execute("UPDATE sealed_personal SET sealed = (SELECT sealed FROM sealed_personal WHERE field = 'town') WHERE field = 'name'")
+        database.execute(
+            "UPDATE sealed_personal SET sealed = (SELECT sealed FROM sealed_personal WHERE field = 'town') WHERE field = 'name'"
+        )
     with pytest.raises(OSError, match="personal/7/name cannot be opened"):
         people.personal_of(7)
 
@@ -233,11 +239,21 @@ def test_the_secret_that_seals_can_be_changed(tmp_path: Path) -> None:
     assert sum(new.seal_again()) > 0
     new.close()
     with sqlite3.connect(tmp_path / "people.db") as database:
-        for table, column in (("key_block", "sealed"), ("sealed_unsettled", "sealed"), ("sealed_quarantine", "body"), ("sealed_quarantine", "mended"), ("sealed_quarantine", "detail")):
+        for table, column in (
+            ("key_block", "sealed"),
+            ("sealed_unsettled", "sealed"),
+            ("sealed_quarantine", "body"),
+            ("sealed_quarantine", "mended"),
+            ("sealed_quarantine", "detail"),
+        ):
             assert {row[0][0] for row in database.execute(f"SELECT {column} FROM {table}")} == {1}
     new = People(tmp_path, both)
     assert dict(new.all_of("phone")) == {i: text for i, _, text in many} | {300: "new"}
-    assert (new.customer_of("phone", many[9][2]), new.personal_of(7), new.unsettled()) == (9, {"name": "Ann"}, [("phone", many[3][2])])
+    assert (new.customer_of("phone", many[9][2]), new.personal_of(7), new.unsettled()) == (
+        9,
+        {"name": "Ann"},
+        [("phone", many[3][2])],
+    )
     (kept,) = new.quarantined()
     assert (kept.body, kept.detail, kept.mended) == (b"body", "detail", b"mended")
     new.close()
@@ -276,6 +292,9 @@ def test_who_looked_at_whom_is_kept(people: People) -> None:
     people.note_access(5, "key 1a2b (agent)", "reveal", [7, None, 8], "x" * 600)
     people.note_access(6, "uid 0", "export-person", [7])
     people.note_access(7, "uid 0", "reveal", [])
-    assert people.audit(7) == [AuditLine(6, "uid 0", "export-person", 7, ""), AuditLine(5, "key 1a2b (agent)", "reveal", 7, "x" * 500)]
+    assert people.audit(7) == [
+        AuditLine(6, "uid 0", "export-person", 7, ""),
+        AuditLine(5, "key 1a2b (agent)", "reveal", 7, "x" * 500),
+    ]
     assert [line.customer for line in people.audit()] == [7, 8, None, 7]
     assert len(people.audit(limit=1)) == 1

@@ -22,7 +22,16 @@ from numpy.typing import NDArray
 
 from opportune.engine import CUSTOMERS_MAX, Engine, Playbook, StateLayoutError, decode_body
 from opportune.facts import (
-    FORGOTTEN_EVERYWHERE, FORGOTTEN_FROM_HERE, NOBODY, Arrays, BatchBuilder, Catalogue, FactBatch, FactKind, Outputs, TextDictionary,
+    FORGOTTEN_EVERYWHERE,
+    FORGOTTEN_FROM_HERE,
+    NOBODY,
+    Arrays,
+    BatchBuilder,
+    Catalogue,
+    FactBatch,
+    FactKind,
+    Outputs,
+    TextDictionary,
 )  # fmt: skip
 from opportune.intake import (
     Clock,

@@ -110,7 +110,9 @@ def read_outer_key(path: Path) -> bytes:
     try:
         mode, text = path.stat().st_mode, path.read_text()
     except OSError as error:
-        raise FolderKeyError(f"{path} cannot be read: {error.strerror}; put the key of the data folder there") from error
+        raise FolderKeyError(
+            f"{path} cannot be read: {error.strerror}; put the key of the data folder there"
+        ) from error
     if mode & 0o077:
         raise FolderKeyError(f"{path} holds a secret and others may read it; run: chmod 600 {path}")
     return _outer_of(text.strip(), str(path))

@@ -53,6 +53,7 @@ IN_FLIGHT_MAX = 64
 REASON_CHARACTERS_MAX = 40
 _CODE = re.compile(r"[a-z_]*")
 
+
 class Sending:
     """The way out of one running deployment. `take` is told of every durable piece, in order; the rest runs in the event loop."""
 

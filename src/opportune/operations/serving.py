@@ -12,6 +12,7 @@ from opportune.operations.decision_feed import DecisionFeed
 from opportune.operations.deployment import Deployment, DeploymentError
 from opportune.operations.door import Door, Taken
 from opportune.operations.event_counts import EventCounts, EventSeen
+from opportune.operations.forget import LiveForgetting
 from opportune.operations.lineage import Lineage
 from opportune.operations.live_customer import LiveCustomers
 from opportune.operations.names import Language
@@ -45,6 +46,7 @@ class Service:
         self.sending = Sending(deployment, self.door, self.saying)
         self.feed = DecisionFeed(deployment, lambda: self.saying.names("en"))
         self.one_offs = OneOffSends(self.door)
+        self.forgetting = LiveForgetting(deployment, self.door)
         self.customers = LiveCustomers(deployment, self.door, self.saying.names)
         self._catalogue: tuple[int, Lineage] | None = None
         self._event_counts = EventCounts(deployment.folder)
@@ -65,6 +67,7 @@ class Service:
     async def stop(self) -> None:
         """Finish what is being sent, take in what is queued, and close the deployment with a snapshot."""
         await self.sending.drain()
+        await self.forgetting.stop()
         await asyncio.to_thread(self.door.close)
         self.sending.close()
         await asyncio.to_thread(self.customers.close)

@@ -87,6 +87,12 @@ class Inbox:
         with reading(self._engine) as connection:
             return [_item(row) for row in connection.execute(query)]
 
+    def of_customer(self, customer: int) -> list[InboxItem]:
+        """All that lies, or lay, in a customer's inbox, the oldest first."""
+        query = sa.select(INBOX_ITEM).where(INBOX_ITEM.c.customer == customer).order_by(INBOX_ITEM.c.number)
+        with reading(self._engine) as connection:
+            return [_item(row) for row in connection.execute(query)]
+
     def say(self, key: str, customer: int, state: InboxState, at_ms: int) -> bool:
         """What the app says became of an item, with its report in the same transaction; whether it was news.
 

@@ -190,6 +190,13 @@ class Loads:
         overwrite_log(self._engine)
         return gone
 
+    def holding(self, traces: Traces) -> Iterator[tuple[str, int, bytes]]:
+        """(source, load, row) of every raw row in which a trace stands. Raises SealBrokenError."""
+        for source, number, place in self._places() if traces else ():
+            with reading(self._engine) as connection:
+                rows = self._rows_at(connection, source, number, place)
+            yield from ((source, number, row) for row in rows if traces.among(row))
+
     def seal_again(self) -> Iterator[int]:
         """Seal by the newest secret whatever an older one sealed; tells how many rows were looked at, step by step, each durable."""
         for source, number, place in self._places():

@@ -291,6 +291,12 @@ class Outbox:
             row = connection.execute(sa.select(MESSAGE).where(MESSAGE.c.key == key)).first()
         return row_of(row) if row else None
 
+    def of_customer(self, customer: int) -> list[OutboxRow]:
+        """All messages of a customer, tests too, the oldest first."""
+        query = sa.select(MESSAGE).where(MESSAGE.c.customer == customer).order_by(MESSAGE.c.queued_ms, MESSAGE.c.key)
+        with reading(self._engine) as connection:
+            return [row_of(row) for row in connection.execute(query)]
+
     def messages(
         self, state: OutboxState, touchpoint: str | None = None, after: str = "", limit: int = 100
     ) -> list[OutboxRow]:

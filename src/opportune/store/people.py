@@ -132,7 +132,9 @@ class People:
             (customer, field, nonce + ciphers[customer].encrypt(nonce, text.encode(), b"personal/%d/%b" % (customer, field.encode())))
             for (customer, field, text), nonce in zip(fields, nonces[len(seen) :], strict=True)
         ]  # fmt: skip
-        links = [(self._hash(kind, text), kind, self._seal.close(text.encode(), f"unsettled/{kind}")) for kind, text in noted]
+        links = [
+            (self._hash(kind, text), kind, self._seal.close(text.encode(), f"unsettled/{kind}")) for kind, text in noted
+        ]
         rows.sort(key=itemgetter(1))  # neighbours in the index of hashes are written together
         for statement, found in ((_REMEMBER, rows), (_PERSONAL, personal), (_UNSETTLED, links)):
             if found:
@@ -189,7 +191,8 @@ class People:
             rows = connection.execute(query).all()
             keys = self.keys.of(connection, [customer]) if rows else {}
         return {
-            row.field: _open(keys.get(customer), row.sealed, f"personal/{customer}/{row.field}").decode() for row in rows
+            row.field: _open(keys.get(customer), row.sealed, f"personal/{customer}/{row.field}").decode()
+            for row in rows
         }
 
     def seal_for(self, customer: int, data: bytes, place: str) -> bytes:
@@ -219,9 +222,11 @@ class People:
         traces = Traces([*known, *texts])
         gone = 0
         with writing(self._engine) as connection:
-            held = [{"gone": number} for number in self._holding(connection, traces)] if traces else []
+            held = [{"gone": found.id} for found in self._holding(connection, traces)] if traces else []
             if held:
-                gone += connection.execute(sa.delete(QUARANTINE).where(QUARANTINE.c.id == sa.bindparam("gone")), held).rowcount
+                gone += connection.execute(
+                    sa.delete(QUARANTINE).where(QUARANTINE.c.id == sa.bindparam("gone")), held
+                ).rowcount
             if customer is not None:
                 hashes = sa.select(IDENTIFIER.c.hash).where(IDENTIFIER.c.customer == customer)
                 connection.execute(sa.delete(UNSETTLED).where(UNSETTLED.c.hash.in_(hashes)))
@@ -321,6 +326,11 @@ class People:
         with self._engine.connect() as connection:
             return [self._quarantined(row) for row in connection.execute(query)]
 
+    def quarantined_with(self, traces: Traces) -> list[Quarantined]:
+        """All quarantined messages in which a trace stands, the oldest first."""
+        with self._engine.connect() as connection:
+            return list(self._holding(connection, traces)) if traces else []
+
     def quarantined_one(self, number: int) -> Quarantined | None:
         """The quarantined message with this id, or None."""
         with self._engine.connect() as connection:
@@ -393,13 +403,13 @@ class People:
             for row in found
         ]  # fmt: skip
 
-    def _holding(self, connection: sa.Connection, traces: Traces) -> Iterator[int]:
-        """The ids of quarantined messages in which a trace stands."""
-        query = sa.select(QUARANTINE)
+    def _holding(self, connection: sa.Connection, traces: Traces) -> Iterator[Quarantined]:
+        """The quarantined messages in which a trace stands."""
+        query = sa.select(QUARANTINE).order_by(QUARANTINE.c.id)
         for row in connection.execution_options(yield_per=LIST_MAX).execute(query):
             found = self._quarantined(row)
             if any(traces.among(part) for part in (found.body, found.detail.encode(), found.mended or b"")):
-                yield row.id
+                yield found
 
     def _change(self, number: int, values: Mapping[str, bytes | int]) -> bool:
         waiting = sa.and_(QUARANTINE.c.id == number, QUARANTINE.c.redriven_ms.is_(None))

@@ -16,7 +16,9 @@ KEYS_PER_BLOCK = 64
 ASKED_AT_ONCE_MAX = 500
 
 _NO_KEY = bytes(KEY_BYTES)
-_WRITE = "INSERT INTO key_block (block, sealed) VALUES (?, ?) ON CONFLICT (block) DO UPDATE SET sealed = excluded.sealed"
+_WRITE = (
+    "INSERT INTO key_block (block, sealed) VALUES (?, ?) ON CONFLICT (block) DO UPDATE SET sealed = excluded.sealed"
+)
 
 
 class PersonKeys:

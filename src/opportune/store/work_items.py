@@ -154,6 +154,12 @@ class WorkItems:
                 note_stage(connection, key, Stage.FAILED, "nobody_called", now_ms)
         return len(gone)
 
+    def of_customer(self, customer: int) -> list[WorkItem]:
+        """All items about a customer, the oldest first."""
+        query = sa.select(WORK_ITEM).where(WORK_ITEM.c.customer == customer).order_by(WORK_ITEM.c.number)
+        with reading(self._engine) as connection:
+            return [_item(row) for row in connection.execute(query)]
+
     def items(
         self, touchpoint: str, state: WorkState | None = None, after: int = 0, limit: int = 100
     ) -> list[WorkItem]:

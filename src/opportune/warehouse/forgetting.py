@@ -12,7 +12,7 @@ import msgspec
 from opportune.journal import JournalReader
 from opportune.warehouse.files import quoted, write_query, writer
 from opportune.warehouse.groups import crc_of
-from opportune.warehouse.manifest import LastGroup, Manifest, read_manifest, warehouse_folder, write_manifest, writing
+from opportune.warehouse.manifest import LastGroup, Manifest, read_manifest, write_manifest, writing
 from opportune.warehouse.removal import clear_left_over, remove_replaced
 
 _FACTS = "facts"

@@ -1,5 +1,6 @@
 """The 360° view of one customer, for agents, analysts and the console."""
 
+import asyncio
 from typing import Annotated, Literal
 
 import msgspec
@@ -7,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from opportune.entrypoints.http.authority import Authority
-from opportune.entrypoints.http.operating_routes import require
+from opportune.entrypoints.http.operating_routes import note_reveal, require
 from opportune.entrypoints.http.problems import ProblemError
 from opportune.operations import TIMELINE_PAGE_MAX, DeploymentError, Service
 
@@ -23,7 +24,11 @@ Before = Annotated[
     int | None, Query(ge=0, le=SEQ_MAX, description="Go on before this fact: `next` of the page before.")
 ]
 Lang = Annotated[Literal["en", "zh"], Query(description="The language of titles.")]
-Reveal = Annotated[bool, Query(description="Identifiers in clear text; the key needs the scope `operate` for that.")]
+Reveal = Annotated[
+    bool,
+    Query(description="Identifiers in clear text, which is written down; the key needs the scope `reveal` for that."),
+]
+Why = Annotated[str, Query(max_length=500, description="Why they are asked for, for the audit.")]
 Value = str | int | bool | list[str] | None
 
 
@@ -126,15 +131,16 @@ def profile_router(service: Service, authority: Authority) -> APIRouter:
 
     @router.get("/{who}", response_model=CustomerProfile)
     async def customer(
-        request: Request, who: Who, limit: Limit = 50, lang: Lang = "en", reveal: Reveal = False
+        request: Request, who: Who, limit: Limit = 50, lang: Lang = "en", reveal: Reveal = False, why: Why = ""
     ) -> Response:
         """All that is known of one customer now, the newest facts included."""
-        if reveal:
-            require(authority, "operate")(request)
+        key = require(authority, "reveal")(request) if reveal else None
         try:
             found = await service.customers.view(who, reveal=reveal, limit=limit, language=lang)
         except DeploymentError as error:
             raise ProblemError(404, "no_customer", str(error)) from error
+        if key is not None:
+            await asyncio.to_thread(note_reveal, service, key, "customer", [found.customer], why)
         told = msgspec.to_builtins(found)
         return _json({name: told[name] for name in CustomerProfile.model_fields})
 

@@ -7,13 +7,14 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 
 from opportune.entrypoints.http.authority import Authority
-from opportune.entrypoints.http.operating_routes import require
+from opportune.entrypoints.http.operating_routes import note_reveal, require
 from opportune.operations import DECISIONS_PAGE_MAX, Service
 
 NUMBER_MAX = 2**63 - 1
 After = Annotated[int, Query(ge=-1, le=NUMBER_MAX, description="The last decision that is known already; -1 for none.")]
 Limit = Annotated[int, Query(ge=1, le=DECISIONS_PAGE_MAX)]
-Reveal = Annotated[bool, Query(description="Identifiers in clear text; the key needs the scope `operate` for that.")]
+Reveal = Annotated[bool, Query(description="Identifiers in clear text, which is written down; the key needs the scope `reveal` for that.")]
+Why = Annotated[str, Query(max_length=500, description="Why they are asked for, for the audit.")]
 
 
 class Decided(BaseModel):
@@ -46,11 +47,14 @@ def decision_router(service: Service, authority: Authority) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["decisions"])
 
     @router.get("/decisions", dependencies=[Depends(require(authority, "read"))], response_model=DecisionPage)
-    def decisions(request: Request, after: After = -1, limit: Limit = 100, reveal: Reveal = False) -> Response:
+    def decisions(
+        request: Request, after: After = -1, limit: Limit = 100, reveal: Reveal = False, why: Why = ""
+    ) -> Response:
         """The decisions after a number. What was acknowledged before this was asked is looked at."""
-        if reveal:
-            require(authority, "operate")(request)
+        key = require(authority, "reveal")(request) if reveal else None
         found = service.feed.after(after, limit, reveal=reveal)
+        if key is not None:
+            note_reveal(service, key, "decisions", sorted({one.customer for one in found}), why)
         page = {"decisions": found, "next": found[-1].number if found else after}
         # Written by msgspec: pages are long, and the model only describes them.
         return Response(msgspec.json.encode(page), media_type="application/json")

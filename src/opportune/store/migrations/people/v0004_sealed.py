@@ -16,9 +16,7 @@ def _clear(name: str, kind: sa.types.TypeEngine[object] | type) -> "sa.Column[ob
 def upgrade() -> None:
     """Make the tables; what is in the clear ones is moved by `People`, which has the key."""
     sealed = ("sealed", sa.LargeBinary)
-    op.create_table(
-        "key_block", sa.Column("block", sa.Integer, primary_key=True, autoincrement=False), _clear(*sealed)
-    )
+    op.create_table("key_block", sa.Column("block", sa.Integer, primary_key=True, autoincrement=False), _clear(*sealed))
     op.create_table(
         "sealed_identifier",
         sa.Column("customer", sa.BigInteger, primary_key=True, autoincrement=False),
