@@ -13,7 +13,10 @@ from opportune.operations import DECISIONS_PAGE_MAX, Service
 NUMBER_MAX = 2**63 - 1
 After = Annotated[int, Query(ge=-1, le=NUMBER_MAX, description="The last decision that is known already; -1 for none.")]
 Limit = Annotated[int, Query(ge=1, le=DECISIONS_PAGE_MAX)]
-Reveal = Annotated[bool, Query(description="Identifiers in clear text, which is written down; the key needs the scope `reveal` for that.")]
+Reveal = Annotated[
+    bool,
+    Query(description="Identifiers in clear text, which is written down; the key needs the scope `reveal` for that."),
+]
 Why = Annotated[str, Query(max_length=500, description="Why they are asked for, for the audit.")]
 
 
