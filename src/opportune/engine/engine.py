@@ -215,9 +215,8 @@ class Engine:
     def _fold_contacts(self, outputs: Outputs, first: int, end: int) -> None:
         """Fold the contacts that inputs first .. end-1 led to; they are no inputs, so they take no number."""
         contacts = contacts_of(outputs, first, end)
-        known = np.flatnonzero(self.memory.arrays["keys"][contacts.customer] != NO_KEY)
-        if len(known) < len(contacts):  # who was forgotten among these facts has had none
-            contacts = contacts.take(known)
+        if self.memory.clock.forgotten:  # who was forgotten among these facts has had none
+            contacts = contacts.take(np.flatnonzero(self.memory.arrays["keys"][contacts.customer] != NO_KEY))
         if len(contacts):
             self._run(contacts, 0, len(contacts), self._room)
             self.memory.clock.next_seq = end

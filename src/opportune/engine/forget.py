@@ -13,10 +13,14 @@ NO_KEY = 0
 
 
 @compiled_leaf
+def is_forgotten(state: Any, row: int) -> bool:
+    """Whether the customer was forgotten. Where nobody was, no memory of hers is looked at."""
+    return state.clock.forgotten != 0 and keys_of(state)[row] == NO_KEY
+
+
+@compiled_leaf
 def absorb_forgotten(plan: Any, state: Any, room: Any, row: int) -> None:
     """FORGOTTEN: tags, counters, contacts, consents, goals, what is waited for and the random key are gone; budgets keep what was spent."""
-    if keys_of(state)[row] == NO_KEY:
-        return
     withdraw_forgotten(plan, state, room, row)
     forget_campaigns(state.campaigns, row)
     forget_pending(state.detections, row)

@@ -17,9 +17,8 @@ from opportune.facts import Arrays
 from opportune.journal.errors import JournalCorrupt, JournalError
 from opportune.journal.faults import FaultPoint, OnFault
 from opportune.journal.frame import HEADER_BYTES, FrameHeader, Group, decode_group, pack_header, unpack_header
-from opportune.journal.segments import FrameCursor, segment_path, segment_seqs, sync_folder
+from opportune.journal.segments import REDACTION_FILE, FrameCursor, segment_path, segment_seqs, sync_folder
 
-ASIDE_FILE = "redaction.patches"
 _CRC_BYTES = 4
 
 Redact = Callable[[Group], Arrays]
@@ -63,7 +62,7 @@ def redact(
 
 def finish_redaction(folder: Path) -> None:
     """Finish a redaction that a crash cut short, if there is one. One that was not all put aside has not begun. Raises OSError."""
-    path = folder / ASIDE_FILE
+    path = folder / REDACTION_FILE
     try:
         found = path.read_bytes()
     except FileNotFoundError:
@@ -120,7 +119,7 @@ def _patches(folder: Path, segment: int, offset: int, changed: Arrays) -> Iterat
 
 def _put_aside(folder: Path, patches: list[Patch]) -> None:
     body = msgspec.msgpack.encode(patches)
-    descriptor = os.open(folder / ASIDE_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+    descriptor = os.open(folder / REDACTION_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
     with os.fdopen(descriptor, "wb") as file:
         file.write(zlib.crc32(body).to_bytes(_CRC_BYTES, "little") + body)
         file.flush()
@@ -144,5 +143,5 @@ def _apply(folder: Path, patches: list[Patch], on_fault: OnFault | None) -> None
             os.fdatasync(descriptor)
         finally:
             os.close(descriptor)
-    (folder / ASIDE_FILE).unlink(missing_ok=True)
+    (folder / REDACTION_FILE).unlink(missing_ok=True)
     sync_folder(folder)
