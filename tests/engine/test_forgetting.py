@@ -128,5 +128,5 @@ def test_what_others_may_still_use_is_what_was_not_spent() -> None:
             index = int(record["next"])
         left = before.memory.arrays["limits"][:, 0].copy()
         for limit, units in freed.items():
-            left[limit] = min(left[limit] + units, before.playbook.plan.campaigns.limits[limit].most)
+            left[limit] = min(left[limit] + units, int(before.playbook.plan.campaigns.limits["most"][limit]))
         np.testing.assert_array_equal(after.memory.arrays["limits"][:, 0], left)

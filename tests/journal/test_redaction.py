@@ -1,12 +1,15 @@
 """Redaction: bytes are overwritten in place and nothing else changes; a crash in the middle is finished, a reader beside it reads on."""
 
+import shutil
+import threading
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from opportune.facts import Arrays
-from opportune.journal import Group, Journal, JournalError, JournalReader
+from opportune.journal import FaultPoint, Group, Journal, JournalError, JournalReader
 from opportune.journal.segments import REDACTION_FILE
 from tests.journal.groups import make_group
 
@@ -51,6 +54,11 @@ def redacted_in_words(folder: Path) -> list[tuple[int, int, bytes, bytes]]:
     return wanted
 
 
+def filled(value: int, group: Group) -> Arrays:
+    """The same value everywhere."""
+    return {"values": np.full_like(group.arrays["values"], value)}
+
+
 def test_only_what_is_asked_for_changes(folder: Path) -> None:
     wanted = redacted_in_words(folder)
     sizes = {path.name: path.stat().st_size for path in folder.glob("*.journal")}
@@ -58,19 +66,80 @@ def test_only_what_is_asked_for_changes(folder: Path) -> None:
     with Journal.open(folder, segment_bytes_max=SEGMENT_BYTES_MAX) as journal:
         assert journal.redact(journal.durable_seq, without_evens, lambda *step: told.append(step)) == GROUPS // 3
         assert journal.redact(journal.durable_seq, without_evens) == 0
+        assert {name: (folder / name).stat().st_size for name in sizes} == sizes
         journal.append(make_group(journal.next_seq, 3)).wait(10)
     assert told[-1] == (sum(sizes.values()), sum(sizes.values()))
     assert contents(folder)[:-1] == wanted
-    assert {path.name: path.stat().st_size for path in folder.glob("*.journal") if path.name in sizes} | {} == {
-        name: (folder / name).stat().st_size for name in sizes
-    }
     assert not (folder / REDACTION_FILE).exists()
 
 
 def test_nothing_behind_the_end_or_not_durable_is_touched(folder: Path) -> None:
+    before = contents(folder)
     with Journal.open(folder, segment_bytes_max=SEGMENT_BYTES_MAX) as journal:
         assert journal.redact(20, without_evens) == 1
         with pytest.raises(JournalError, match="not durable yet"):
+            journal.redact(journal.next_seq + 1, without_evens)
+        with pytest.raises(JournalError, match="form of `values`"):
+            journal.redact(journal.durable_seq, lambda group: {"values": group.arrays["values"][:1]})
+    after = contents(folder)
+    assert after[0] != before[0]
+    assert after[1:] == before[1:]
+
+
+class CutShort(BaseException):
+    """The power is gone."""
+
+
+@pytest.mark.parametrize("at", range(0, 45, 4))
+def test_cut_short_anywhere_it_is_finished_when_the_journal_is_opened(folder: Path, at: int) -> None:
+    before, wanted = contents(folder), redacted_in_words(folder)
+    left = at
+
+    def fault(point: FaultPoint) -> None:
+        nonlocal left
+        if point in (FaultPoint.REDACTION_ASIDE, FaultPoint.REDACTION_MID):
+            left -= 1
+            if left < 0:
+                raise CutShort
+
+    journal = Journal.open(folder, segment_bytes_max=SEGMENT_BYTES_MAX, on_fault=fault)
+    with pytest.raises(CutShort):
+        journal.redact(journal.durable_seq, without_evens)
+    copy = folder.with_name("copy")
+    shutil.copytree(folder, copy)  # as the power cut left it
+    journal.close()
+    with Journal.open(copy) as again:
+        assert again.next_seq == 20 * GROUPS
+    assert contents(copy) == wanted
+    assert not (copy / REDACTION_FILE).exists()
+    assert before != wanted
+
+
+def test_what_was_not_all_put_aside_has_not_begun(folder: Path) -> None:
+    before = contents(folder)
+    (folder / REDACTION_FILE).write_bytes(b"\x01\x02\x03\x04half")
+    Journal.open(folder).close()
+    assert contents(folder) == before
+    assert not (folder / REDACTION_FILE).exists()
+
+
+def test_readers_and_the_writer_go_on_beside_it(folder: Path) -> None:
+    stop = threading.Event()
+    failed: list[BaseException] = []
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                assert sum(group.count for group in JournalReader.open(folder).read()) >= 20 * GROUPS
+            except BaseException as error:
+                failed.append(error)
+                return
+
+    with Journal.open(folder, segment_bytes_max=SEGMENT_BYTES_MAX) as journal:
+        reader = threading.Thread(target=read)
+        reader.start()
+        for i in range(20):
+            journal.append(make_group(journal.next_seq, 5))
             journal.redact(20 * GROUPS, partial(filled, i))
         stop.set()
         reader.join()

@@ -7,8 +7,9 @@ from uuid import uuid4
 
 from opportune.operations import replay
 from opportune.store import Keys
-from tests.entrypoints.http.server import CUSTOMERS_MAX, Server, served_folder, used
+from tests.entrypoints.http.server import Server, served_folder, used
 from tests.operations.forgetting_world import places_of
+from tests.operations.little_mobile import CUSTOMERS_MAX
 
 PHONE = "13912345678"
 
