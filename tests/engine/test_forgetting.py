@@ -118,15 +118,17 @@ def test_what_others_may_still_use_is_what_was_not_spent() -> None:
         outputs = after.process(batch_of(facts[: at + 1]))
         pool, index = before.memory.arrays["open_pool"], int(before.memory.arrays["open_heads"][her])
         freed: Counter[int] = Counter()
+        limits = before.playbook.plan.campaigns.limits
         released = {int(m["decision"]) for m in outputs.moves if m["seq"] == at and m["kind"] == MoveKind.RELEASED}
         while index:
             record = pool[index]
             if int(record["number"]) in released:
-                for limit, units in (("stock", 1), ("capacity", 1), ("contacts", 1), ("money", int(record["cost"]))):
-                    if record[limit] >= 0 and record["day"] == before.memory.clock.limits_day:
-                        freed[int(record[limit])] += units
+                for held, units in (("stock", 1), ("capacity", 1), ("contacts", 1), ("money", int(record["cost"]))):
+                    same_day = record["day"] == before.memory.clock.limits_day
+                    if record[held] >= 0 and (same_day or not limits["per_day"][record[held]]):
+                        freed[int(record[held])] += units
             index = int(record["next"])
         left = before.memory.arrays["limits"][:, 0].copy()
         for limit, units in freed.items():
-            left[limit] = min(left[limit] + units, int(before.playbook.plan.campaigns.limits["most"][limit]))
+            left[limit] = min(left[limit] + units, limits["most"][limit])
         np.testing.assert_array_equal(after.memory.arrays["limits"][:, 0], left)

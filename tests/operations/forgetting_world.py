@@ -128,9 +128,9 @@ def _outside(folder: Path, people: People) -> None:
             1,
         )
         outbox.put([NewMessage("test-1", "sms", 3, variables={"to": PHONE}, is_test=True)], 1)
-    with closing(Inbox(folder)) as inbox:
+    with closing(Inbox(folder, people)) as inbox:
         inbox.place("902", "app_home", HER, {"text": f"Dear {NAME}"}, 1)
-    with closing(WorkItems(folder)) as items:
+    with closing(WorkItems(folder, people)) as items:
         items.place("903", "call_centre", HER, {"script": f"Call {PHONE}"}, 1)
         items.place("904", "call_centre", 3, {"script": "Call her"}, 1)
     (folder / "accounts.json").write_text(

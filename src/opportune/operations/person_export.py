@@ -20,7 +20,7 @@ from opportune.operations.names import Language, Names
 from opportune.operations.one_customer import read_trail
 from opportune.operations.timeline import Entry, Telling, Types, rows_in
 from opportune.operations.who import open_people
-from opportune.store import AuditLine, Inbox, Loads, Outbox, Traces, WorkItems
+from opportune.store import AuditLine, Inbox, Loads, Outbox, People, Traces, WorkItems
 from opportune.warehouse import CustomerRows
 
 AUDITED_AS = "export-person"
@@ -102,11 +102,12 @@ def export_person(folder: Path, customer: int, *, by: str, why: str = "", langua
             for one in (people.quarantined_with(traces) if people is not None else ())
         ]
         audit = people.audit(customer, AUDIT_LINES_MAX) if people is not None else []
+        messages = tuple(_messages(folder, people, customer, names)) if people is not None else ()
     raw += _raw_rows(folder, traces)
     made = names.moment(time.time_ns() // 1_000_000)
     return PersonExport(
         customer, made, tuple(identifiers), personal, view, tuple(_history(folder, customer, names, telling)),
-        tuple(_messages(folder, customer, names)), tuple(raw), tuple(audit),
+        messages, tuple(raw), tuple(audit),
     )  # fmt: skip
 
 
@@ -159,7 +160,7 @@ def _source(arrays: Arrays, before: dict[str, int]) -> tuple[str, dict[str, int]
     return (", ".join(grown) or HOUSE), after
 
 
-def _messages(folder: Path, customer: int, names: Names) -> Iterator[KeptMessage]:
+def _messages(folder: Path, people: People, customer: int, names: Names) -> Iterator[KeptMessage]:
     """What lies in the outbox, in her inbox and on work lists."""
     if not (folder / "outbox.db").exists():
         return
@@ -169,11 +170,11 @@ def _messages(folder: Path, customer: int, names: Names) -> Iterator[KeptMessage
             yield KeptMessage(
                 "outbox", row.key, row.touchpoint, row.campaign, row.offer, row.state.value, names.moment(row.changed_ms), said
             )  # fmt: skip
-    with closing(Inbox(folder)) as inbox:
+    with closing(Inbox(folder, people)) as inbox:
         for item in inbox.of_customer(customer):
             at = names.moment(item.placed_ms)
             yield KeptMessage("inbox", item.key, item.touchpoint, "", "", item.state.value, at, item.body)
-    with closing(WorkItems(folder)) as items:
+    with closing(WorkItems(folder, people)) as items:
         for work in items.of_customer(customer):
             at, content = names.moment(work.placed_ms), {**work.body, "note": work.note}
             yield KeptMessage("work items", work.key, work.touchpoint, "", "", work.state.value, at, content)

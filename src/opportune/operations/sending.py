@@ -63,7 +63,7 @@ class Sending:
         self._words = key_words(deployment.key)
         self._accounts = read_accounts(folder)
         self.outbox, self.coupons, self.links = Outbox(folder), Coupons(folder), Links(folder)
-        self.inbox, self.items = Inbox(folder), WorkItems(folder)
+        self.inbox, self.items = Inbox(folder, deployment.people), WorkItems(folder, deployment.people)
         self._loop = asyncio.get_running_loop()
         self.dispatcher: Dispatcher | None = None
         self._running: asyncio.Task[None] | None = None

@@ -197,8 +197,11 @@ class People:
 
     def seal_for(self, customer: int, data: bytes, place: str) -> bytes:
         """Bytes of a customer, kept elsewhere: sealed under her key, for that place only."""
-        with writing(self._engine) as connection:
-            key = self.keys.made(connection, [customer])[customer]
+        with self._engine.connect() as connection:
+            key = self.keys.of(connection, [customer]).get(customer)
+        if key is None:
+            with writing(self._engine) as connection:
+                key = self.keys.made(connection, [customer])[customer]
         nonce = os.urandom(NONCE_BYTES)
         return nonce + AESGCM(key).encrypt(nonce, data, f"{place}/{customer}".encode())
 
