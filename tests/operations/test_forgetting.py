@@ -15,13 +15,16 @@ from opportune.facts import FORGOTTEN_EVERYWHERE, FORGOTTEN_FROM_HERE, FactKind
 from opportune.journal import OnFault
 from opportune.operations import (
     DeploymentError,
+    backup,
     erasure,
     find_customer,
+    forget_person,
     ingest,
     journal_of,
     open_deployment,
     replay,
     report,
+    restore,
 )
 from opportune.operations.audience import holding
 from opportune.operations.deployment import Deployment
@@ -179,6 +182,24 @@ def test_forgetting_again_changes_nothing(folder: Path) -> None:
     assert kinds == [(FORGOTTEN_FROM_HERE, HER), (FORGOTTEN_EVERYWHERE, HER)]
 
 
+def test_in_an_older_backup_she_is_forgotten_again_by_her_number(folder: Path, tmp_path: Path) -> None:
+    traces = her_traces(folder)
+    backup(folder, tmp_path / "backup")
+    with opened(folder) as deployment:
+        forget_person(deployment, PHONE, by="tests", why="her letter")
+    restore(tmp_path / "backup", tmp_path / "restored")
+    assert places_of(tmp_path / "restored", traces)
+    with opened(folder) as newer, opened(tmp_path / "restored") as older:
+        for line in newer.people.audit():
+            assert (line.what, line.customer, line.why) == ("forget", HER, "her letter")
+            assert forget_person(older, f"#{line.customer}", by="tests").erased.people > 0
+    assert places_of(tmp_path / "restored", traces) == set()
+    backup(tmp_path / "restored", tmp_path / "second")
+    restore(tmp_path / "second", tmp_path / "again")
+    assert places_of(tmp_path / "second", traces) == places_of(tmp_path / "again", traces) == set()
+    opened(tmp_path / "again").close()
+
+
 def test_somebody_nobody_knows_is_erased_by_her_text(folder: Path) -> None:
     with opened(folder) as deployment:
         erased = deployment.erase(None, [OTHER_PHONE])
@@ -245,13 +266,14 @@ def _run(folder: Path, steps: _Steps) -> None:
             steps.armed = False
 
 
-def test_killed_at_any_step_it_is_finished_by_the_next_start(world: Path, tmp_path: Path) -> None:
-    many = _counted(Path(shutil.copytree(world, tmp_path / "count")))
+def check_kills(world: Path, root: Path, every: int) -> None:
+    """Killed at every so many of its steps, the next start finishes it."""
+    many = _counted(Path(shutil.copytree(world, root / "count")))
     assert many > 25
     traces = her_traces(world)
     begun = 0
-    for at in range(many):
-        folder = Path(shutil.copytree(world, tmp_path / str(at)))
+    for at in range(0, many, every):
+        folder = Path(shutil.copytree(world, root / str(at)))
         child = os.fork()
         if child == 0:
             try:
@@ -266,6 +288,16 @@ def test_killed_at_any_step_it_is_finished_by_the_next_start(world: Path, tmp_pa
                 assert places_of(folder, traces) == set(), at
             else:  # it was killed before the fact was on the disk: nothing has happened
                 assert deployment.people.customer_of("phone", PHONE) == HER
-        assert replay(folder, customers_max=CUSTOMERS_MAX).equal, at
+        if at % (2 * every) == 0:
+            assert replay(folder, customers_max=CUSTOMERS_MAX).equal, at
         shutil.rmtree(folder)
-    assert begun > many - 8
+    assert begun > many // every - 8
+
+
+def test_killed_on_the_way_it_is_finished_by_the_next_start(world: Path, tmp_path: Path) -> None:
+    check_kills(world, tmp_path, 5)
+
+
+@pytest.mark.deep
+def test_killed_at_any_step_it_is_finished_by_the_next_start(world: Path, tmp_path: Path) -> None:
+    check_kills(world, tmp_path, 1)

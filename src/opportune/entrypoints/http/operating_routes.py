@@ -14,7 +14,7 @@ from opportune.entrypoints.http.body import read_body, read_head
 from opportune.entrypoints.http.limits import Limits
 from opportune.entrypoints.http.problems import ProblemError
 from opportune.intake import LINE_BYTES_MAX, QuarantineReason, inflated, require_object
-from opportune.operations import Service, SourceAccount, redrive
+from opportune.operations import Service, SourceAccount, mask_words, redrive
 from opportune.store import ApiKey, Quarantined
 
 PAGE_MAX = 200
@@ -182,6 +182,6 @@ def _item(found: Quarantined) -> QuarantinedItem:
     state = "waiting" if found.mended is None else "mended"
     return QuarantinedItem(
         id=found.id, source=found.source, position=found.position, received_ms=found.received_ms, reason=found.reason,
-        detail=found.detail, bytes=len(found.body), state="redriven" if found.redriven_ms is not None else state,
+        detail=mask_words(found.detail), bytes=len(found.body), state="redriven" if found.redriven_ms is not None else state,
         redriven_ms=found.redriven_ms,
     )  # fmt: skip
