@@ -12,6 +12,8 @@ from tests.engine.detector_worlds import DetectorWorld
 from tests.engine.records import Fact
 from tests.engine.test_batches import check_cut_anywhere, check_saved_and_loaded, run
 from tests.engine.test_publish import run_in_pieces
+from tests.engine.test_waiting import moves_of
+from tests.engine.test_waiting_alone import facts_alone, plain
 from tests.engine.waiting_worlds import WaitingWorld
 from tests.engine.worlds import CUSTOMERS_MAX, batch_of, pieces
 
@@ -132,3 +134,19 @@ def test_what_others_may_still_use_is_what_was_not_spent() -> None:
         for limit, units in freed.items():
             left[limit] = min(left[limit] + units, limits["most"][limit])
         np.testing.assert_array_equal(after.memory.arrays["limits"][:, 0], left)
+
+
+def test_each_customer_alone_moves_as_in_the_full_run_and_she_until_she_was_forgotten() -> None:
+    compared = 0
+    for seed in range(40):
+        world, facts, _, _ = forgetful(WaitingWorld, seed)
+        outputs = Engine(customers_max=CUSTOMERS_MAX).process(batch_of(facts))
+        for customer in range(world.customers):
+            engine = Engine(customers_max=CUSTOMERS_MAX)
+            engine.replay_alone()
+            alone = engine.process(batch_of(facts_alone(customer, facts, outputs)))
+            numbers = outputs.decisions["number"][outputs.decisions["customer"] == customer].tolist()
+            moves = [move for move in moves_of(outputs) if move.customer == customer]
+            assert plain(moves_of(alone), alone.decisions["number"].tolist()) == plain(moves, numbers)
+            compared += len(moves)
+    assert compared > 500

@@ -17,6 +17,7 @@ from opportune.operations import (
     DeploymentError,
     backup,
     erasure,
+    explain,
     find_customer,
     forget_person,
     ingest,
@@ -25,12 +26,13 @@ from opportune.operations import (
     replay,
     report,
     restore,
+    view_customer,
 )
 from opportune.operations.audience import holding
 from opportune.operations.deployment import Deployment
 from opportune.store import Loads, Outbox, People
 from opportune.warehouse import Warehouse, export, read_groups
-from tests.operations.forgetting_world import HER, OTHER_PHONE, PHONE, her_traces, make, places_of
+from tests.operations.forgetting_world import HER, NAME, OTHER_PHONE, PHONE, her_traces, make, places_of
 from tests.operations.little_mobile import CUSTOMERS_MAX, START, identify, lines
 
 
@@ -180,6 +182,21 @@ def test_forgetting_again_changes_nothing(folder: Path) -> None:
         for at in np.flatnonzero(group.arrays["kind"] == FactKind.FORGOTTEN).tolist()
     ]
     assert kinds == [(FORGOTTEN_FROM_HERE, HER), (FORGOTTEN_EVERYWHERE, HER)]
+
+
+def test_her_number_can_still_be_asked_for_and_tells_nothing_of_her(folder: Path) -> None:
+    with opened(folder) as deployment:
+        deployment.forget(HER)
+    view = view_customer(folder, HER, reveal=True)
+    assert (view.identifiers, view.personal, view.consents, view.goals, view.open) == ((), {}, (), (), ())
+    assert {tag.tag: tag.value for tag in view.tags if tag.value is not None and tag.origin != "rule"} == {
+        "packs_30d": 0
+    }
+    assert [entry.kind for entry in view.timeline[:2]] == ["forgotten", "forgotten"]
+    assert NAME not in str(view)
+    found = explain(folder, HER)
+    assert found.agrees
+    assert found.history_agrees
 
 
 def test_in_an_older_backup_she_is_forgotten_again_by_her_number(folder: Path, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_every_fact_of_hers_is_in_it(world: Path) -> None:
     assert facts > 20
     assert sum(line.more is not None for line in found.history) == remarks == 9
     assert {line.source for line in found.history if line.kind == "event"} == {"world"}
-    assert {line.source for line in found.history if line.kind == "decision"} == {"opportune"}
+    assert {line.source for line in found.history if line.kind == "decision"} == {"(house)"}
     assert [line.seq for line in found.history] == sorted(line.seq for line in found.history)
     assert any(NOTE in str(line.more) for line in found.history)
 

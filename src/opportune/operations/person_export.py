@@ -15,6 +15,7 @@ from opportune.facts import Arrays, FactBatch, TextDictionary
 from opportune.operations.accounting import Accounting
 from opportune.operations.customer import CustomerView, view_customer
 from opportune.operations.deployment import journal_of
+from opportune.operations.event_counts import DETECTOR, HOUSE
 from opportune.operations.folder_key import read_key
 from opportune.operations.names import Language, Names
 from opportune.operations.one_customer import read_trail
@@ -24,8 +25,6 @@ from opportune.store import AuditLine, Inbox, Loads, Outbox, People, Traces, Wor
 from opportune.warehouse import CustomerRows
 
 AUDITED_AS = "export-person"
-HOUSE = "opportune"
-"""The source of what we stated ourselves."""
 AUDIT_LINES_MAX = 1_000
 CONTACTS_MAX = 1_000
 
@@ -127,7 +126,7 @@ def _history(folder: Path, customer: int, names: Names, telling: Telling) -> Ite
             _line(telling.fact(fact), source, at, extras.get(fact.seq - group.first_seq)) for fact in rows.facts
         ]  # fmt: skip
         made = telling.entries(CustomerRows([], rows.decisions, rows.moves, rows.goals, rows.derived))
-        lines += [_line(entry, HOUSE, at, None) for entry in made[::-1]]
+        lines += [_line(one, DETECTOR if one.kind == "event" else HOUSE, at, None) for one in made[::-1]]
         yield from sorted(lines, key=lambda line: line.seq)
 
 
