@@ -46,6 +46,7 @@ FIGURES = {
         "customer_timeline_page_p50",
     },
     "simulate": {"simulate_as_it_was", "simulate_draft"},
+    "remember": {"remember_new", "remember_new_processor", "find_by_identifier"},
     "touch": {
         "touch_intake_full",
         "touch_intake_meanwhile",
@@ -65,7 +66,11 @@ def figures_of(output: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_benchmark_prints_figures(name: str, tmp_path: Path) -> None:
-    arguments = ["--folder", str(tmp_path)] if name in ("limit", "end_to_end", "http", "touch", "customer_360") else []
+    arguments = (
+        ["--folder", str(tmp_path)]
+        if name in ("limit", "end_to_end", "http", "touch", "customer_360", "remember")
+        else []
+    )
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", "--quick", *arguments],
         cwd=ROOT, capture_output=True, text=True, timeout=280,

@@ -21,9 +21,23 @@ from opportune.delivery import (
     channel_of,
 )  # fmt: skip
 from opportune.facts import Outcome
-from opportune.store import Inbox, InboxState, NewMessage, Outbox, OutboxRow, OutboxState, Report, Stage
+from opportune.store import (
+    Inbox,
+    InboxState,
+    NewMessage,
+    Outbox,
+    OutboxRow,
+    OutboxState,
+    People,
+    Report,
+    Secrets,
+    Stage,
+)
 from tests.delivery.suite import until
 from tests.delivery.web_server import Hook, web_server
+
+SECRETS = Secrets(bytes(range(16)))
+
 
 SECRET = "whsec_" + "M" * 32
 
@@ -304,7 +318,7 @@ def test_two_dispatchers_share_an_outbox_and_send_each_message_once(tmp_path: Pa
 
 def test_a_message_in_the_inbox_is_told_when_the_app_says_so(tmp_path: Path) -> None:
     async def scenario(stage: Scene) -> None:
-        inbox = Inbox(tmp_path)
+        inbox = Inbox(tmp_path, People(tmp_path, SECRETS))
         stage.put("1", touchpoint="app")
         async with stage.running(lane("app"), channels={"app": channel_of("inbox", {}, inbox=inbox)}):
             await until(lambda: stage.states()["1"] == "sent")

@@ -14,9 +14,11 @@ from opportune.delivery.channels.apprise import AppriseAccount, AppriseChannel
 from opportune.delivery.channels.file import FileAccount, FileChannel
 from opportune.delivery.channels.inbox import InboxChannel
 from opportune.delivery.channels.work_items import WorkItemsChannel
-from opportune.store import Inbox, WorkItems
+from opportune.store import Inbox, People, Secrets, WorkItems
 from tests.delivery.suite import ChannelSuite, ProviderSuite, World, message
 from tests.delivery.web_server import web_server
+
+SECRETS = Secrets(bytes(range(16)))
 
 
 class TestInbox(ChannelSuite):
@@ -26,7 +28,7 @@ class TestInbox(ChannelSuite):
 
     @asynccontextmanager
     async def world(self, folder: Path) -> AsyncIterator[World]:
-        inbox = Inbox(folder)
+        inbox = Inbox(folder, People(folder, SECRETS))
         world = World(InboxChannel(inbox), lambda: [(i.key, i.body["text"]) for i in inbox.pull(7, "t1", 1, 100)])
         await world.channel.open(world.keep)
         yield world
@@ -57,7 +59,7 @@ class TestWorkItems(ChannelSuite):
 
     @asynccontextmanager
     async def world(self, folder: Path) -> AsyncIterator[World]:
-        items = WorkItems(folder)
+        items = WorkItems(folder, People(folder, SECRETS))
         world = World(WorkItemsChannel(items), lambda: [(i.key, i.body["script"]) for i in items.items("t1")])
         await world.channel.open(world.keep)
         yield world
@@ -71,7 +73,7 @@ class TestWorkItems(ChannelSuite):
         self.run(tmp_path, scenario)
         found = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
         assert b"13912345678" not in found
-        assert "你好".encode() in found
+        assert "你好".encode() not in found  # sealed under her key
 
 
 class _FileSuite(ChannelSuite):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from opportune.facts import FactKind, Outcome
-from opportune.operations import journal_of, open_deployment, read_group
+from opportune.operations import journal_of, open_deployment, open_people, read_group
 from opportune.store import Coupons, NewMessage, Outbox, OutboxState, Settled, WorkItems
 from tests.entrypoints.test_commands import Said
 from tests.operations.little_mobile import CUSTOMERS_MAX, deployed
@@ -117,12 +117,14 @@ def test_coupon_codes_come_from_a_file(folder: Path, tmp_path: Path) -> None:
 
 
 def test_work_items_are_listed(folder: Path) -> None:
-    items = WorkItems(folder)
-    items.place("11", "call_centre", 3, {"script": "hello"}, 1_000, 9_000)
-    items.place("12", "call_centre", 4, {}, 1_000)
-    items.claim("call_centre", "mei", 2_000, 60_000)
-    items.finish("11", "mei", Outcome.ACCEPTED, 3_000, "glad")
-    items.close()
+    with open_people(folder) as people:
+        assert people is not None
+        items = WorkItems(folder, people)
+        items.place("11", "call_centre", 3, {"script": "hello"}, 1_000, 9_000)
+        items.place("12", "call_centre", 4, {}, 1_000)
+        items.claim("call_centre", "mei", 2_000, 60_000)
+        items.finish("11", "mei", Outcome.ACCEPTED, 3_000, "glad")
+        items.close()
     found = Said("work", "list", "call_centre", "-f", folder, "--json").json
     assert [(one["key"], one["state"], one["assignee"]) for one in found] == [("11", "done", "mei"), ("12", "open", "")]
     assert len(Said("work", "list", "call_centre", "--state", "open", "-f", folder, "--json").json) == 1

@@ -80,3 +80,38 @@ def test_the_number_of_customers_is_bounded() -> None:
         index.create()
     with pytest.raises(OverflowError, match="customers_max"):
         IdentityIndex.from_arrays({**index.to_arrays(), "customer_kinds": np.zeros(2, np.uint16)}, 1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40)), min_size=1, max_size=200),
+    st.lists(st.integers(0, 5), max_size=6),
+)
+def test_who_is_forgotten_leaves_the_map_and_nobody_else(entries: list[tuple[int, int]], gone: list[int]) -> None:
+    table, known = FingerprintMap(10_000), {}
+    for number, place in entries:  # few places, so that chains are long and run over the end
+        fingerprint = (place << 26 | 0xFFFF_0000, number)
+        if table.get(fingerprint) == UNKNOWN:
+            table.add(fingerprint, number)
+            known[fingerprint] = number
+    for number in gone:
+        assert table.remove(number) == sum(one == number for one in known.values())
+        known = {fingerprint: one for fingerprint, one in known.items() if one != number}
+        assert {fingerprint: table.get(fingerprint) for fingerprint in known} == known
+        assert len(table) == len(known)
+        assert table.entries()[2].tolist() == sorted(known.values())
+
+
+def test_replay_forgets_whom_the_journal_forgot() -> None:
+    live, builder = IdentityIndex(10), BatchBuilder()
+    for i in range(3):
+        customer = live.create()
+        builder.add(FactKind.CUSTOMER, 0, customer, 0, 0, (i,))
+        builder.add(FactKind.IDENTIFIER, 0, customer, 0, 0, (i + 1, 7))
+    builder.add(FactKind.FORGOTTEN, 0, 1, 0, 0)
+    builder.add(FactKind.IDENTIFIER, 0, 2, 0, 0, (0, 0))  # redacted: an identifier was here
+    index = IdentityIndex(10)
+    index.learn(builder.build())
+    assert [index.find((i + 1, 7)) for i in range(3)] == [0, -1, 2]
+    assert (len(index), index.customers, index.find((0, 0))) == (2, 3, -1)
+    assert index.kinds[:3].tolist() == [1, 0, 1]

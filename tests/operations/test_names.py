@@ -3,7 +3,7 @@
 import pytest
 
 from opportune.facts import NULL, Kind, TextDictionary, ValueType, value_type
-from opportune.operations.names import Names, mask, scaled, span
+from opportune.operations.names import Names, mask, mask_words, scaled, span
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,8 @@ def test_names_that_no_playbook_knows_are_numbers() -> None:
     assert names.number("campaign", "x") is None
     assert "campaign" not in names
     assert names.moment(2**62) == "9999-12-28 12:26:40"
+
+
+def test_what_a_text_quotes_is_masked_where_it_looks_personal() -> None:
+    said = "row 3: `13912345678` is no date; `ann@example.org` is no number; `12.5` is no date"
+    assert mask_words(said) == "row 3: `13*******78` is no date; `an***********rg` is no number; `12.5` is no date"

@@ -6,7 +6,7 @@ import numpy as np
 
 from opportune.engine import Engine
 from opportune.journal import Group, Journal
-from opportune.operations.deployment import KEY_FILE
+from opportune.operations.folder_key import KEY_FILE
 from opportune.operations.one_customer import OneCustomer, read_trail, same_decisions
 from tests.engine.waiting_worlds import WaitingWorld
 from tests.engine.worlds import CUSTOMERS_MAX, batch_of, pieces

@@ -92,7 +92,7 @@ def folder_of(root: Path) -> Served:
         publish(deployment, read_definitions(root / "definitions"), "tests")
     keys = Keys(root / "data")
     _, writer = keys.create(["intake:web"], "tests", 0)
-    _, operator = keys.create(["read", "operate", "touch:*"], "tests", 0)
+    _, operator = keys.create(["read", "operate", "reveal", "forget", "touch:*"], "tests", 0)
     keys.close()
     return Served(root / "data", writer, operator)
 

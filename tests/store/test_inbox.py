@@ -7,8 +7,22 @@ from pathlib import Path
 import pytest
 
 from opportune.facts import Outcome
-from opportune.store import Inbox, InboxState, NewMessage, Outbox, OutboxState, Settled, WorkItems, WorkState
+from opportune.store import (
+    Inbox,
+    InboxState,
+    NewMessage,
+    Outbox,
+    OutboxState,
+    People,
+    Secrets,
+    Settled,
+    Traces,
+    WorkItems,
+    WorkState,
+)
 from opportune.store.inbox import ITEMS_PER_CUSTOMER_MAX
+
+SECRETS = Secrets(bytes(range(16)))
 
 
 @pytest.fixture
@@ -29,7 +43,7 @@ def stages(outbox: Outbox) -> list[str]:
 class TestInbox:
     @pytest.fixture
     def inbox(self, tmp_path: Path, outbox: Outbox) -> Iterator[Inbox]:
-        opened = Inbox(tmp_path)
+        opened = Inbox(tmp_path, People(tmp_path, SECRETS))
         for key in "ab":
             opened.place(key, "app", 7, {"text": key}, 30, until_ms=1_000)
         yield opened
@@ -69,7 +83,9 @@ class TestInbox:
 
     def test_forgetting_leaves_nothing_on_the_disk(self, inbox: Inbox, outbox: Outbox, tmp_path: Path) -> None:
         inbox.place("c", "app", 9, {"text": "for Wang Fang"}, 30)
-        outbox.forget(9, 50)
+        assert inbox.pull(9, "app", 40)[0].body == {"text": "for Wang Fang"}
+        assert all(b"Wang Fang" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+        outbox.forget(9, Traces([]), 50)
         inbox.close()
         outbox.close()
         assert all(b"Wang Fang" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
@@ -78,7 +94,7 @@ class TestInbox:
 class TestWorkItems:
     @pytest.fixture
     def items(self, tmp_path: Path, outbox: Outbox) -> Iterator[WorkItems]:
-        opened = WorkItems(tmp_path)
+        opened = WorkItems(tmp_path, People(tmp_path, SECRETS))
         opened.place("a", "app", 7, {"script": "say a"}, 30, due_ms=1_000)
         opened.place("b", "app", 7, {"script": "say b"}, 31, due_ms=500)
         yield opened

@@ -7,7 +7,7 @@ from opportune.campaigns.definitions import (
     QuietHours, Regret, Step, TouchpointDefinition, Trigger, Validity, WorkingHours,
 )  # fmt: skip
 from opportune.campaigns.goals import (
-    INSTANCES_PER_CUSTOMER_MAX, WATCHED, due_instance, free_instance, open_instance, progress, reach, unlink,
+    INSTANCES_PER_CUSTOMER_MAX, WATCHED, due_instance, forget_campaigns, free_instance, open_instance, progress, reach, unlink,
 )  # fmt: skip
 from opportune.campaigns.memory import (
     CAMPAIGN_MEMORY, HEAD_INSTANCES, INSTANCE, MASK_BITS, MASK_WANTED, PAIR_HEADER_WORDS, WANTED_NOTHING,
@@ -39,7 +39,7 @@ __all__ = [
     "CampaignPolicy", "Capacity", "Delivery", "Goal", "OfferChoice", "OfferDefinition", "QuietHours", "Regret",
     "SegmentDefinition", "Step", "TouchpointDefinition", "Trigger", "Validity", "WorkingHours", "bucket", "campaigns_of",
     "choose_weighted", "close_record", "due_in_slot", "due_instance", "due_of", "fetch_lists", "fetch_plan",
-    "find_number", "find_open", "find_pair", "first_open", "free_instance", "goals_of", "heads_of", "instances_of",
+    "find_number", "find_open", "find_pair", "first_open", "forget_campaigns", "free_instance", "goals_of", "heads_of", "instances_of",
     "limits_of", "may_hold", "next_in_order", "note_held", "offers_of", "open_heads_of", "open_instance", "open_of",
     "open_pair", "open_record", "pair_contact", "pair_decided", "pair_reason", "pair_refused", "pair_resting",
     "point_campaigns", "priority_of", "progress", "reach", "reserved_of", "room_for_open", "seed_of", "set_deadline",

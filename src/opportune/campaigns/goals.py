@@ -8,7 +8,10 @@ from typing import Any
 
 from opportune.campaigns.memory import (
     HEAD_INSTANCES,
+    HEAD_PAIRS,
+    HEAD_WORDS,
     MASK_WANTED,
+    NEXT,
     OPEN_UNTIL,
     WHEEL_SLOTS,
     heads_of,
@@ -17,7 +20,7 @@ from opportune.campaigns.memory import (
     pairs_of,
     wheel_of,
 )
-from opportune.campaigns.pairs import find_pair
+from opportune.campaigns.pairs import NO_PAIR, find_pair
 from opportune.campaigns.plan import GOAL_EVENT, GOAL_SUM, campaigns_of, goals_of
 from opportune.facts import MS_PER_MINUTE, NULL, Arm, compiled_leaf
 
@@ -88,6 +91,28 @@ def unlink(memory: Any, row: int, index: int) -> None:
     while int(instances_of(memory)[at].next) != index:
         at = int(instances_of(memory)[at].next)
     instances_of(memory)[at].next = instances_of(memory)[index].next
+
+
+@compiled_leaf
+def forget_campaigns(memory: Any, row: int) -> None:
+    """Nothing is remembered of a customer's decisions, contacts and goals. A goal still open is told neither as reached nor as lapsed."""
+    index = int(heads_of(memory)[row, HEAD_INSTANCES])
+    while index != NO_INSTANCE:
+        after = int(instances_of(memory)[index].next)
+        instances_of(memory)[index].state = ENDED  # the wheel frees it when it comes by
+        instances_of(memory)[index].total = 0
+        instances_of(memory)[index].opened = 0
+        instances_of(memory)[index].reached = NULL
+        instances_of(memory)[index].origin_seq = 0
+        index = after
+    pair = int(heads_of(memory)[row, HEAD_PAIRS])
+    while pair != NO_PAIR:
+        after = int(pairs_of(memory)[pair, NEXT])
+        for word in range(memory.pairs_words):
+            pairs_of(memory)[pair, word] = 0  # its place stays empty: nobody else's pair comes here
+        pair = after
+    for word in range(HEAD_WORDS):
+        heads_of(memory)[row, word] = 0
 
 
 @compiled_leaf

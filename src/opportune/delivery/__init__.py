@@ -5,6 +5,7 @@ from opportune.delivery.channel import Channel, ChannelMissingError, ReceiptHand
 from opportune.delivery.content import (
     PlacedProblem, Rendered, check_offer_content, choose_language, content_variables, render_content, templates_of,
 )  # fmt: skip
+from opportune.delivery.delivered_files import forget_in_files
 from opportune.delivery.dispatcher import Dispatcher, LaneHealth, utc_day_ms
 from opportune.delivery.lane import Compose, Lane
 from opportune.delivery.links import (
@@ -24,7 +25,7 @@ __all__ = [
     "LaneHealth", "Message", "PlacedProblem", "ProviderReceipt", "ReceiptHandler", "Rejected", "Rendered",
     "SendAnswer", "Sent", "SmsLength", "SystemClock", "TemplateFailedError", "TokenBucket", "TryLater", "Unanswered",
     "Unsubscription", "Withheld", "account_folder", "backoff_ms", "channel_of", "check_content",
-    "check_offer_content", "choose_language", "content_variables", "is_bot", "open_link", "open_signed", "open_unsubscribe",
+    "check_offer_content", "choose_language", "content_variables", "forget_in_files", "is_bot", "open_link", "open_signed", "open_unsubscribe",
     "parse_report", "render", "render_content", "sign", "sign_link", "sign_unsubscribe", "sms_length", "templates_of",
     "utc_day_ms",
 ]  # fmt: skip

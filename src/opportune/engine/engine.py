@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from opportune.engine.candidates import BEST_WORDS
 from opportune.engine.definitions import DefinitionSet, decode_body
+from opportune.engine.forget import NO_KEY
 from opportune.engine.migrate import contacts_of, limits_moved, migrated, needs_history
 from opportune.engine.playbook import Playbook
 from opportune.engine.state import CUSTOMERS_MAX, Memory
@@ -103,8 +104,15 @@ class Engine:
             "open_decisions_refused": int(self.memory.open.refused),
             "detections_waiting": int(self.memory.detections.many),
             "detections_refused": int(self.memory.detections.refused),
+            "forgotten": int(self.memory.clock.forgotten),
             "late_for_detectors": int(self.memory.detections.late),
         }
+
+    def forgotten(self, first: int, rows: int) -> NDArray[np.intp]:
+        """Those of the customers first .. first+rows-1 who were forgotten: they are in no audience."""
+        if not self.memory.clock.forgotten:
+            return np.empty(0, np.intp)
+        return np.flatnonzero(self.memory.arrays["keys"][first : first + rows] == NO_KEY) + first
 
     def to_arrays(self) -> Arrays:
         """The state, for a snapshot; views of live memory, to be copied or written before the next batch."""
@@ -222,6 +230,8 @@ class Engine:
     def _fold_contacts(self, outputs: Outputs, first: int, end: int) -> None:
         """Fold the contacts that inputs first .. end-1 led to; they are no inputs, so they take no number."""
         contacts = contacts_of(outputs, first, end)
+        if self.memory.clock.forgotten:  # who was forgotten among these facts has had none
+            contacts = contacts.take(np.flatnonzero(self.memory.arrays["keys"][contacts.customer] != NO_KEY))
         if len(contacts):
             self._run(contacts, 0, len(contacts), self._room)
             self.memory.clock.next_seq = end

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opportune.campaigns import GOAL_PLAN, MASK_BITS, MASK_WANTED, WANTED_NOTHING, WATCHED, take_contacts
+from opportune.engine.absorb import OPEN
 from opportune.engine.known_columns import keep_known_columns
 from opportune.engine.playbook import Playbook
 from opportune.engine.state import Memory
@@ -171,8 +172,8 @@ def _want_again(new: Playbook, instances: NDArray[Any], heads: NDArray[np.int32]
     if np.array_equal(instances["wanted"], wanted):
         return
     instances["wanted"] = wanted
-    rows = instances["customer"][1:]
-    np.bitwise_or.at(heads[:, MASK_WANTED], rows, 1 << (instances["wanted"][1:].astype(np.int32) % MASK_BITS))
+    live = instances[np.isin(instances["state"], (OPEN, WATCHED))]
+    np.bitwise_or.at(heads[:, MASK_WANTED], live["customer"], 1 << (live["wanted"].astype(np.int32) % MASK_BITS))
 
 
 def _new_detectors(was: Playbook, new: Playbook) -> set[int]:

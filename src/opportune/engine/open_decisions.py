@@ -43,6 +43,7 @@ LEASE_OVER = int(Reason.LEASE_OVER)
 DELIVERY_FAILED = int(Reason.DELIVERY_FAILED)
 GOAL_REACHED = int(Reason.GOAL_REACHED)
 DO_NOT_DISTURB = int(Reason.DO_NOT_DISTURB)
+FORGOTTEN = int(Reason.FORGOTTEN)
 M_OPENED, M_LEASED, M_PUSHED = int(MoveKind.OPENED), int(MoveKind.LEASED), int(MoveKind.PUSHED)
 M_PRESENTED, M_RELEASED, M_UNKNOWN = int(MoveKind.PRESENTED), int(MoveKind.RELEASED), int(MoveKind.UNKNOWN)
 M_WITHDRAWN, M_CLOSED = int(MoveKind.WITHDRAWN), int(MoveKind.CLOSED)
@@ -210,6 +211,23 @@ def withdraw_marketing(state: Any, room: Any, row: int) -> None:
         after = int(open_of(state.open)[index].next)
         if open_of(state.open)[index].contact_class != CLASS_SERVICE:
             withdraw(state, room, index, DO_NOT_DISTURB)
+        index = after
+
+
+@compiled_leaf
+def withdraw_forgotten(plan: Any, state: Any, room: Any, row: int) -> None:
+    """The customer is forgotten: nothing of hers stays open. A touchpoint's reservation is free again; what was pushed may have gone out, so it stays spent."""
+    index = first_open(state.open, row)
+    while index != NO_RECORD:
+        pool = open_of(state.open)
+        after, was = int(pool[index].next), pool[index].state
+        withdraw(state, room, index, FORGOTTEN)
+        if was == PUSHED:
+            emit_move(state, room, index, M_UNKNOWN, FORGOTTEN, int(pool[index].touchpoint), 0, pool[index].cost)
+            close_record(state.open, index)
+        elif was in (LEASED, WITHDRAWN):
+            release(plan, state, room, index, FORGOTTEN, 0)
+            close_record(state.open, index)
         index = after
 
 

@@ -14,11 +14,11 @@ from opportune.engine.turns import PLACES_PER_TURN_MAX
 from opportune.facts import Arrays, point
 from opportune.profiles import PENDING, PENDING_SLOTS, point_records
 
-STATE_LAYOUT = 4
+STATE_LAYOUT = 5
 """What the arrays of a state mean; a state of another layout cannot be loaded, only folded again from the journal.
 
 1: contact times as 64-bit words. 2: contact times of 48 bits, narrow buckets.
-3: open decisions. 4: what detectors wait for, and saw last.
+3: open decisions. 4: what detectors wait for, and saw last. 5: customers who were forgotten.
 """
 CUSTOMERS_MAX = 16_000_000
 POOL_START = 4_096

@@ -22,6 +22,7 @@ from opportune.engine.absorb import (
 )
 from opportune.engine.advance import advance, end_deadlines
 from opportune.engine.detect import end_pending
+from opportune.engine.forget import absorb_forgotten, is_forgotten
 from opportune.engine.happen import happen, over_on_wheel, set_tags
 from opportune.engine.limits import drive_limit, end_marks
 from opportune.engine.tables import (
@@ -58,6 +59,7 @@ PLAYBOOK = int(FactKind.PLAYBOOK)
 TOUCH = int(FactKind.TOUCH)
 RECEIPT = int(FactKind.RECEIPT)
 SENDING = int(FactKind.SENDING)
+FORGOTTEN = int(FactKind.FORGOTTEN)
 
 EVERY_ROW = -1
 AHEAD, AHEAD_LISTS = 6, 3
@@ -169,6 +171,8 @@ def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> int:
             for slot in range(events_of(plan)[code].slots):  # an older fact may lack properties declared since
                 regs_of(room)[slot] = values[first + slot] if slot < given else NULL
             return code
+    elif kind != CUSTOMER and is_forgotten(state, row):
+        pass  # a late receipt, an old link: it is about nobody
     elif kind == TOUCH:
         absorb_touch(plan, state, room, batch, i, row)
     elif kind == RECEIPT:
@@ -190,4 +194,6 @@ def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> int:
         keys_of(state)[row] = values[first]
         create_record(plan.profiles, state.records, row)
         state.clock.customers = max(state.clock.customers, row + 1)
+    elif kind == FORGOTTEN:
+        absorb_forgotten(plan, state, room, row)
     return -1

@@ -206,6 +206,7 @@ CLOCK = record(
         ("stopped", "i8"),  # 1: all sending is stopped
         ("marks", "i8"),  # moves and decisions of the fact being processed
         ("told", "i8"),  # rows of the table told that wait for their mark
+        ("forgotten", "i8"),  # customers of whom nothing is known any more
     ]
 )
 

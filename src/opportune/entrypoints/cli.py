@@ -10,6 +10,7 @@ from opportune.entrypoints.failures import Commands
 from opportune.entrypoints.import_commands import import_messages, quarantine
 from opportune.entrypoints.key_commands import keys
 from opportune.entrypoints.one_off_commands import send, send_test
+from opportune.entrypoints.people_commands import audit, export_person, forget, rotate_key
 from opportune.entrypoints.question_commands import customer, decisions, explain, replay, report
 from opportune.entrypoints.segment_commands import segment
 from opportune.entrypoints.sending_commands import coupons, go_on, outbox, stop_sending, work
@@ -30,6 +31,10 @@ app.command(short_help="Make a data folder.")(init)
 app.command(short_help="Check a folder of definitions.")(check)
 app.command(short_help="Put a folder of definitions in force.")(apply)
 app.command(short_help="The JSON Schemas of the definitions.")(schema)
+app.command(short_help="Forget a person, everywhere.")(forget)
+app.command("export-person", short_help="All that is known of one person, for her.")(export_person)
+app.command(short_help="Who looked at personal data.")(audit)
+app.command("rotate-key", short_help="Change the key that seals what is personal.")(rotate_key)
 app.command("import", short_help="Import files of messages.")(import_messages)
 app.command(short_help="What could not become a fact, and why.")(quarantine)
 app.command(short_help="The newest decisions.")(decisions)

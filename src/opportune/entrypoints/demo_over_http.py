@@ -175,7 +175,7 @@ def over_http(
     keys = Keys(folder)
     now_ms = time.time_ns() // 1_000_000
     _, write_key = keys.create([f"intake:{TELECOM_SOURCE}"], "the world's messages", now_ms)
-    _, read_key = keys.create(["read", "operate"], "the world's ears", now_ms)
+    _, read_key = keys.create(["read", "operate", "reveal"], "the world's ears", now_ms)
     keys.close()
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()

@@ -129,7 +129,7 @@ def quarantine(
 ) -> None:
     """What could not become a fact: counts per reason, and the places of the newest messages (their bodies stay inside)."""
     from opportune.intake import QUARANTINE_TEXTS, QuarantineReason
-    from opportune.operations import open_people
+    from opportune.operations import mask_words, open_people
 
     known = {one.value for one in QuarantineReason}
     if reason is not None and reason not in known:
@@ -146,11 +146,11 @@ def quarantine(
     if as_json:
         newest: list[dict[str, Any]] = [
             {"id": m.id, "source": m.source, "position": m.position, "received_ms": m.received_ms, "reason": m.reason,
-             "detail": m.detail, "bytes": len(m.body)} for m in messages
+             "detail": mask_words(m.detail), "bytes": len(m.body)} for m in messages
         ]  # fmt: skip
         show_json({"counts": dict(ordered), "newest": newest})
         return
     show_table("quarantine", ("reason", "count", "text"), [[code, n, text(code)] for code, n in ordered], lang)
     if messages:
-        rows = [[m.id, f"{m.source}:{m.position}", m.reason, m.detail] for m in messages]
+        rows = [[m.id, f"{m.source}:{m.position}", m.reason, mask_words(m.detail)] for m in messages]
         show_table("", ("number", "position", "reason", "detail"), rows, lang)

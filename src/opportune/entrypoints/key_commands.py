@@ -24,7 +24,8 @@ def create(
     scope: Annotated[
         list[str],
         typer.Option(
-            "--scope", help="What it may do: intake:SOURCE, touch:TOUCHPOINT, touch:*, read, operate, ofrep, metrics."
+            "--scope",
+            help="What it may do: intake:SOURCE, touch:TOUCHPOINT, touch:*, read, operate, reveal, forget, ofrep, metrics.",
         ),
     ],
     name: Annotated[str, typer.Option("--name", help="For whom it is, for the list.")] = "",

@@ -27,7 +27,12 @@ Url = Annotated[
     str | None,
     typer.Option("--url", envvar="OPPORTUNE_URL", help="Ask the service that runs there; its key is in OPPORTUNE_KEY."),
 ]
-Reveal = Annotated[bool, typer.Option("--reveal", help="Show identifiers in full; they are masked otherwise.")]
+Reveal = Annotated[
+    bool, typer.Option("--reveal", help="Show identifiers in full, which is written down; they are masked otherwise.")
+]
+Why = Annotated[
+    str, typer.Option("--why", help="Why personal data is asked for; it is written down with who and when.")
+]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000_000, help="At most so many, the newest.")]
 Since = Annotated[
     str | None,

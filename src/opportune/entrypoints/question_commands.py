@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from opportune.entrypoints.failures import EXIT_MISTAKE, complain
-from opportune.entrypoints.options import DEFAULT_FOLDER, AsJson, Folder, Lang, Language, Limit, Reveal, Since, Until
+from opportune.entrypoints.options import (
+    DEFAULT_FOLDER,
+    AsJson,
+    Folder,
+    Lang,
+    Language,
+    Limit,
+    Reveal,
+    Since,
+    Until,
+    Why,
+)
+from opportune.entrypoints.people_commands import me
 from opportune.entrypoints.report_tables import show_report
 from opportune.entrypoints.tables import progress, show_json, show_table
 from opportune.entrypoints.words import word
@@ -26,16 +38,19 @@ def decisions(
     until: Until = None,
     limit: Limit = 100,
     reveal: Reveal = False,
+    why: Why = "",
     as_json: AsJson = False,
     lang: Language = Lang.EN,
 ) -> None:
     """The newest decisions, the newest last, with names instead of numbers."""
-    from opportune.operations import DecisionFilter, find_customer, list_decisions
+    from opportune.operations import DecisionFilter, find_customer, list_decisions, note_access
 
     wanted = DecisionFilter(
         None if customer is None else find_customer(folder, customer), campaign, arm, *_moments(folder, since, until)
     )
     found = list_decisions(folder, wanted, limit=limit, reveal=reveal, language=lang.value)
+    if reveal:
+        note_access(folder, me(), "decisions", sorted({one.customer for one in found}), why)
     if as_json:
         show_json(found)
     else:
@@ -50,15 +65,18 @@ def customer(
     ] = 10,
     before: Annotated[int | None, typer.Option("--before", min=0, help="The timeline before this fact.")] = None,
     reveal: Reveal = False,
+    why: Why = "",
     as_json: AsJson = False,
     lang: Language = Lang.EN,
 ) -> None:
     """One customer: tags, consents, contacts against every cap, open decisions and goals, and one timeline over all sources."""
-    from opportune.operations import find_customer, view_customer
+    from opportune.operations import find_customer, note_access, view_customer
 
     view = view_customer(
         folder, find_customer(folder, who), reveal=reveal, last=last, before=before, language=lang.value
     )
+    if reveal:
+        note_access(folder, me(), "customer", [view.customer], why)
     if as_json:
         show_json(view)
     else:

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from opportune.entrypoints.failures import EXIT_MISTAKE, complain
-from opportune.entrypoints.options import DEFAULT_FOLDER, AsJson, Folder, Lang, Language, Reveal
+from opportune.entrypoints.options import DEFAULT_FOLDER, AsJson, Folder, Lang, Language, Reveal, Why
+from opportune.entrypoints.people_commands import me
 from opportune.entrypoints.tables import percent, show_json, show_table
 
 segment = typer.Typer(no_args_is_help=True, help="Saved segments, as far as the warehouse reaches.")
@@ -83,9 +84,13 @@ def export_to(
     target: Annotated[Path, typer.Argument(help="A new file that ends in .csv or .parquet.")],
     folder: Folder = DEFAULT_FOLDER,
     reveal: Reveal = False,
+    why: Why = "",
 ) -> None:
     """Write a segment's customers, each with one identifier (masked unless --reveal), to a CSV or Parquet file."""
-    from opportune.operations import export_segment, identifiers, segment_customers
+    from opportune.operations import export_segment, identifiers, note_access, segment_customers
 
-    known = identifiers(folder, segment_customers(folder, name).tolist(), reveal=reveal)
+    members = segment_customers(folder, name).tolist()
+    if reveal:
+        note_access(folder, me(), f"segment {name}", members, why)
+    known = identifiers(folder, members, reveal=reveal)
     print(f"{export_segment(folder, name, target, known):,} customers in {target}")

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -233,12 +233,16 @@ def list_work(
     lang: Language = Lang.EN,
 ) -> None:
     """A touchpoint's work items: whom to speak to, by when, who has it, what came of it."""
+    from opportune.operations import open_people
     from opportune.store import WorkItems, WorkState
 
     if state is not None and state not in [one.value for one in WorkState]:
         raise typer.BadParameter(f"no state `{state}`; there are: {', '.join(WorkState)}")
-    with _opened(folder, WorkItems) as store:
-        found = store.items(touchpoint, WorkState(state) if state else None, limit=limit)
+    with open_people(folder) as people, ExitStack() as opened:
+        found = []
+        if people is not None:
+            store = opened.enter_context(closing(WorkItems(folder, people)))
+            found = store.items(touchpoint, WorkState(state) if state else None, limit=limit)
     if as_json:
         show_json(found)
         return

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from opportune.entrypoints.failures import MistakeError
-from opportune.entrypoints.options import DEFAULT_FOLDER, AsJson, Folder, Lang, Language, Reveal
+from opportune.entrypoints.options import DEFAULT_FOLDER, AsJson, Folder, Lang, Language, Reveal, Why
+from opportune.entrypoints.people_commands import me
 from opportune.entrypoints.tables import percent, progress, show_json, show_table
 from opportune.entrypoints.words import word
 
@@ -94,6 +95,7 @@ def preview(
         bool, typer.Option("--as-loaded", help="With --load: by the steps as they were then.")
     ] = False,
     reveal: Reveal = False,
+    why: Why = "",
     folder: Folder = DEFAULT_FOLDER,
     as_json: AsJson = False,
     lang: Language = Lang.EN,
@@ -105,6 +107,7 @@ def preview(
     from opportune.intake import ExtraMissingError, FetchFailedError, Reach
     from opportune.operations import (
         definitions_of,
+        note_access,
         open_loads,
         preview_load,
         preview_new,
@@ -122,6 +125,8 @@ def preview(
             found = preview_new(known, name, Reach(data, accounts), rows=rows, shown=shown, reveal=reveal)
     except (FetchFailedError, ExtraMissingError, ValueError, OverflowError) as error:
         raise MistakeError(str(error)) from error
+    if reveal and (folder / "key").exists():
+        note_access(folder, me(), f"source {name}", [None], why)
     if as_json:
         show_json(found)
     else:

@@ -8,7 +8,9 @@ from opportune.facts.definitions import (
     MAX_AGE_MS, DeploymentDefinition, EventDefinition, PropertyDefinition, RetentionDefinition, Title,
 )  # fmt: skip
 from opportune.facts.dictionary import TEXTS_MAX, TextDictionary
-from opportune.facts.kinds import Answer, Arm, FactKind, GoalKind, MoveKind, Outcome
+from opportune.facts.kinds import (
+    FORGOTTEN_EVERYWHERE, FORGOTTEN_FROM_HERE, Answer, Arm, FactKind, GoalKind, MoveKind, Outcome,
+)  # fmt: skip
 from opportune.facts.lists import WHEEL_HEAD, join_slot, leave_customer, leave_slot
 from opportune.facts.outputs import (
     CONTACTED, DECISION, DERIVED, DERIVED_VALUES_MAX, FATE, GOAL, LIMIT, MOVE, NO_CAMPAIGN, NO_OFFER, NO_TOUCHPOINT, WITHHELD, Outputs, contacts_made, made_at_once, owners_of_marks,
@@ -23,15 +25,16 @@ from opportune.facts.values import NULL, SET_MEMBERS_MAX, TEXT_BYTES_MAX, VALUE_
 from opportune.facts.zones import ZoneTable, local_moment, transitions, zone_change, zone_offset, zone_table
 
 __all__ = [
-    "COMPILED", "CONTACTED", "DECISION", "DERIVED", "DERIVED_VALUES_MAX", "FATE", "GOAL", "LIMIT", "MAX_AGE_MS",
-    "MOVE", "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE", "MS_PER_SECOND", "NOBODY", "NO_CAMPAIGN", "NO_OFFER",
-    "NO_TOUCHPOINT", "NULL", "PPM", "REASON_TEXTS", "SET_MEMBERS_MAX", "TEXTS_MAX", "TEXT_BYTES_MAX", "VALUE_MAX",
-    "WHEEL_HEAD", "WITHHELD", "Answer", "Arm", "Arrays", "BatchBuilder", "Catalogue", "Decimal",
-    "DeploymentDefinition", "Duration", "EventDefinition", "EventSchema", "FactBatch", "FactKind", "GoalKind", "Kind",
-    "LocalTime", "MoveKind", "Numbering", "Outcome", "Outputs", "PropertyDefinition", "PropertySchema", "Rate",
-    "Reason", "RetentionDefinition", "TagSchema", "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle",
-    "compiled", "compiled_leaf", "contacts_made", "decode_scalar", "encode_scalar", "first_byte", "in_lines",
-    "join_slot", "leave_customer", "leave_slot", "load8", "local_moment", "lowest_bit", "made_at_once",
-    "owners_of_marks", "parse_duration", "parse_rate", "parse_scaled", "point", "pointed", "prefetch", "record",
-    "schema_of_scalar", "table", "transitions", "value_type", "zone_change", "zone_offset", "zone_table",
+    "COMPILED", "CONTACTED", "DECISION", "DERIVED", "DERIVED_VALUES_MAX", "FATE", "FORGOTTEN_EVERYWHERE",
+    "FORGOTTEN_FROM_HERE", "GOAL", "LIMIT", "MAX_AGE_MS", "MOVE", "MS_PER_DAY", "MS_PER_HOUR", "MS_PER_MINUTE",
+    "MS_PER_SECOND", "NOBODY", "NO_CAMPAIGN", "NO_OFFER", "NO_TOUCHPOINT", "NULL", "PPM", "REASON_TEXTS",
+    "SET_MEMBERS_MAX", "TEXTS_MAX", "TEXT_BYTES_MAX", "VALUE_MAX", "WHEEL_HEAD", "WITHHELD", "Answer", "Arm",
+    "Arrays", "BatchBuilder", "Catalogue", "Decimal", "DeploymentDefinition", "Duration", "EventDefinition",
+    "EventSchema", "FactBatch", "FactKind", "GoalKind", "Kind", "LocalTime", "MoveKind", "Numbering", "Outcome",
+    "Outputs", "PropertyDefinition", "PropertySchema", "Rate", "Reason", "RetentionDefinition", "TagSchema",
+    "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle", "compiled", "compiled_leaf", "contacts_made",
+    "decode_scalar", "encode_scalar", "first_byte", "in_lines", "join_slot", "leave_customer", "leave_slot", "load8",
+    "local_moment", "lowest_bit", "made_at_once", "owners_of_marks", "parse_duration", "parse_rate", "parse_scaled",
+    "point", "pointed", "prefetch", "record", "schema_of_scalar", "table", "transitions", "value_type", "zone_change",
+    "zone_offset", "zone_table",
 ]  # fmt: skip

@@ -24,6 +24,8 @@ class FactKind(IntEnum):
     RECEIPT           what became of a decision outside; code = touchpoint number; values = decision number, an `Outcome`, campaign
                       number, code of the reason's text or NULL
     SENDING           sending is stopped (1) or goes on (0); values = that
+    FORGOTTEN         code 0: from here on nothing is known of the customer, whose number is never given again; code 1: nothing that leads to
+                      her is left anywhere, values = how many facts of the journal were redacted
     LIMIT             (single-customer replay only) a budget, stock or capacity closed or opened; code = limit number; values = 1 closed / 0 open,
                       after how many of the customer's moves and decisions within the next fact (absent: at once)
     """
@@ -43,6 +45,11 @@ class FactKind(IntEnum):
     TOUCH = 13
     RECEIPT = 14
     SENDING = 15
+    FORGOTTEN = 16
+
+
+FORGOTTEN_FROM_HERE, FORGOTTEN_EVERYWHERE = 0, 1
+"""Codes of FORGOTTEN facts: the first begins, the second says that it is done. A first without its second is finished by the next start."""
 
 
 class Answer(IntEnum):

@@ -1,7 +1,7 @@
 """A map from 128-bit keyed hashes to numbers: open addressing in one table, which grows without a pause.
 
 A larger table is filled step by step: each insertion moves a few slots of the old one, and look-ups ask both
-until the move is done. Entries are never removed, so no slot of the old table has to be cleared.
+until the move is done. Entries are removed only when a customer is forgotten; the move is then brought to its end first.
 """
 
 from typing import Any
@@ -95,6 +95,39 @@ def insert(known: Any, low: Any, high: Any, number: int) -> None:
 
 
 @compiled_leaf
+def _free(slots: Any, hole: int) -> None:
+    """Free a slot and close the gap, so that every chain stays whole."""
+    count = len(slots)
+    at = hole
+    while True:
+        at = at + 1 if at + 1 < count else 0
+        moved, free = slots[at], slots[hole]
+        if moved.entry == 0:
+            break
+        if (at - home(moved.low, count)) % count >= (at - hole) % count:
+            free.low, free.high, free.entry = moved.low, moved.high, moved.entry
+            hole = at
+    free = slots[hole]
+    free.low = free.high = free.entry = np.uint64(0)
+
+
+@compiled_leaf
+def _remove_number(address: int, number: int) -> int:
+    """Remove all hashes of a number from a table that nothing is moved into; how many."""
+    known = fingerprints_at(address)
+    slots, entry = _slots_of(known), np.uint64(number + 1)
+    gone, at = 0, 0
+    while at < len(slots):
+        if slots[at].entry == entry:
+            _free(slots, at)  # what closes the gap may be another one of hers: look here again
+            gone += 1
+        else:
+            at += 1
+    known.count -= gone
+    return gone
+
+
+@compiled_leaf
 def _look_up(address: int, low: Any, high: Any) -> int:
     return lookup(fingerprints_at(address), low, high)
 
@@ -169,6 +202,12 @@ class FingerprintMap:
         if len(low) > self.entries_max - len(self):
             raise OverflowError(f"more than {self.entries_max:,} entries; raise the limit or start another shard")
         _insert_all(self.address, low, high, number)
+
+    def remove(self, number: int) -> int:
+        """Remove all hashes of a number; how many there were. Looks at the whole table: milliseconds per million entries."""
+        _end_move(self.address)
+        self._use(self._slots, np.zeros(0, SLOT))
+        return int(_remove_number(self.address, number))
 
     def entries(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int64]]:
         """All entries as (low, high, number), in order of number, then hash: the same for the same entries."""

@@ -65,12 +65,17 @@ class IdentityIndex:
         self.map.add(fingerprint, customer)
         note_kind(self.kinds, customer, kind)
 
+    def forget(self, customer: int) -> None:
+        """Let no identifier mean this customer any more; the same identifier later is another customer's."""
+        self.map.remove(customer)
+        self.kinds[customer] = 0
+
     def has_other_kind(self, customer: int, kind: int) -> bool:
         """Whether the customer is known by an identifier of another kind than this one."""
         return bool(int(self.kinds[customer]) & ~(1 << min(kind, KINDS_TOLD_APART - 1)))
 
     def learn(self, batch: FactBatch) -> None:
-        """Fold the CUSTOMER and IDENTIFIER facts of a replayed batch. Raises OverflowError when the index is full."""
+        """Fold the CUSTOMER, IDENTIFIER and FORGOTTEN facts of a replayed batch. Raises OverflowError when the index is full."""
         created = batch.customer[batch.kind == FactKind.CUSTOMER]
         if len(created):
             customers = int(created.max()) + 1
@@ -83,8 +88,13 @@ class IdentityIndex:
         if len(rows):
             first = batch.first[rows].astype(np.int64)
             low, high = batch.values[first].view(np.uint64), batch.values[first + 1].view(np.uint64)
+            there = np.flatnonzero(low | high)  # zeros were redacted: an identifier was here
+            low, high, rows = low[there], high[there], rows[there]
             self.map.add_all(low, high, batch.customer[rows].astype(np.int64))
             _note_kinds(self.kinds, batch.customer[rows], batch.code[rows])
+        for customer in batch.customer[batch.kind == FactKind.FORGOTTEN].tolist():
+            if self.kinds[customer]:
+                self.forget(customer)
 
     def to_arrays(self) -> Arrays:
         """The index as named arrays, for a snapshot; equal indexes give equal arrays."""

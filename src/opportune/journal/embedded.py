@@ -18,6 +18,7 @@ from opportune.journal.faults import FaultPoint, OnFault
 from opportune.journal.frame import GROUP_BYTES_MAX, GROUP_FACTS_MAX, Group
 from opportune.journal.layout import encode_arrays
 from opportune.journal.reader import JournalReader
+from opportune.journal.redaction import OnRedact, Redact, finish_redaction, redact
 from opportune.journal.segments import Marks, segment_path, segment_seqs, sync_folder
 from opportune.journal.tail import Frame, Tail
 
@@ -30,8 +31,17 @@ LOCK_FILE = "lock"
 class Journal:
     """An append-only log of groups of facts, open for writing. Appending is for one thread at a time, reading for any."""
 
-    def __init__(self, folder: Path, lock_fd: int, tail: Tail, queued_bytes_max: int, commit_thread: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        lock_fd: int,
+        tail: Tail,
+        queued_bytes_max: int,
+        commit_thread: bool,
+        on_fault: OnFault | None = None,
+    ) -> None:
         self.folder = folder
+        self._on_fault = on_fault
         self.cut_bytes = tail.cut_bytes
         """Bytes of a torn, never acknowledged frame that were cut off at opening."""
         self.calls_failed = 0
@@ -74,11 +84,12 @@ class Journal:
         sync_folder(folder.parent)
         lock_fd = _lock(folder)
         try:
+            finish_redaction(folder)
             tail = Tail.open(folder, segment_bytes_max, Marks(), on_fault)
         except BaseException:
             os.close(lock_fd)
             raise
-        return cls(folder, lock_fd, tail, queued_bytes_max, commit_thread)
+        return cls(folder, lock_fd, tail, queued_bytes_max, commit_thread, on_fault)
 
     @property
     def first_seq(self) -> int:
@@ -151,6 +162,15 @@ class Journal:
             if self._tail.on_fault is not None:
                 self._tail.on_fault(FaultPoint.SEGMENT_DROPPED)
         return gone
+
+    def redact(self, end_seq: int, change: Redact, on_progress: OnRedact | None = None) -> int:
+        """Overwrite in place what `change` gives of the groups below `end_seq`, for the forgetting of a person; how many groups it touched.
+
+        May run in a thread of its own, beside appending. Raises JournalError where not all of that is durable yet, JournalCorrupt, OSError.
+        """
+        if end_seq > self._durable_seq:
+            raise JournalError(f"{self.folder}: fact {end_seq - 1:,} is not durable yet; wait for its commit")
+        return redact(self.folder, end_seq, change, on_progress, self._on_fault)
 
     def close(self) -> None:
         """Commit what is queued, then let go of the journal. Waiters of groups that fail are told, `close` does not raise."""

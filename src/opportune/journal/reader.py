@@ -1,13 +1,16 @@
 """Reading the groups of a journal in order, beside a writer or alone."""
 
 import bisect
+import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
 from opportune.journal.errors import JournalCorrupt, JournalDropped, JournalError
 from opportune.journal.frame import Group
-from opportune.journal.segments import FrameCursor, Marks, segment_path, segment_seqs
+from opportune.journal.segments import REDACTION_FILE, FrameCursor, Marks, segment_path, segment_seqs
+
+REDACTION_SECONDS_MAX, REDACTION_LOOK_SECONDS = 10.0, 0.002
 
 
 class JournalReader:
@@ -69,7 +72,8 @@ class JournalReader:
         with closing(opened) as cursor:
             cursor.extend(sync=end_seq is None)
             cursor.skip(from_seq)
-            suspect = -1
+            suspect = settled = -1
+            waited = 0.0
             while end_seq is None or cursor.seq < end_seq:
                 seq, offset = cursor.seq, cursor.offset
                 group = cursor.group()
@@ -91,6 +95,13 @@ class JournalReader:
                     offset == cursor.end and segment < self.first_seq
                 ):  # dropped, with those behind it, while it was read
                     raise JournalDropped(self.folder, seq, self.first_seq)
+                if proven and (self.folder / REDACTION_FILE).exists() and waited < REDACTION_SECONDS_MAX:
+                    time.sleep(REDACTION_LOOK_SECONDS)  # its checksum comes in a moment
+                    waited += REDACTION_LOOK_SECONDS
+                    continue
+                if proven and settled != offset:
+                    settled = offset  # a redaction may have ended just now
+                    continue
                 if proven:
                     raise JournalCorrupt(cursor.path, offset, cursor.cause)
                 return None

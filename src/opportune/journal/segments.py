@@ -15,6 +15,8 @@ from opportune.journal.frame import HEADER_BYTES, MAGIC, FrameHeader, Group, dec
 from opportune.journal.layout import ALIGNMENT_BYTES
 
 SUFFIX = ".journal"
+REDACTION_FILE = "redaction.patches"
+"""There while a redaction is at work: a frame may then not match its checksum for a moment."""
 CHUNK_BYTES = 4 << 20
 SKIP_CHUNK_BYTES = 64 << 10
 MARK_EVERY_BYTES = 1 << 20

@@ -148,6 +148,17 @@ class SnapshotStore:
             self._drop(later)
         return dropped
 
+    def drop_before(self, seq: int) -> list[int]:
+        """Delete the snapshots of fewer facts than `seq`, damaged ones included, and say which: they hold what must be forgotten."""
+        dropped = [older for older in self.seqs if older < seq]
+        for older in dropped:
+            self._drop(older)
+        for left_over in self.folder.glob(f"*{ASIDE}"):
+            if int(left_over.name.partition(".")[0]) < seq:
+                left_over.unlink(missing_ok=True)
+        sync_folder(self.folder)
+        return dropped
+
     def _drop_old(self) -> None:
         good = [seq for seq in self.seqs if seq not in self.skipped]
         for seq in self.seqs:

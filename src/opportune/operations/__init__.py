@@ -1,6 +1,7 @@
 """What a person or a clock can ask of a deployment: init, publish, import, replay, explain, report; one file per ask."""
 
 from opportune.operations.accounting import Accounting, SourceAccount
+from opportune.operations.accounts import read_accounts
 from opportune.operations.audience import InPlace, holding
 from opportune.operations.backup import MANIFEST, Manifest, backup, restore
 from opportune.operations.clicks import state_click
@@ -20,12 +21,16 @@ from opportune.operations.event_catalogue import EventEntry, EventFilter, EventP
 from opportune.operations.event_counts import EventCounts, EventSeen
 from opportune.operations.examples import examples_folder
 from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
+from opportune.operations.forget import Forgotten, forget_person
 from opportune.operations.imports import Imported, import_ndjson, import_sources
 from opportune.operations.ingest import Ingested, ingest, pieces
 from opportune.operations.lineage import Lineage, Related, read_lineage
 from opportune.operations.live_customer import LiveCustomers, TimelinePage
+from opportune.operations.names import mask_words
 from opportune.operations.one_off import CUSTOMERS_PER_SEND_MAX, OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import send_once
+from opportune.operations.person_export import PersonExport, export_person
+from opportune.operations.person_page import person_page
 from opportune.operations.previews import SmsPreview, preview_sms
 from opportune.operations.publish import (
     DefinitionsRefusedError, Publication, compile_playbook, preview_changes, publish, read_definitions,
@@ -34,12 +39,12 @@ from opportune.operations.redrive import GoneError, Redriven, redrive
 from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
 from opportune.operations.retention import RetentionDone, RetentionPlan, apply_retention, plan_retention, retention_of
+from opportune.operations.rotation import Rotated, rotate_key
 from opportune.operations.segment import check_segment
 from opportune.operations.segments import (
     SegmentOverlap, SegmentSize, SegmentSnapshot, export_segment, prove_snapshot, segment_customers, segment_overlaps, segment_sizes,
     segment_snapshots, snapshot_segment,
 )  # fmt: skip
-from opportune.operations.sending import read_accounts
 from opportune.operations.serving import Service
 from opportune.operations.source_definitions import check_sources, definitions_of, open_loads, sources_of
 from opportune.operations.source_inventory import FieldSource, WantedField, source_inventory
@@ -59,30 +64,31 @@ from opportune.operations.timeline import PAGE_MAX as TIMELINE_PAGE_MAX
 from opportune.operations.tokens import TokenError
 from opportune.operations.touch import ANSWERS, Customer, Offered, RefusedError, TouchAsk, Touched
 from opportune.operations.trial_sends import SeedAddress, TrialSend, TrialSent, read_seeds
-from opportune.operations.who import find_customer, identifiers, open_people
+from opportune.operations.who import customer_meant, find_customer, identifiers, note_access, open_people
 
 __all__ = [
     "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS",
     "TELECOM_SOURCE", "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate",
     "Carrier", "CategoryNode", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine",
     "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "EventCounts", "EventEntry",
-    "EventFilter", "EventPage", "EventSeen", "Explanation", "FieldSource", "Folded", "GoneError", "Imported",
-    "InPlace", "Ingested", "Lineage", "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult",
-    "OnlineRetailResult", "OverloadedError", "Preview", "PreviewRow", "Publication", "QualityFigure", "Redriven",
-    "RefusedError", "Related", "Replayed", "Report", "RetentionDone", "RetentionPlan", "SeedAddress",
-    "SegmentOverlap", "SegmentSize", "SegmentSnapshot", "Service", "SmsPreview", "SourceAccount", "SourceLoad",
-    "SourceRedriven", "SourceReworked", "SourceRun", "SourceRuns", "StarbucksResult", "TagCoverage",
+    "EventFilter", "EventPage", "EventSeen", "Explanation", "FieldSource", "Folded", "Forgotten", "GoneError",
+    "Imported", "InPlace", "Ingested", "Lineage", "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult",
+    "OnlineRetailResult", "OverloadedError", "PersonExport", "Preview", "PreviewRow", "Publication", "QualityFigure",
+    "Redriven", "RefusedError", "Related", "Replayed", "Report", "RetentionDone", "RetentionPlan", "Rotated",
+    "SeedAddress", "SegmentOverlap", "SegmentSize", "SegmentSnapshot", "Service", "SmsPreview", "SourceAccount",
+    "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun", "SourceRuns", "StarbucksResult", "TagCoverage",
     "TagDistribution", "TagEntry", "TagFilter", "TagPage", "TagValue", "Taken", "TelecomResult", "TimelinePage",
     "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnmetCondition", "WantedField", "World",
     "apply_retention", "backup", "category_tree", "check_segment", "check_sources", "compile_playbook", "coverage",
-    "create_deployment", "customers_max_of", "definitions_of", "distribution_as_of", "event_page", "examples_folder",
-    "explain", "export_segment", "find_customer", "go_on", "holding", "identifiers", "import_ndjson",
-    "import_sources", "ingest", "is_due", "journal_of", "list_decisions", "list_events", "list_tags", "load_of",
-    "moment_in", "open_deployment", "open_loads", "open_people", "pieces", "plan_retention", "preview_changes",
-    "preview_load", "preview_new", "preview_sms", "prove_snapshot", "publish", "read_accounts", "read_definitions",
-    "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore",
-    "retention_of", "rework_load", "run_online_retail", "run_sources", "run_starbucks", "run_telecom",
-    "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once", "snapshot_segment",
-    "source_inventory", "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page",
-    "tags_of_customer", "view_customer", "view_decisions",
+    "create_deployment", "customer_meant", "customers_max_of", "definitions_of", "distribution_as_of", "event_page",
+    "examples_folder", "explain", "export_person", "export_segment", "find_customer", "forget_person", "go_on",
+    "holding", "identifiers", "import_ndjson", "import_sources", "ingest", "is_due", "journal_of", "list_decisions",
+    "list_events", "list_tags", "load_of", "mask_words", "moment_in", "note_access", "open_deployment", "open_loads",
+    "open_people", "person_page", "pieces", "plan_retention", "preview_changes", "preview_load", "preview_new",
+    "preview_sms", "prove_snapshot", "publish", "read_accounts", "read_definitions", "read_group", "read_lineage",
+    "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "retention_of", "rework_load",
+    "rotate_key", "run_online_retail", "run_sources", "run_starbucks", "run_telecom", "segment_customers",
+    "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once", "snapshot_segment", "source_inventory",
+    "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page", "tags_of_customer",
+    "view_customer", "view_decisions",
 ]  # fmt: skip

@@ -57,9 +57,13 @@ class InPlace:
 
     def ask(self, engine: Engine, first: int, rows: int, holds: NDArray[np.uint8]) -> int:
         """Set holds[first : first + rows]; how many are held. With the engine at rest."""
-        return int(
+        found = int(
             hold_records(engine.memory.records, first, rows, self.playbook.layout.record_bytes, self.terms, holds)
         )
+        gone = engine.forgotten(first, rows)
+        found -= int(holds[gone].sum())
+        holds[gone] = 0
+        return found
 
 
 def _is_plain(playbook: Playbook, tag: str) -> bool:

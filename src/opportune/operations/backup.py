@@ -17,7 +17,8 @@ import msgspec
 
 from opportune import __version__
 from opportune.journal import JournalReader
-from opportune.operations.deployment import KEY_FILE, DeploymentError, OnProgress, journal_of
+from opportune.operations.deployment import DeploymentError, OnProgress, journal_of
+from opportune.operations.folder_key import KEY_FILE
 from opportune.operations.segments import SNAPSHOTS_FOLDER
 from opportune.store import copy_database
 from opportune.warehouse import MANIFEST_FILE, WAREHOUSE_FOLDER, read_manifest, write_manifest

@@ -1,6 +1,6 @@
 """A deployment: one data folder, opened. Start and recovery are one path: the latest snapshot, then the journal's rest.
 
-<folder>/key         16 secret bytes for keyed hashes (and the seed of a demonstration), mode 0600
+<folder>/key         secrets for keyed hashes and seals (and the seed of a demonstration), mode 0600; see `folder_key`
 <folder>/journal/    the truth: facts and what the engine made of them
 <folder>/snapshots/  shortcuts to a start
 <folder>/store.db    definitions; <folder>/people.db  people and the quarantine
@@ -8,8 +8,9 @@
 
 import os
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -21,9 +22,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opportune.engine import CUSTOMERS_MAX, Engine, Playbook, StateLayoutError, decode_body
-from opportune.facts import NOBODY, Arrays, BatchBuilder, Catalogue, FactBatch, FactKind, Outputs, TextDictionary
+from opportune.facts import (
+    FORGOTTEN_EVERYWHERE,
+    FORGOTTEN_FROM_HERE,
+    NOBODY,
+    Arrays,
+    BatchBuilder,
+    Catalogue,
+    FactBatch,
+    FactKind,
+    Outputs,
+    TextDictionary,
+)  # fmt: skip
 from opportune.intake import (
-    KEY_BYTES,
     Clock,
     ColumnDecoder,
     Decoder,
@@ -42,13 +53,15 @@ from opportune.journal import (
     SnapshotStore,
 )
 from opportune.operations.accounting import Accounting
+from opportune.operations.erasure import Erased, erase_facts, erase_texts
+from opportune.operations.folder_key import KEY_FILE, create_key, read_key
+from opportune.operations.folder_key import DeploymentError as DeploymentError
 from opportune.operations.kept_facts import KeptFacts
-from opportune.store import DefinitionStore, People
+from opportune.store import DefinitionStore, People, seal_clear_rows
 
 OnProgress = Callable[[str, int, int], None]
 """(what is being done, done, in all), for a progress bar."""
 
-KEY_FILE = "key"
 LINKS_UNSETTLED_MAX = 10_000
 LEARNT_AT_ONCE = 100_000
 DESCRIPTORS_KEPT, DESCRIPTORS_MAX = 3, 65_536
@@ -64,17 +77,6 @@ Folding = Future[Folded]
 """The engine is at it."""
 
 
-class DeploymentError(Exception):
-    """The folder cannot be used as asked; says why and what to do."""
-
-
-class KeyFile(msgspec.Struct, frozen=True):
-    """The secrets of a data folder. `seed` is set only for demonstrations: customers' random keys then repeat."""
-
-    key: str
-    seed: str | None = None
-
-
 def create_deployment(folder: Path, *, seed: str | None = None) -> None:
     """Make a data folder. With `seed` the key follows from it, so that the same events give the same decisions again.
 
@@ -84,14 +86,7 @@ def create_deployment(folder: Path, *, seed: str | None = None) -> None:
     if path.exists():
         raise DeploymentError(f"{folder} is a data folder already; choose another, or remove it")
     folder.mkdir(parents=True, exist_ok=True)
-    key = os.urandom(KEY_BYTES) if seed is None else seed.encode().ljust(KEY_BYTES, b"\0")[:KEY_BYTES]
-    aside = path.with_name(f"{KEY_FILE}.part")  # a crash must leave a whole key or none
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(KeyFile(key.hex(), seed)))
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(path)
+    create_key(folder, seed)
 
 
 def read_group(group: Group) -> tuple[FactBatch, Outputs]:
@@ -120,9 +115,12 @@ class Deployment:
     ) -> None:
         """Use `open_deployment`."""
         self.folder = folder
-        keys = msgspec.json.decode((folder / KEY_FILE).read_bytes(), type=KeyFile)
-        self.key = bytes.fromhex(keys.key)
+        keys = read_key(folder)
+        self.secrets = keys.secrets()
+        self.key = self.secrets.hashing
         self.seed = keys.seed.encode() if keys.seed is not None else None
+        self.forgetting: set[int] = set()
+        """Customers who are forgotten, but of whom something may still lie in the folder."""
         self.accounting = Accounting()
         self.dictionary = TextDictionary()
         self.identity = IdentityIndex(customers_max)
@@ -145,8 +143,9 @@ class Deployment:
             self.snapshots = SnapshotStore(folder / "snapshots", bytes_per_second_max=None, on_fault=on_fault)
             self.store = DefinitionStore(folder)
             opened.callback(self.store.close)
-            self.people = People(folder)
+            self.people = People(folder, self.secrets)
             opened.callback(self.people.close)
+            seal_clear_rows(self.people, on_progress)
             self._start(on_progress)
             self._known_customers = self.engine.customers
             self._fold_thread = ThreadPoolExecutor(1, thread_name_prefix="fold")
@@ -297,6 +296,63 @@ class Deployment:
         self.people.remember(identifiers, personal, links)
         self._links_unsettled += len(links)
 
+    # Forgetting: decision 0002. Whoever serves takes the same steps, with the door's thread between them.
+
+    def begin_forgetting(self, customer: int) -> FactBatch:
+        """The fact that a customer is forgotten from here on, to be committed before anything else; her identifiers mean nobody now.
+
+        Empty where she was forgotten before. For the thread that takes in. Raises DeploymentError for a number that nobody has.
+        """
+        self.settle()
+        builder = BatchBuilder()
+        if not 0 <= customer < self.engine.customers:
+            raise DeploymentError(f"there is no customer #{customer}; there are {self.engine.customers:,}, from #0 on")
+        if not len(self.engine.forgotten(customer, 1)):
+            self.identity.forget(customer)
+            self.forgetting.add(customer)
+            builder.add(FactKind.FORGOTTEN, FORGOTTEN_FROM_HERE, customer, self.engine.now_ms, self.engine.now_ms)
+        return builder.build()
+
+    def erase(self, customer: int | None, texts: Iterable[str] = (), on_step: OnProgress | None = None) -> Erased:
+        """Erase what lies outside of the engine of a customer who is forgotten (None: of nobody known), found by her texts and by `texts`.
+
+        Repeating it changes nothing. Raises StoreFailedError, TimeoutError, JournalError, WarehouseError, OSError.
+        """
+        erased = erase_texts(self.folder, self.secrets, self.people, customer, texts)
+        if customer is None:
+            return erased
+        facts, rows = erase_facts(self.folder, self.journal, customer, on_step)
+        return msgspec.structs.replace(erased, facts=facts, warehouse_rows=rows)
+
+    def end_forgetting(self, customer: int, facts: int) -> FactBatch:
+        """The fact that nothing leads to a customer any more; empty where that was said before. For the thread that takes in."""
+        self.settle()
+        builder = BatchBuilder()
+        if customer in self.forgetting:
+            self.forgetting.discard(customer)
+            now_ms = self.engine.now_ms
+            builder.add(FactKind.FORGOTTEN, FORGOTTEN_EVERYWHERE, customer, now_ms, now_ms, (facts,))
+        return builder.build()
+
+    def forget(self, customer: int, texts: Iterable[str] = (), on_step: OnProgress | None = None) -> Erased:
+        """Forget a customer, from the engine to the last file; durable when it returns. Repeating it finishes what was left.
+
+        Raises DeploymentError, JournalError, StoreFailedError, TimeoutError, WarehouseError, OSError.
+        """
+        begun = self.begin_forgetting(customer)
+        if len(begun):
+            self.commit(begun, time.time_ns() // 1_000_000)
+        self.flush()
+        if customer not in self.forgetting:
+            return self.erase(None, texts)
+        if not self.snapshots.seqs or self.snapshots.seqs[-1] < self.engine.next_seq:
+            self.snapshot()
+        self.snapshots.drop_before(self.engine.next_seq)
+        erased = self.erase(customer, texts, on_step)
+        self.commit(self.end_forgetting(customer, erased.facts), time.time_ns() // 1_000_000)
+        self.flush()
+        return erased
+
     def settle_quietly(self) -> None:
         """Like `settle`, where the askers were told of what failed already."""
         while self._folding:
@@ -341,6 +397,7 @@ class Deployment:
         texts = msgspec.msgpack.encode(self.dictionary.since(0)[: self._journaled_texts])
         arrays["texts"] = np.frombuffer(texts, np.uint8)
         arrays["playbook"] = np.frombuffer(self.playbook.body().encode(), np.uint8)
+        arrays["forgetting"] = np.array(sorted(self.forgetting), np.uint32)
         snapshots.write(self.engine.next_seq, arrays, self.accounting.encode())
 
     def close(self, *, snapshot: bool = True) -> None:
@@ -454,6 +511,7 @@ class Deployment:
         self.identity = IdentityIndex.from_arrays(room("identity"), self._customers_max)
         self.repeats = RepeatFilter.from_arrays(room("repeats"))
         self.accounting = Accounting.decode(meta)
+        self.forgetting = set(arrays["forgetting"].tolist()) if "forgetting" in arrays else set()
         self.dictionary, self.engine = dictionary, engine
 
     def _replay(self, group: Group, start: int, dropped: int) -> None:
@@ -470,6 +528,9 @@ class Deployment:
         self.identity.learn(told)
         self.repeats.learn(batch)
         self.engine.process(batch)
+        for at in np.flatnonzero(batch.kind == FactKind.FORGOTTEN).tolist():
+            change = self.forgetting.add if batch.code[at] == FORGOTTEN_FROM_HERE else self.forgetting.discard
+            change(int(batch.customer[at]))
         if batch.bodies:
             last = int(np.flatnonzero(batch.kind == FactKind.PLAYBOOK)[-1])
             self._playbook_at = group.first_seq + last, group.received_ms
@@ -488,7 +549,14 @@ def open_deployment(
     """Open a data folder for writing. Raises DeploymentError where it is none, JournalLocked where another has it open."""
     if not (folder / KEY_FILE).exists():
         raise DeploymentError(f"{folder} is no data folder; make one with `opportune init {folder}`")
-    return Deployment(folder, customers_max, on_progress, on_fault, segment_bytes_max)
+    deployment = Deployment(folder, customers_max, on_progress, on_fault, segment_bytes_max)
+    try:
+        for customer in sorted(deployment.forgetting):  # a crash cut it short
+            deployment.forget(customer, (), on_progress)
+    except BaseException:
+        deployment.close(snapshot=False)
+        raise
+    return deployment
 
 
 def playbook_bodies(folder: Path) -> list[tuple[int, Any]]:

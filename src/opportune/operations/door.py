@@ -32,6 +32,7 @@ LINGER_SECONDS = 0.001
 LINGER_BELOW_MESSAGES = 500
 TICK_SECONDS = 5.0
 SNAPSHOT_EVERY_FACTS = 5_000_000
+SNAPSHOT_LOOK_SECONDS = 0.05
 RETRY_AFTER_SECONDS = 1
 TOLD_BEHIND_MAX = 1_000
 UNTOLD_FACTS_MAX = 1_000_000
@@ -170,6 +171,27 @@ class Door:
         """Do something between two pieces, with the engine at rest; returns what it returns."""
         result: Result = await self._ask(Ask(self._loop.create_future(), work=work, alone=True), first=True)
         return result
+
+    async def snapshot(self) -> int:
+        """Have a snapshot written aside, after one that is being written; the fact it was taken before, once it is on the disk.
+
+        Raises DeploymentError where it could not be written, JournalFailed.
+        """
+
+        def begin(deployment: Deployment) -> tuple[int, int] | None:
+            if self._snapshot_child:
+                return None
+            self._snapshot_child = deployment.snapshot_aside()
+            return self._snapshot_child, deployment.engine.next_seq
+
+        while (begun := await self.work(begin)) is None:
+            await asyncio.sleep(SNAPSHOT_LOOK_SECONDS)
+        child, seq = begun
+        while await self.work(lambda _: self._snapshot_child) == child:
+            await asyncio.sleep(SNAPSHOT_LOOK_SECONDS)
+        if seq not in self.deployment.snapshots.seqs:
+            raise DeploymentError(f"the snapshot at fact {seq:,} could not be written; make room on the disk")
+        return seq
 
     async def _ask(self, ask: Ask, *, first: bool = False) -> Any:
         # What comes first are answers to people who wait; it is bounded by the requests that the door of HTTP lets in.

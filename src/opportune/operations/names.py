@@ -1,5 +1,6 @@
 """The words for numbers: names, titles, money, values and local times, as the latest playbook of a journal says them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
@@ -7,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 from opportune.engine import DefinitionSet, PlaybookBody
 from opportune.facts import NO_CAMPAIGN, NO_OFFER, NO_TOUCHPOINT, NULL, Kind, TextDictionary, Title, ValueType
+from opportune.intake import looks_personal
 
 Language = Literal["en", "zh"]
 
+_QUOTED = re.compile(r"`([^`]+)`")
 MASKED_BELOW_CHARACTERS = 6
 SHOWN_CHARACTERS = 2
 
@@ -122,3 +125,8 @@ def mask(identifier: str) -> str:
     if len(identifier) < MASKED_BELOW_CHARACTERS:
         return "*" * len(identifier)
     return identifier[:SHOWN_CHARACTERS] + "*" * (len(identifier) - 4) + identifier[-SHOWN_CHARACTERS:]
+
+
+def mask_words(text: str) -> str:
+    """A text with what it quotes (between backticks) masked where that looks personal."""
+    return _QUOTED.sub(lambda found: f"`{mask(found[1])}`" if looks_personal(found[1]) else found[0], text)

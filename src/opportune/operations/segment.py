@@ -28,7 +28,7 @@ ROWS_PER_LOOK = 50_000
 
 
 class Look(NamedTuple):
-    """What a condition needs of customers `first` on: registers i8[customers, registers] and its compiled form."""
+    """What a condition needs of customers `first` on: registers i8[customers, registers] and its compiled form; `gone` were forgotten."""
 
     first: int
     registers: NDArray[np.int64]
@@ -37,6 +37,7 @@ class Look(NamedTuple):
     programs: NDArray[np.int64]
     zones: Any
     customers: int
+    gone: NDArray[np.intp]
 
 
 def check_segment(playbook: Playbook, text: str) -> Rule:
@@ -120,8 +121,9 @@ class ColumnPlan:
         if rows:
             _fill(registers, records, self.playbook, self.numbers, now_ms)
         return Look(
-            first, registers, self._plan, self._clauses, self._programs, self.playbook.plan.zones, engine.customers
-        )
+            first, registers, self._plan, self._clauses, self._programs, self.playbook.plan.zones, engine.customers,
+            engine.forgotten(first, rows),
+        )  # fmt: skip
 
 
 def _look(engine: Engine, tags: Sequence[str], rule: Rule | None, first: int, rows_max: int) -> Look:
@@ -137,6 +139,7 @@ def held_by(found: Look) -> NDArray[np.int64]:
     hold_rows(
         found.plan, first, count, found.programs, found.registers, found.zones, np.zeros(STACK_MAX, np.int64), holds
     )
+    holds[found.gone - found.first] = 0
     return np.flatnonzero(holds) + found.first
 
 

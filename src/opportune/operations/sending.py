@@ -6,17 +6,14 @@ read in the transaction that adds it. A start reads on from there, so nothing is
 
 import asyncio
 import base64
-import os
 import re
 import time
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,6 +34,7 @@ from opportune.delivery import (
 )
 from opportune.facts import MS_PER_MINUTE, NO_TOUCHPOINT, FactBatch, MoveKind, Outcome, Outputs
 from opportune.intake import key_words
+from opportune.operations.accounts import ACCOUNTS_FILE, read_accounts
 from opportune.operations.consents import consent_batch
 from opportune.operations.deployment import Deployment, DeploymentError, journal_of, read_group
 from opportune.operations.door import Door, Taken
@@ -47,36 +45,13 @@ from opportune.operations.trial_sends import TEST_KEY, TrialSend, TrialSent, com
 from opportune.policy import in_quiet
 from opportune.store import Coupons, Inbox, Links, NewMessage, Outbox, OutboxRow, OutboxState, Report, Stage, WorkItems
 
-ACCOUNTS_FILE = "accounts.json"
 CURSOR = "moves"
-OTHERS_MAY_READ = 0o077
 DRAIN_SECONDS = 20.0
 UNNOTED_FACTS_MAX = 1_000_000
 TRIAL_SECONDS, TRIAL_LOOK_SECONDS = 5.0, 0.05
 IN_FLIGHT_MAX = 64
 REASON_CHARACTERS_MAX = 40
 _CODE = re.compile(r"[a-z_]*")
-
-Accounts = dict[str, dict[str, dict[str, Any]]]
-"""Kind of channel -> name of the account -> its settings."""
-
-
-def read_accounts(folder: Path) -> Accounts:
-    """The accounts of a data folder's channels, from `accounts.json`; empty where there is none.
-
-    It holds secrets: raises DeploymentError where others may read it, or it is no such file.
-    """
-    path = folder / ACCOUNTS_FILE
-    if not path.exists():
-        return {}
-    if os.stat(path).st_mode & OTHERS_MAY_READ:
-        raise DeploymentError(f"{path} holds secrets and others may read it; run: chmod 600 {path}")
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Accounts)
-    except msgspec.DecodeError as error:
-        raise DeploymentError(
-            f'{path}: {error}; write for example {{"smtp": {{"default": {{"host": "…", "port": 587}}}}}}'
-        ) from error
 
 
 class Sending:
@@ -88,7 +63,7 @@ class Sending:
         self._words = key_words(deployment.key)
         self._accounts = read_accounts(folder)
         self.outbox, self.coupons, self.links = Outbox(folder), Coupons(folder), Links(folder)
-        self.inbox, self.items = Inbox(folder), WorkItems(folder)
+        self.inbox, self.items = Inbox(folder, deployment.people), WorkItems(folder, deployment.people)
         self._loop = asyncio.get_running_loop()
         self.dispatcher: Dispatcher | None = None
         self._running: asyncio.Task[None] | None = None

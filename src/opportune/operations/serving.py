@@ -14,6 +14,7 @@ from opportune.operations.decisions import moment_in
 from opportune.operations.deployment import Deployment, DeploymentError
 from opportune.operations.door import Door, Taken
 from opportune.operations.event_counts import EventCounts, EventSeen
+from opportune.operations.forget import LiveForgetting
 from opportune.operations.lineage import Lineage
 from opportune.operations.live_customer import LiveCustomers
 from opportune.operations.names import Language
@@ -56,6 +57,7 @@ class Service:
         self.sending = Sending(deployment, self.door, self.saying)
         self.feed = DecisionFeed(deployment, lambda: self.saying.names("en"))
         self.one_offs = OneOffSends(self.door)
+        self.forgetting = LiveForgetting(deployment, self.door)
         self.customers = LiveCustomers(deployment, self.door, self.saying.names)
         self.upkeep = Upkeep(deployment, self.door)
         self._keeping: asyncio.Task[None] | None = None
@@ -88,6 +90,7 @@ class Service:
             with suppress(asyncio.CancelledError):
                 await self._keeping
         await self.sending.drain()
+        await self.forgetting.stop()
         await asyncio.to_thread(self.door.close)
         self.sending.close()
         await asyncio.to_thread(self.customers.close)

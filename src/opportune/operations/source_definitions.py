@@ -10,7 +10,8 @@ import msgspec
 
 from opportune.facts import decode_scalar
 from opportune.intake import ExtraMissingError, Load, SourceDefinition
-from opportune.operations.deployment import KEY_FILE, DeploymentError, KeyFile, journal_of
+from opportune.operations.deployment import DeploymentError, journal_of
+from opportune.operations.folder_key import read_key
 from opportune.store import DefinitionProblem, Definitions, DefinitionStore, Loads, ProblemCode
 
 
@@ -74,8 +75,7 @@ def definitions_of(folder: Path) -> Definitions:
 def open_loads(folder: Path) -> Iterator[Loads]:
     """The loads of a data folder, in use or not. Raises DeploymentError where it is no data folder."""
     journal_of(folder)
-    keys = msgspec.json.decode((folder / KEY_FILE).read_bytes(), type=KeyFile)
-    loads = Loads(folder, bytes.fromhex(keys.key))
+    loads = Loads(folder, read_key(folder).secrets())
     try:
         yield loads
     finally:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from opportune.journal import JournalError
+from opportune.operations.accounts import read_accounts
 from opportune.operations.deployment import DeploymentError
-from opportune.operations.sending import read_accounts
 from opportune.operations.serving import Service
 from opportune.operations.source_loads import begin_load, end_load, run_sources
 

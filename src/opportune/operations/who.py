@@ -1,12 +1,14 @@
 """Which customer is meant, and what she is called: the one place where the read side opens `people.db`. Masked unless asked."""
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from opportune.operations.deployment import DeploymentError, journal_of
+from opportune.operations.folder_key import read_key
 from opportune.operations.names import mask
-from opportune.store import People
+from opportune.store import People, seal_clear_rows
 
 PEOPLE_FILE = "people.db"
 KINDS = ("user", "anonymous", "phone", "email", "card", "account", "device", "external")
@@ -20,7 +22,8 @@ def open_people(folder: Path) -> Iterator[People | None]:
     if not (folder / PEOPLE_FILE).exists():
         yield None
         return
-    people = People(folder)
+    people = People(folder, read_key(folder).secrets())
+    seal_clear_rows(people)
     try:
         yield people
     finally:
@@ -44,19 +47,37 @@ def customer_meant(people: People | None, who: str) -> int:
             raise DeploymentError(f"`{who}` is no customer number; write for example #7")
         return int(who[1:])
     assert people is not None
+    found = customer_named(people, who)
+    if found is None:
+        kind, colon, text = who.partition(":")
+        said = f"the {kind} identifier `{text}`" if colon and kind in KINDS else f"the identifier `{who}`"
+        raise DeploymentError(f"no customer has {said}; check it, or give a number as #7")
+    return found
+
+
+def customer_named(people: People, who: str) -> int | None:
+    """The customer with an identifier (`phone:138…`, or a plain one of any kind), or None. Raises DeploymentError where there are several."""
     kind, colon, text = who.partition(":")
     if colon and kind in KINDS:
-        found = people.customer_of(kind, text)
-        if found is None:
-            raise DeploymentError(f"no customer has the {kind} identifier `{text}`; check it, or give a number as #7")
-        return found
+        return people.customer_of(kind, text)
     known = {kind: number for kind in KINDS if (number := people.customer_of(kind, who)) is not None}
-    if not known:
-        raise DeploymentError(f"no customer has the identifier `{who}`; check it, or give a number as #7")
     if len(set(known.values())) > 1:
         choices = ", ".join(f"{kind}:{who}" for kind in known)
         raise DeploymentError(f"`{who}` means several customers; say which: {choices}")
-    return next(iter(known.values()))
+    return next(iter(known.values()), None)
+
+
+def text_of(who: str) -> str:
+    """The identifier's own text: without its kind; empty for a customer number."""
+    kind, colon, text = who.partition(":")
+    return "" if who.startswith("#") else text if colon and kind in KINDS else who
+
+
+def note_access(folder: Path, by: str, what: str, customers: Iterable[int | None], why: str = "") -> None:
+    """Write down that somebody is shown what is personal of customers (None: of nobody known); to be called before it is shown."""
+    with open_people(folder) as people:
+        if people is not None:
+            people.note_access(time.time_ns() // 1_000_000, by, what, customers, why)
 
 
 def identifiers(folder: Path, customers: Iterable[int], *, reveal: bool = False) -> dict[int, str]:

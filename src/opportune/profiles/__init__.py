@@ -15,12 +15,12 @@ from opportune.profiles.detection import (
     THEN_NOT, DetectionPlan, corners_of, detector_of_of, detectors_of, kept_of, listens_of, tag_detectors_of, tag_first_of,
 )  # fmt: skip
 from opportune.profiles.fold import (
-    FOLDED_LATE, FOLDED_OVERFLOW, count_event, create_record, roll_rows, roll_windows, set_tag,
+    FOLDED_LATE, FOLDED_OVERFLOW, count_event, create_record, forget_record, roll_rows, roll_windows, set_tag,
 )  # fmt: skip
 from opportune.profiles.holding import hold_records
 from opportune.profiles.pending import (
     DETECTIONS, NO_PENDING, PENDING, PENDING_PER_CUSTOMER_MAX, PENDING_SLOTS, adopt_pending, await_deadline, close_pending, find_pending,
-    first_in_minute, first_pending, looks_of, open_pending, over_pending, pending_heads_of, pending_of, pending_values_of,
+    first_in_minute, first_pending, forget_pending, looks_of, open_pending, over_pending, pending_heads_of, pending_of, pending_values_of,
 )  # fmt: skip
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
     "SLOT_COUNT", "THEN", "THEN_NOT", "UNIT_DAY", "UNIT_HOUR", "UNIT_LIFE", "WIDE_HEADER_BYTES", "WIDE_PLACE", "Area", "CounterDefinition",
     "Detection", "DetectionPlan", "DetectorDefinition", "HotCounter", "HotTag", "Layout", "ProfilePlan", "TagDefinition", "adopt_pending", "await_deadline",
     "close_pending", "corners_of", "cosine_ppm", "count_event", "counters_of", "create_record", "detector_of_of", "detectors_of",
-    "event_counters_of", "find_pending", "first_in_minute", "first_pending", "hold_records", "i8_of", "in_circle", "in_polygon", "kept_of", "listens_of",
+    "event_counters_of", "find_pending", "first_in_minute", "first_pending", "forget_pending", "forget_record", "hold_records", "i8_of", "in_circle", "in_polygon", "kept_of", "listens_of",
     "load", "looks_of", "open_pending", "over_pending", "pending_heads_of", "pending_of", "pending_values_of", "plan_records",
     "point_records", "radius_of", "read_column", "roll_rows", "roll_windows", "set_tag", "store", "tag_detectors_of", "tag_first_of",
     "widen_rows",

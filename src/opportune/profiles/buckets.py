@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from opportune.facts import compiled, compiled_leaf
 from opportune.profiles.cells import fits, load, store
-from opportune.profiles.columns import WIDE_PLACE, counters_of, i4_of, narrow_of, wide_place_of
+from opportune.profiles.columns import WIDE_PLACE, counters_of, i4_of, i8_of, narrow_of, wide_place_of
 
 
 @compiled_leaf
@@ -48,6 +48,20 @@ def widen_rows(plan: Any, records: Any, wide: Any, record_bytes: int, rows: NDAr
     """`widen` for these customers, none of whom has a wide place."""
     for i in range(len(rows)):
         widen(plan, records, wide, rows[i] * record_bytes)
+
+
+@compiled_leaf
+def leave_wide_place(plan: Any, records: Any, wide: Any, base: int) -> None:
+    """Give the customer's wide place back, empty, if she has one."""
+    place = int(i4_of(records)[(base + WIDE_PLACE) >> 2])
+    if place == 0:
+        return
+    words = len(wide_place_of(plan))
+    for word in range(words):
+        i8_of(wide)[place * words + word] = 0
+    i4_of(wide)[place * words * 2] = wide.free
+    wide.free = place
+    i4_of(records)[(base + WIDE_PLACE) >> 2] = 0
 
 
 @compiled_leaf

@@ -6,7 +6,7 @@
 from typing import Any
 
 from opportune.facts import NULL, compiled, compiled_leaf
-from opportune.profiles.buckets import narrow_again, ring_place, widen
+from opportune.profiles.buckets import leave_wide_place, narrow_again, ring_place, widen
 from opportune.profiles.cells import fits, load, store
 from opportune.profiles.columns import (
     CELL_BYTES,
@@ -41,6 +41,13 @@ def create_record(plan: Any, records: Any, row: int) -> None:
     words = len(template_of(plan))
     for word in range(words):
         i8_of(records)[row * words + word] = template_of(plan)[word]
+
+
+@compiled_leaf
+def forget_record(plan: Any, records: Any, wide: Any, row: int) -> None:
+    """Make the customer's record that of somebody of whom nothing was ever heard."""
+    leave_wide_place(plan, records, wide, row * len(template_of(plan)) * 8)
+    create_record(plan, records, row)
 
 
 @compiled_leaf

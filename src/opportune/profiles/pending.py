@@ -145,6 +145,20 @@ def close_pending(memory: Any, index: int) -> None:
 
 
 @compiled_leaf
+def forget_pending(memory: Any, row: int) -> None:
+    """Nothing of a customer is waited for, and nothing was ever seen of her."""
+    index = first_pending(memory, row)
+    while index != NO_PENDING:
+        close_pending(memory, index)
+        pending_of(memory)[index].key = 0
+        for word in range(memory.pending_values_words):
+            pending_values_of(memory)[index, word] = 0
+        index = first_pending(memory, row)
+    for word in range(memory.looks_words):
+        looks_of(memory)[row, word] = 0
+
+
+@compiled_leaf
 def first_in_minute(memory: Any, minute: int) -> int:
     """The record that has been longest in the wheel's list of a minute, or NO_PENDING."""
     return int(_wheel_of(memory)[minute % PENDING_SLOTS, WHEEL_HEAD])

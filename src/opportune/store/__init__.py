@@ -22,21 +22,24 @@ from opportune.store.outbox_tables import (
     EVERYWHERE, NewMessage, OutboxRow, OutboxState, Report, Settled, Stage,
 )  # fmt: skip
 from opportune.store.keys import ApiKey, Keys
-from opportune.store.people import People, Quarantined
+from opportune.store.people import AuditLine, People, Quarantined
+from opportune.store.people_upgrade import seal_clear_rows
 from opportune.store.problems import DefinitionProblem, ProblemCode, did_you_mean
 from opportune.store.references import check_references
 from opportune.store.schemas import schema_of, schema_of_any, write_schemas
+from opportune.store.sealing import Seal, SealBrokenError, Secrets
 from opportune.store.soundness import check_soundness
+from opportune.store.traces import Traces
 from opportune.store.work_items import WorkItem, WorkItems, WorkState
 from opportune.store.yaml_folder import check_definitions, load_files, load_folder
 
 __all__ = [
-    "EVERYWHERE", "FAMILIES", "WORDS", "ApiKey", "Change", "Coupons", "DefinitionProblem", "DefinitionStep", "DefinitionStore",
+    "EVERYWHERE", "FAMILIES", "WORDS", "ApiKey", "AuditLine", "Change", "Coupons", "DefinitionProblem", "DefinitionStep", "DefinitionStore",
     "DefinitionVersion", "Definitions", "Depth", "FieldChange", "Fingerprint", "Inbox", "InboxItem", "InboxState",
     "Keys", "Links", "LoadRow", "Loads", "NewMessage", "Outbox", "OutboxRow", "OutboxState", "People", "Place", "Places",
-    "PlaybookDraft", "PlaybookRow", "PoolLeft", "ProblemCode", "Quarantined", "Report", "Settled", "SourceCheck",
-    "Stage", "StoreFailedError",
+    "PlaybookDraft", "PlaybookRow", "PoolLeft", "ProblemCode", "Quarantined", "Report", "Seal", "SealBrokenError", "Secrets", "Settled", "SourceCheck",
+    "Stage", "StoreFailedError", "Traces",
     "WorkItem", "WorkItems", "WorkState", "check_definitions", "check_references", "check_soundness", "copy_database",
     "did_you_mean", "difference", "fingerprint_of", "load_files", "load_folder", "open_database",
-    "playbook_fingerprint", "schema_of", "schema_of_any", "write_schemas", "written",
+    "playbook_fingerprint", "schema_of", "schema_of_any", "seal_clear_rows", "write_schemas", "written",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from alembic.config import Config
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 BUSY_MS_MAX = 5_000
+LOG_SECONDS_MAX = 10.0
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _PRAGMAS = (
@@ -22,6 +24,7 @@ _PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA secure_delete=ON",  # what is deleted is overwritten, not only unlinked
     f"PRAGMA busy_timeout={BUSY_MS_MAX}",
+    "PRAGMA cache_size=-20000",  # KiB: hashes come in no order, and their index must not be read again for each
 )
 
 Schema = Literal["definitions", "people", "keys", "outbox", "loads"]
@@ -103,6 +106,24 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         raise StoreFailedError(
             f"{engine.url.database}: {error.orig}; nothing was read: see to the disk, or stop what holds the file, and do it again"
         ) from error
+
+
+def overwrite_log(engine: sa.Engine) -> None:
+    """Leave nothing of what was deleted in the write-ahead log. Raises TimeoutError where readers keep us from that for long."""
+    deadline = time.monotonic() + LOG_SECONDS_MAX
+    while True:
+        with engine.connect() as connection:
+            # Outside a transaction, or SQLite does not checkpoint.
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            busy = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if not busy:
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(
+                f"deleted, but the log of {engine.url.database} still holds the bytes: another process reads; do it again"
+            )
+        time.sleep(0.05)
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from sqlalchemy.dialects.sqlite import insert
 from opportune.store.database import open_database, reading, writing
 from opportune.store.outbox_reports import note_stage
 from opportune.store.outbox_tables import FILE_NAME, INBOX_ITEM, LIST_MAX, Stage
+from opportune.store.people import People
+from opportune.store.sealed_words import SealedWords
 
 BODY_BYTES_MAX = 64_000
 ITEMS_PER_CUSTOMER_MAX = 200
@@ -43,9 +45,10 @@ class InboxItem(msgspec.Struct, frozen=True):
 class Inbox:
     """The inboxes of one data folder, in `outbox.db`, so that an answer and its report are one transaction."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open `<folder>/outbox.db`. Raises OSError where the folder cannot be written."""
+    def __init__(self, folder: Path, people: People) -> None:
+        """Open `<folder>/outbox.db`; bodies are sealed by the keys of `people`. Raises OSError where the folder cannot be written."""
         self._engine = open_database(folder / FILE_NAME, "outbox")
+        self._words = SealedWords(people, "inbox")
 
     def close(self) -> None:
         """Close all connections."""
@@ -59,8 +62,8 @@ class Inbox:
         Raises ValueError where the body is larger than BODY_BYTES_MAX.
         """
         row = {
-            "key": key, "touchpoint": touchpoint, "customer": customer, "body": body_text(key, body),
-            "state": InboxState.WAITING.value, "placed_ms": at_ms, "until_ms": until_ms, "changed_ms": at_ms,
+            "key": key, "touchpoint": touchpoint, "customer": customer,
+            "body": self._words.close(customer, body_text(key, body)), "state": InboxState.WAITING.value, "placed_ms": at_ms, "until_ms": until_ms, "changed_ms": at_ms,
         }  # fmt: skip
         with writing(self._engine) as connection:
             connection.execute(insert(INBOX_ITEM).values(row).on_conflict_do_nothing())
@@ -85,7 +88,13 @@ class Inbox:
             .limit(min(max(limit, 0), LIST_MAX))
         )
         with reading(self._engine) as connection:
-            return [_item(row) for row in connection.execute(query)]
+            return [self._item(row) for row in connection.execute(query)]
+
+    def of_customer(self, customer: int) -> list[InboxItem]:
+        """All that lies, or lay, in a customer's inbox, the oldest first."""
+        query = sa.select(INBOX_ITEM).where(INBOX_ITEM.c.customer == customer).order_by(INBOX_ITEM.c.number)
+        with reading(self._engine) as connection:
+            return [self._item(row) for row in connection.execute(query)]
 
     def say(self, key: str, customer: int, state: InboxState, at_ms: int) -> bool:
         """What the app says became of an item, with its report in the same transaction; whether it was news.
@@ -113,6 +122,12 @@ class Inbox:
             change = sa.update(INBOX_ITEM).where(place).values(state=InboxState.WITHDRAWN.value, changed_ms=at_ms)
             return connection.execute(change).rowcount > 0
 
+    def _item(self, row: Any) -> InboxItem:
+        body = msgspec.json.decode(self._words.open(row.customer, row.body))
+        return InboxItem(
+            row.number, row.key, row.touchpoint, row.customer, body, InboxState(row.state), row.placed_ms, row.until_ms
+        )
+
 
 def body_text(key: str, body: dict[str, Any]) -> str:
     """The JSON of a body. Raises ValueError beyond BODY_BYTES_MAX."""
@@ -120,10 +135,3 @@ def body_text(key: str, body: dict[str, Any]) -> str:
     if len(text) > BODY_BYTES_MAX:
         raise ValueError(f"message {key} has {len(text):,} bytes, more than {BODY_BYTES_MAX:,}; shorten its content")
     return text.decode()
-
-
-def _item(row: Any) -> InboxItem:
-    return InboxItem(
-        row.number, row.key, row.touchpoint, row.customer, msgspec.json.decode(row.body), InboxState(row.state),
-        row.placed_ms, row.until_ms,
-    )  # fmt: skip

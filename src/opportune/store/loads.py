@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 import sqlalchemy as sa
 
-from opportune.store.database import open_database, reading, writing
-from opportune.store.sealing import Seal
+from opportune.store.database import open_database, overwrite_log, reading, writing
+from opportune.store.sealing import Seal, Secrets
+from opportune.store.traces import Traces
 
 FILE_NAME = "loads.db"
 PURPOSE = "raw rows"
@@ -69,10 +70,10 @@ class SourceCheck(msgspec.Struct, frozen=True):
 class Loads:
     """The loads of one data folder."""
 
-    def __init__(self, folder: Path, secret: bytes) -> None:
+    def __init__(self, folder: Path, secrets: Secrets) -> None:
         """Open `<folder>/loads.db`, making it (mode 0600) if missing. Raises OSError where the folder cannot be written."""
         self._engine = open_database(folder / FILE_NAME, "loads")
-        self._seal = Seal(secret, PURPOSE)
+        self._seal = Seal(secrets, PURPOSE)
 
     def close(self) -> None:
         """Close all connections."""
@@ -175,22 +176,59 @@ class Loads:
         return len(numbers)
 
     def forget(self, texts: Iterable[str]) -> int:
-        """Empty every raw row in which one of the texts stands; how many. The numbers of the other rows stay."""
-        wanted = [form for text in texts if text for form in {text.encode(), msgspec.json.encode(text)[1:-1]}]
-        gone = 0
-        with writing(self._engine) as connection:
-            places = connection.execute(sa.select(_raw.c.source, _raw.c.number, _raw.c.place)).all()
-            for source, number, place in places:
-                here = sa.and_(_of(_raw, source, number), _raw.c.place == place)
-                rows = self._opened(source, number, place, connection.scalar(sa.select(_raw.c.body).where(here)) or b"")
-                left = [b"" if any(form in row for form in wanted) else row for row in rows]
+        """Empty every raw row in which one of the texts stands; how many. The numbers of the other rows stay. Raises SealBrokenError."""
+        traces, gone = Traces(texts), 0
+        if not traces:
+            return 0
+        for source, number, place in self._places():
+            with writing(self._engine) as connection:
+                rows = self._rows_at(connection, source, number, place)
+                left = [b"" if traces.among(row) else row for row in rows]
                 if left != rows:
                     gone += sum(new != old for new, old in zip(left, rows, strict=True))
-                    body = self._seal.close(
-                        zlib.compress(msgspec.msgpack.encode(left), SQUEEZE), f"{source}/{number}/{place}"
-                    )
-                    connection.execute(sa.update(_raw).where(here).values(body=body))
+                    self._put_rows(connection, source, number, place, left)
+        overwrite_log(self._engine)
         return gone
+
+    def holding(self, traces: Traces) -> Iterator[tuple[str, int, bytes]]:
+        """(source, load, row) of every raw row in which a trace stands. Raises SealBrokenError."""
+        for source, number, place in self._places() if traces else ():
+            with reading(self._engine) as connection:
+                rows = self._rows_at(connection, source, number, place)
+            yield from ((source, number, row) for row in rows if traces.among(row))
+
+    def seal_again(self) -> Iterator[int]:
+        """Seal by the newest secret whatever an older one sealed; tells how many rows were looked at, step by step, each durable."""
+        for source, number, place in self._places():
+            with writing(self._engine) as connection:
+                here = sa.and_(_of(_raw, source, number), _raw.c.place == place)
+                body = connection.scalar(sa.select(_raw.c.body).where(here))
+                if body is not None and self._seal.is_old(body):
+                    again = self._seal.again(body, f"{source}/{number}/{place}")
+                    connection.execute(sa.update(_raw).where(here).values(body=again))
+            yield 1
+        with writing(self._engine) as connection:
+            for row in connection.execute(sa.select(_load).where(_load.c.staged_ms.is_not(None))).all():
+                if self._seal.is_old(row.body):
+                    again = self._seal.again(row.body, f"{row.source}/{row.number}")
+                    connection.execute(sa.update(_load).where(_of(_load, row.source, row.number)).values(body=again))
+
+    def _places(self) -> list[tuple[str, int, int]]:
+        """Where raw rows are."""
+        with reading(self._engine) as connection:
+            found = connection.execute(sa.select(_raw.c.source, _raw.c.number, _raw.c.place)).all()
+        return [(row.source, row.number, row.place) for row in found]
+
+    def _rows_at(self, connection: sa.Connection, source: str, number: int, place: int) -> list[bytes]:
+        here = sa.and_(_of(_raw, source, number), _raw.c.place == place)
+        body = connection.scalar(sa.select(_raw.c.body).where(here))
+        return [] if body is None else self._opened(source, number, place, body)
+
+    def _put_rows(self, connection: sa.Connection, source: str, number: int, place: int, rows: list[bytes]) -> None:
+        here = sa.and_(_of(_raw, source, number), _raw.c.place == place)
+        packed = zlib.compress(msgspec.msgpack.encode(rows), SQUEEZE)
+        body = self._seal.close(packed, f"{source}/{number}/{place}")
+        connection.execute(sa.update(_raw).where(here).values(body=body))
 
     def check(self, source: str, at_ms: int, trouble: str = "") -> None:
         """Note that a source was asked, and why in vain if it was."""

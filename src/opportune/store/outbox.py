@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from opportune.store.database import open_database, reading, writing
+from opportune.store.database import open_database, overwrite_log, reading, writing
 from opportune.store.outbox_reports import (
     add_report,
     link_provider_ids,
@@ -43,6 +43,7 @@ from opportune.store.outbox_tables import (
     cut,
     row_of,
 )  # fmt: skip
+from opportune.store.traces import Traces
 from opportune.store.worker_locks import WorkerLock, is_dead
 
 _ENDS = (OutboxState.SENT, OutboxState.FAILED, OutboxState.UNKNOWN, OutboxState.WITHDRAWN, OutboxState.DEAD)
@@ -290,6 +291,12 @@ class Outbox:
             row = connection.execute(sa.select(MESSAGE).where(MESSAGE.c.key == key)).first()
         return row_of(row) if row else None
 
+    def of_customer(self, customer: int) -> list[OutboxRow]:
+        """All messages of a customer, tests too, the oldest first."""
+        query = sa.select(MESSAGE).where(MESSAGE.c.customer == customer).order_by(MESSAGE.c.queued_ms, MESSAGE.c.key)
+        with reading(self._engine) as connection:
+            return [row_of(row) for row in connection.execute(query)]
+
     def messages(
         self, state: OutboxState, touchpoint: str | None = None, after: str = "", limit: int = 100
     ) -> list[OutboxRow]:
@@ -327,15 +334,40 @@ class Outbox:
         with writing(self._engine) as connection:
             return [key for key in keys if connection.execute(change, {"again": key}).rowcount]
 
-    def forget(self, customer: int, at_ms: int) -> int:
-        """Take back and empty all messages of a customer, here and where they lie to be fetched; how many rows that were."""
+    def forget(self, customer: int | None, traces: Traces, at_ms: int) -> int:
+        """Take back and empty all messages of a customer (None: of nobody known) and those in which her traces stand, here and where they
+        lie to be fetched; how many rows that were. The bytes are overwritten. Raises TimeoutError.
+        """
         with writing(self._engine) as connection:
-            withdrawn = {"state": OutboxState.WITHDRAWN.value, "reason": "forgotten", "changed_ms": at_ms}
-            mine = MESSAGE.c.customer == customer
-            connection.execute(sa.update(MESSAGE).where(mine, MESSAGE.c.state == OutboxState.QUEUED).values(withdrawn))
-            count = connection.execute(sa.update(MESSAGE).where(mine).values(variables="{}")).rowcount
+            held = [
+                row.key
+                for row in connection.execute(sa.select(MESSAGE.c.key, MESSAGE.c.variables, MESSAGE.c.reason))
+                if traces.among(f"{row.variables} {row.reason}".encode())
+            ] if traces else []  # fmt: skip
+            mine = MESSAGE.c.customer == (-1 if customer is None else customer)
+            if customer is not None:
+                held += connection.scalars(sa.select(MESSAGE.c.key).where(mine)).all()
+            withdrawn = {"state": OutboxState.WITHDRAWN.value, "changed_ms": at_ms}
+            emptied = {"variables": "{}", "reason": "forgotten"}
+            keys = sorted(set(held))
+            for key in keys:
+                waiting = sa.and_(MESSAGE.c.key == key, MESSAGE.c.state == OutboxState.QUEUED)
+                connection.execute(sa.update(MESSAGE).where(waiting).values(withdrawn))
+                connection.execute(sa.update(MESSAGE).where(MESSAGE.c.key == key).values(emptied))
+                connection.execute(sa.update(REPORT).where(REPORT.c.key == key, REPORT.c.reported).values(reason=""))
+                connection.execute(sa.update(PROVIDER_MESSAGE).where(PROVIDER_MESSAGE.c.key == key).values(reason=""))
+            count = len(keys)
             for table in (INBOX_ITEM, WORK_ITEM):
-                count += connection.execute(sa.delete(table).where(table.c.customer == customer)).rowcount
+                texts = (table.c.body, table.c.note) if table is WORK_ITEM else (table.c.body,)
+                gone = [
+                    row[0]
+                    for row in connection.execute(sa.select(table.c.number, table.c.customer, *texts))
+                    if row[1] == customer or (traces and traces.among(" ".join(row[2:]).encode()))
+                ]
+                for number in gone:
+                    connection.execute(sa.delete(table).where(table.c.number == number))
+                count += len(gone)
+        overwrite_log(self._engine)
         return count
 
     def purge(self, before_ms: int) -> int:

@@ -1,70 +1,48 @@
 """Names, addresses, numbers to call: the only place with personal data, in `people.db`. Everything else knows customer numbers.
 
-Each call is one transaction that is on the disk when the call returns, so that clear text is safe before an event is acknowledged.
+What is hers is sealed under a key of the customer's own, what nobody is known for yet (the quarantine) under the deployment's. An exact
+identifier is found by its keyed hash. Each call is one transaction that is on the disk when the call returns, so that clear text is safe
+before an event is acknowledged.
 """
 
+import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from opportune.store.database import open_database, writing
+from opportune.store.database import open_database, overwrite_log, writing
+from opportune.store.people_tables import AUDIT, IDENTIFIER, PERSONAL, QUARANTINE, UNSETTLED
+from opportune.store.person_keys import PersonKeys
+from opportune.store.sealing import NONCE_BYTES, Seal, SealBrokenError, Secrets
+from opportune.store.traces import Traces
 
 FILE_NAME = "people.db"
 LIST_MAX = 1_000
 ASKED_AT_ONCE_MAX = 500
 BODY_BYTES_MAX = 1_000_000
-FORGOTTEN_TEXT_CHARACTERS_MIN = 6
+HASH_BYTES = 16
+WHY_CHARACTERS_MAX = 500
+SEALED_AT_ONCE = 5_000
 
 _REMEMBER = (
-    "INSERT INTO identifier (customer, kind, text) VALUES (?, ?, ?) "
-    "ON CONFLICT (kind, text) DO UPDATE SET customer = excluded.customer WHERE customer <> excluded.customer"
+    "INSERT INTO sealed_identifier (customer, hash, kind, sealed) VALUES (?, ?, ?, ?) ON CONFLICT (hash) "
+    "DO UPDATE SET customer = excluded.customer, sealed = excluded.sealed WHERE customer <> excluded.customer"
 )
 _PERSONAL = (
-    "INSERT INTO personal (customer, field, text) VALUES (?, ?, ?) "
-    "ON CONFLICT (customer, field) DO UPDATE SET text = excluded.text WHERE text <> excluded.text"
+    "INSERT INTO sealed_personal (customer, field, sealed) VALUES (?, ?, ?) "
+    "ON CONFLICT (customer, field) DO UPDATE SET sealed = excluded.sealed"
 )
-_UNSETTLED = "INSERT OR IGNORE INTO unsettled (kind, text) VALUES (?, ?)"
-_QUARANTINE = "INSERT INTO quarantine (source, received_ms, reason, detail, body, position) VALUES (?, ?, ?, ?, ?, ?)"
-
-TABLES = sa.MetaData()
-_identifier = sa.Table(
-    "identifier",
-    TABLES,
-    sa.Column("kind", sa.Text, primary_key=True),
-    sa.Column("text", sa.Text, primary_key=True),
-    sa.Column("customer", sa.BigInteger, nullable=False),
-    sa.Index("identifier_customer", "customer"),
-)
-_unsettled = sa.Table(
-    "unsettled",
-    TABLES,
-    sa.Column("kind", sa.Text, primary_key=True),
-    sa.Column("text", sa.Text, primary_key=True),
-)
-_personal = sa.Table(
-    "personal",
-    TABLES,
-    sa.Column("customer", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("field", sa.Text, primary_key=True),
-    sa.Column("text", sa.Text, nullable=False),
-)
-_quarantine = sa.Table(
-    "quarantine",
-    TABLES,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("received_ms", sa.BigInteger, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("detail", sa.Text, nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),
-    sa.Column("position", sa.BigInteger, nullable=False),
-    sa.Column("mended", sa.LargeBinary, nullable=True),
-    sa.Column("redriven_ms", sa.BigInteger, nullable=True),
-    sa.Index("quarantine_reason", "reason", "id"),
-    sa.Index("quarantine_source", "source", "id"),
+_UNSETTLED = "INSERT OR IGNORE INTO sealed_unsettled (hash, kind, sealed) VALUES (?, ?, ?)"
+_QUARANTINE = (
+    "INSERT INTO sealed_quarantine (id, source, received_ms, reason, position, redriven_ms, detail, body, mended) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -87,16 +65,34 @@ class Quarantined(msgspec.Struct, frozen=True):
     redriven_ms: int | None = None
 
 
+class AuditLine(msgspec.Struct, frozen=True):
+    """Somebody was shown, handed out or forgot what is personal: who, when, of whom (None: of nobody known), and why. Never the value."""
+
+    at_ms: int
+    who: str
+    what: str
+    customer: int | None
+    why: str
+
+
 class People:
     """The people of one data folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, secrets: Secrets) -> None:
         """Open `<folder>/people.db`, making it (mode 0600) if missing. Raises OSError where the folder cannot be written."""
         self._engine = open_database(folder / FILE_NAME, "people")
+        self._seal = Seal(secrets, "people")
+        self._hashing = hashlib.blake2b(digest_size=HASH_BYTES, key=secrets.drawn(0, "identifier look-up"))
+        self.keys = PersonKeys(self._seal)
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+    @property
+    def database(self) -> sa.Engine:
+        """The open database, for those who bring it to another form."""
+        return self._engine
 
     def remember(
         self,
@@ -114,37 +110,59 @@ class People:
         if not seen and not fields:
             return
         with writing(self._engine) as connection:
-            for statement, rows in ((_REMEMBER, seen), (_PERSONAL, fields), (_UNSETTLED, noted)):
-                if rows:
-                    connection.exec_driver_sql(statement, rows)
+            self.remember_in(connection, seen, fields, noted)
+
+    def remember_in(
+        self,
+        connection: sa.Connection,
+        seen: list[tuple[int, str, str]],
+        fields: list[tuple[int, str, str]],
+        noted: list[tuple[str, str]],
+    ) -> None:
+        """Like `remember`, in the caller's transaction."""
+        keys = self.keys.made(connection, [row[0] for row in seen] + [row[0] for row in fields])
+        ciphers = {customer: AESGCM(key) for customer, key in keys.items()}
+        random = os.urandom(NONCE_BYTES * (len(seen) + len(fields)))
+        nonces = [random[at : at + NONCE_BYTES] for at in range(0, len(random), NONCE_BYTES)]
+        rows = [
+            (customer, self._hash(kind, text), kind, nonce + ciphers[customer].encrypt(nonce, text.encode(), b"identifier/%d/%b" % (customer, kind.encode())))
+            for (customer, kind, text), nonce in zip(seen, nonces, strict=False)
+        ]  # fmt: skip
+        personal = [
+            (customer, field, nonce + ciphers[customer].encrypt(nonce, text.encode(), b"personal/%d/%b" % (customer, field.encode())))
+            for (customer, field, text), nonce in zip(fields, nonces[len(seen) :], strict=True)
+        ]  # fmt: skip
+        links = [
+            (self._hash(kind, text), kind, self._seal.close(text.encode(), f"unsettled/{kind}")) for kind, text in noted
+        ]
+        rows.sort(key=itemgetter(1))  # neighbours in the index of hashes are written together
+        for statement, found in ((_REMEMBER, rows), (_PERSONAL, personal), (_UNSETTLED, links)):
+            if found:
+                connection.exec_driver_sql(statement, found)
 
     def unsettled(self) -> list[tuple[str, str]]:
         """The (kind, text) of the `links` remembered since the last `settle`: a crash may have kept them from the journal."""
         with self._engine.connect() as connection:
-            return [(row.kind, row.text) for row in connection.execute(sa.select(_unsettled))]
+            rows = connection.execute(sa.select(UNSETTLED)).all()
+        return sorted((row.kind, self._seal.open(row.sealed, f"unsettled/{row.kind}").decode()) for row in rows)
 
     def settle(self, unknown: Iterable[tuple[str, str]] = ()) -> None:
         """Forget those identifiers that the journal does not know after all, and call all others settled."""
-        gone = [{"gone_kind": kind, "gone_text": text} for kind, text in unknown]
+        gone = [{"gone": self._hash(kind, text)} for kind, text in unknown]
         with writing(self._engine) as connection:
             if gone:
-                place = sa.and_(
-                    _identifier.c.kind == sa.bindparam("gone_kind"), _identifier.c.text == sa.bindparam("gone_text")
-                )
-                connection.execute(sa.delete(_identifier).where(place), gone)
-            connection.execute(sa.delete(_unsettled))
+                connection.execute(sa.delete(IDENTIFIER).where(IDENTIFIER.c.hash == sa.bindparam("gone")), gone)
+            connection.execute(sa.delete(UNSETTLED))
 
     def customer_of(self, kind: str, text: str) -> int | None:
         """The customer with this identifier, or None."""
-        query = sa.select(_identifier.c.customer).where(_identifier.c.kind == kind, _identifier.c.text == text)
+        query = sa.select(IDENTIFIER.c.customer).where(IDENTIFIER.c.hash == self._hash(kind, text))
         with self._engine.connect() as connection:
             return connection.scalar(query)
 
     def identifiers_of(self, customer: int) -> list[tuple[str, str]]:
-        """The (kind, text) of all identifiers of a customer, in the order of the alphabet."""
-        query = sa.select(_identifier.c.kind, _identifier.c.text).where(_identifier.c.customer == customer)
-        with self._engine.connect() as connection:
-            return sorted((row.kind, row.text) for row in connection.execute(query))
+        """The (kind, text) of all identifiers of a customer, in the order of the alphabet. Raises SealBrokenError."""
+        return self.identifiers_of_all([customer]).get(customer, [])
 
     def identifiers_of_all(self, customers: Iterable[int]) -> dict[int, list[tuple[str, str]]]:
         """Like `identifiers_of`, of many at once; customers without one are left out."""
@@ -153,45 +171,72 @@ class People:
         with self._engine.connect() as connection:
             for start in range(0, len(wanted), ASKED_AT_ONCE_MAX):
                 some = wanted[start : start + ASKED_AT_ONCE_MAX]
-                query = sa.select(_identifier.c.customer, _identifier.c.kind, _identifier.c.text)
-                for customer, kind, text in connection.execute(query.where(_identifier.c.customer.in_(some))):
+                rows = connection.execute(sa.select(IDENTIFIER).where(IDENTIFIER.c.customer.in_(some))).all()
+                for customer, kind, text in self._opened(connection, rows):
                     found.setdefault(customer, []).append((kind, text))
         return {customer: sorted(known) for customer, known in found.items()}
 
     def all_of(self, kind: str) -> Iterator[tuple[int, str]]:
         """(customer, text) of all identifiers of one kind."""
-        query = sa.select(_identifier.c.customer, _identifier.c.text).where(_identifier.c.kind == kind)
+        query = sa.select(IDENTIFIER).where(IDENTIFIER.c.kind == kind).order_by(IDENTIFIER.c.customer)
         with self._engine.connect() as connection:
-            for row in connection.execution_options(yield_per=10_000).execute(query):
-                yield row.customer, row.text
+            for rows in connection.execution_options(yield_per=10_000).execute(query).partitions():
+                for customer, _, text in self._opened(connection, rows):
+                    yield customer, text
 
     def personal_of(self, customer: int) -> dict[str, str]:
-        """The personal fields of a customer."""
-        query = sa.select(_personal.c.field, _personal.c.text).where(_personal.c.customer == customer)
+        """The personal fields of a customer. Raises SealBrokenError."""
+        query = sa.select(PERSONAL.c.field, PERSONAL.c.sealed).where(PERSONAL.c.customer == customer)
         with self._engine.connect() as connection:
-            return {row.field: row.text for row in connection.execute(query)}
+            rows = connection.execute(query).all()
+            keys = self.keys.of(connection, [customer]) if rows else {}
+        return {
+            row.field: _open(keys.get(customer), row.sealed, f"personal/{customer}/{row.field}").decode()
+            for row in rows
+        }
 
-    def forget(self, customer: int) -> int:
-        """Delete all of a customer and every quarantined message that holds one of her identifiers; how many rows went.
+    def seal_for(self, customer: int, data: bytes, place: str) -> bytes:
+        """Bytes of a customer, kept elsewhere: sealed under her key, for that place only."""
+        with self._engine.connect() as connection:
+            key = self.keys.of(connection, [customer]).get(customer)
+        if key is None:
+            with writing(self._engine) as connection:
+                key = self.keys.made(connection, [customer])[customer]
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + AESGCM(key).encrypt(nonce, data, f"{place}/{customer}".encode())
 
-        The bytes are overwritten on the disk; raises TimeoutError where a reader kept us from that for long. Identifiers of fewer than FORGOTTEN_TEXT_CHARACTERS_MIN characters are not
-        looked for in messages: they would hit those of others.
+    def open_for(self, customer: int, sealed: bytes, place: str) -> bytes:
+        """What `seal_for` was given. Raises SealBrokenError, also where she was forgotten."""
+        with self._engine.connect() as connection:
+            key = self.keys.of(connection, [customer]).get(customer)
+        return _open(key, sealed, f"{place}/{customer}")
+
+    def traces_of(self, customer: int) -> list[str]:
+        """All texts that lead to a customer: what `forget` looks for in what nobody is known for."""
+        return [text for _, text in self.identifiers_of(customer)] + list(self.personal_of(customer).values())
+
+    def forget(self, customer: int | None, texts: Iterable[str] = ()) -> int:
+        """Delete all of a customer (None: of nobody known), her key first of all, and every quarantined message in which one of her texts
+        or of `texts` stands; how many rows went.
+
+        The bytes are overwritten on the disk; raises TimeoutError where a reader kept us from that for long.
         """
-        texts = [text for _, text in self.identifiers_of(customer)] + list(self.personal_of(customer).values())
+        known = [] if customer is None else self.traces_of(customer)
+        traces = Traces([*known, *texts])
         gone = 0
         with writing(self._engine) as connection:
-            for table in (_identifier, _personal):
-                gone += connection.execute(sa.delete(table).where(table.c.customer == customer)).rowcount
-            connection.execute(sa.delete(_unsettled).where(_unsettled.c.text.in_(texts)))
-            for text in texts:
-                if len(text) >= FORGOTTEN_TEXT_CHARACTERS_MIN:
-                    held = sa.or_(
-                        sa.func.instr(_quarantine.c.body, text.encode()) > 0,
-                        sa.func.instr(_quarantine.c.detail, text) > 0,
-                        sa.func.instr(sa.func.coalesce(_quarantine.c.mended, b""), text.encode()) > 0,
-                    )
-                    gone += connection.execute(sa.delete(_quarantine).where(held)).rowcount
-        self._overwrite_log()
+            held = [{"gone": found.id} for found in self._holding(connection, traces)] if traces else []
+            if held:
+                gone += connection.execute(
+                    sa.delete(QUARANTINE).where(QUARANTINE.c.id == sa.bindparam("gone")), held
+                ).rowcount
+            if customer is not None:
+                hashes = sa.select(IDENTIFIER.c.hash).where(IDENTIFIER.c.customer == customer)
+                connection.execute(sa.delete(UNSETTLED).where(UNSETTLED.c.hash.in_(hashes)))
+                for table in (IDENTIFIER, PERSONAL):
+                    gone += connection.execute(sa.delete(table).where(table.c.customer == customer)).rowcount
+                self.keys.forget(connection, customer)
+        overwrite_log(self._engine)
         return gone
 
     def forget_from(self, customer: int) -> int:
@@ -202,21 +247,56 @@ class People:
         """
         gone = 0
         with writing(self._engine) as connection:
-            for table in (_identifier, _personal):
+            for table in (IDENTIFIER, PERSONAL):
                 gone += connection.execute(sa.delete(table).where(table.c.customer >= customer)).rowcount
+            if gone:
+                self.keys.forget_from(connection, customer)
         if gone:
-            self._overwrite_log()
+            overwrite_log(self._engine)
         return gone
+
+    def seal_again(self) -> Iterator[int]:
+        """Seal by the newest secret whatever an older one sealed; tells how many rows were looked at, step by step, each durable."""
+        after: int | None = -1
+        while after is not None:
+            with writing(self._engine) as connection:
+                after = self.keys.seal_again(connection, after, SEALED_AT_ONCE)
+            yield SEALED_AT_ONCE
+        with writing(self._engine) as connection:
+            for row in connection.execute(sa.select(UNSETTLED)).all():
+                sealed = self._seal.again(row.sealed, f"unsettled/{row.kind}")
+                connection.execute(sa.update(UNSETTLED).where(UNSETTLED.c.hash == row.hash).values(sealed=sealed))
+        last = 0
+        while True:
+            with writing(self._engine) as connection:
+                query = sa.select(QUARANTINE).where(QUARANTINE.c.id > last).order_by(QUARANTINE.c.id).limit(LIST_MAX)
+                rows = connection.execute(query).all()
+                for row in rows:
+                    parts = {name: getattr(row, name) for name in ("detail", "body", "mended")}
+                    again = {
+                        name: self._seal.again(sealed, _message_place(row.source, row.position, name))
+                        for name, sealed in parts.items()
+                        if sealed is not None and self._seal.is_old(sealed)
+                    }
+                    if again:
+                        connection.execute(sa.update(QUARANTINE).where(QUARANTINE.c.id == row.id).values(**again))
+            if not rows:
+                return
+            last = rows[-1].id
+            yield len(rows)
+
+    # The quarantine
 
     def quarantine(self, messages: Iterable[Quarantined]) -> None:
         """Keep messages that could not become facts, durably, in one transaction."""
-        rows = [
-            (message.source, message.received_ms, message.reason, *_cut(message.detail, message.body), message.position)
-            for message in messages
-        ]
-        if rows:
+        found = list(messages)
+        if found:
             with writing(self._engine) as connection:
-                connection.exec_driver_sql(_QUARANTINE, rows)
+                self.quarantine_in(connection, found)
+
+    def quarantine_in(self, connection: sa.Connection, messages: Iterable[Quarantined]) -> None:
+        """Like `quarantine`, in the caller's transaction; messages that have an id keep it."""
+        connection.exec_driver_sql(_QUARANTINE, [self._quarantine_row(message) for message in messages])
 
     def quarantine_back_to(self, received: Mapping[str, int]) -> int:
         """Delete the newest messages as long as their position lies beyond what was `received` of their source; how many went.
@@ -224,9 +304,7 @@ class People:
         To be called at start with the journal's accounts: what a crash left between our commit and the journal's will be sent
         again, and would then be kept twice. Messages are kept in the order of the journal, so only the newest are looked at.
         """
-        query = sa.select(_quarantine.c.id, _quarantine.c.source, _quarantine.c.position).order_by(
-            _quarantine.c.id.desc()
-        )
+        query = sa.select(QUARANTINE.c.id, QUARANTINE.c.source, QUARANTINE.c.position).order_by(QUARANTINE.c.id.desc())
         gone = []
         with writing(self._engine) as connection:
             for row in connection.execution_options(yield_per=LIST_MAX).execute(query):
@@ -234,28 +312,33 @@ class People:
                     break
                 gone.append({"gone": row.id})
             if gone:
-                connection.execute(sa.delete(_quarantine).where(_quarantine.c.id == sa.bindparam("gone")), gone)
+                connection.execute(sa.delete(QUARANTINE).where(QUARANTINE.c.id == sa.bindparam("gone")), gone)
         return len(gone)
 
     def quarantined(
         self, reason: str | None = None, before: int | None = None, limit: int = 100, source: str | None = None
     ) -> list[Quarantined]:
         """Quarantined messages, the newest first, at most LIST_MAX; for the next page `before` is the last id of this one."""
-        query = sa.select(_quarantine).order_by(_quarantine.c.id.desc()).limit(min(max(limit, 0), LIST_MAX))
+        query = sa.select(QUARANTINE).order_by(QUARANTINE.c.id.desc()).limit(min(max(limit, 0), LIST_MAX))
         if reason is not None:
-            query = query.where(_quarantine.c.reason == reason)
+            query = query.where(QUARANTINE.c.reason == reason)
         if source is not None:
-            query = query.where(_quarantine.c.source == source)
+            query = query.where(QUARANTINE.c.source == source)
         if before is not None:
-            query = query.where(_quarantine.c.id < before)
+            query = query.where(QUARANTINE.c.id < before)
         with self._engine.connect() as connection:
-            return [_quarantined(row) for row in connection.execute(query)]
+            return [self._quarantined(row) for row in connection.execute(query)]
+
+    def quarantined_with(self, traces: Traces) -> list[Quarantined]:
+        """All quarantined messages in which a trace stands, the oldest first."""
+        with self._engine.connect() as connection:
+            return list(self._holding(connection, traces)) if traces else []
 
     def quarantined_one(self, number: int) -> Quarantined | None:
         """The quarantined message with this id, or None."""
         with self._engine.connect() as connection:
-            row = connection.execute(sa.select(_quarantine).where(_quarantine.c.id == number)).one_or_none()
-        return None if row is None else _quarantined(row)
+            row = connection.execute(sa.select(QUARANTINE).where(QUARANTINE.c.id == number)).one_or_none()
+        return None if row is None else self._quarantined(row)
 
     def mend(self, number: int, body: bytes) -> bool:
         """Keep a body to be taken in instead of a quarantined message's own; the own one stays. False where it is gone or went already.
@@ -264,20 +347,19 @@ class People:
         """
         if len(body) > BODY_BYTES_MAX:
             raise ValueError(f"the body has {len(body):,} bytes; body_bytes_max is {BODY_BYTES_MAX:,}")
-        return self._change(number, {"mended": body})
+        found = self.quarantined_one(number)
+        if found is None:
+            return False
+        sealed = self._seal.close(body, _message_place(found.source, found.position, "mended"))
+        return self._change(number, {"mended": sealed})
 
     def note_redriven(self, number: int, now_ms: int) -> bool:
         """Mark a quarantined message as taken in again; False where it is gone or was marked before."""
         return self._change(number, {"redriven_ms": now_ms})
 
-    def _change(self, number: int, values: Mapping[str, bytes | int]) -> bool:
-        waiting = sa.and_(_quarantine.c.id == number, _quarantine.c.redriven_ms.is_(None))
-        with writing(self._engine) as connection:
-            return connection.execute(sa.update(_quarantine).where(waiting).values(**values)).rowcount == 1
-
     def quarantine_counts(self) -> dict[str, int]:
         """How many messages are quarantined, per reason."""
-        query = sa.select(_quarantine.c.reason, sa.func.count()).group_by(_quarantine.c.reason)
+        query = sa.select(QUARANTINE.c.reason, sa.func.count()).group_by(QUARANTINE.c.reason)
         with self._engine.connect() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
@@ -287,25 +369,93 @@ class People:
         if not rows:
             return 0
         with writing(self._engine) as connection:
-            statement = sa.delete(_quarantine).where(_quarantine.c.id == sa.bindparam("gone"))
+            statement = sa.delete(QUARANTINE).where(QUARANTINE.c.id == sa.bindparam("gone"))
             return connection.execute(statement, rows).rowcount
 
-    def _overwrite_log(self) -> None:
+    # The audit
+
+    def note_access(self, at_ms: int, who: str, what: str, customers: Iterable[int | None], why: str = "") -> None:
+        """Write down that somebody was shown, handed out or forgot what is personal of each of these customers."""
+        rows = [
+            {"at_ms": at_ms, "who": who[:WHY_CHARACTERS_MAX], "what": what, "customer": one, "why": why[:WHY_CHARACTERS_MAX]}
+            for one in customers
+        ]  # fmt: skip
+        if rows:
+            with writing(self._engine) as connection:
+                connection.execute(sa.insert(AUDIT), rows)
+
+    def audit(self, customer: int | None = None, limit: int = 100) -> list[AuditLine]:
+        """The newest lines of the audit, of one customer or of all, at most LIST_MAX."""
+        query = sa.select(AUDIT).order_by(AUDIT.c.id.desc()).limit(min(max(limit, 0), LIST_MAX))
+        if customer is not None:
+            query = query.where(AUDIT.c.customer == customer)
         with self._engine.connect() as connection:
-            # Outside a transaction, or SQLite does not checkpoint: the write-ahead log still holds the deleted bytes.
-            driver = connection.connection.driver_connection
-            assert driver is not None
-            busy = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        if busy:
-            raise TimeoutError(
-                f"deleted, but {FILE_NAME}'s log still holds the bytes: another process reads; forget again"
-            )
+            return [AuditLine(row.at_ms, row.who, row.what, row.customer, row.why) for row in connection.execute(query)]
+
+    def _hash(self, kind: str, text: str) -> bytes:
+        hashing = self._hashing.copy()  # its key taken in already
+        hashing.update(b"%b\0%b" % (kind.encode(), text.encode()))
+        return hashing.digest()
+
+    def _opened(self, connection: sa.Connection, rows: Iterable[Any]) -> list[tuple[int, str, str]]:
+        """(customer, kind, text) of rows of IDENTIFIER."""
+        found = list(rows)
+        keys = self.keys.of(connection, [row.customer for row in found])
+        return [
+            (row.customer, row.kind, _open(keys.get(row.customer), row.sealed, f"identifier/{row.customer}/{row.kind}").decode())
+            for row in found
+        ]  # fmt: skip
+
+    def _holding(self, connection: sa.Connection, traces: Traces) -> Iterator[Quarantined]:
+        """The quarantined messages in which a trace stands."""
+        query = sa.select(QUARANTINE).order_by(QUARANTINE.c.id)
+        for row in connection.execution_options(yield_per=LIST_MAX).execute(query):
+            found = self._quarantined(row)
+            if any(traces.among(part) for part in (found.body, found.detail.encode(), found.mended or b"")):
+                yield found
+
+    def _change(self, number: int, values: Mapping[str, bytes | int]) -> bool:
+        waiting = sa.and_(QUARANTINE.c.id == number, QUARANTINE.c.redriven_ms.is_(None))
+        with writing(self._engine) as connection:
+            return connection.execute(sa.update(QUARANTINE).where(waiting).values(**values)).rowcount == 1
+
+    def _quarantine_row(self, message: Quarantined) -> tuple[object, ...]:
+        detail, body = _cut(message.detail, message.body)
+        parts = (("detail", detail.encode("utf-8", "replace")), ("body", body), ("mended", message.mended))
+        sealed = [
+            None if part is None else self._seal.close(part, _message_place(message.source, message.position, name))
+            for name, part in parts
+        ]
+        return (
+            message.id or None, message.source, message.received_ms, message.reason, message.position, message.redriven_ms,
+            *sealed,
+        )  # fmt: skip
+
+    def _quarantined(self, row: Any) -> Quarantined:
+        parts = {
+            name: None if (sealed := getattr(row, name)) is None
+            else self._seal.open(sealed, _message_place(row.source, row.position, name))
+            for name in ("detail", "body", "mended")
+        }  # fmt: skip
+        return Quarantined(
+            row.source, row.received_ms, row.reason, (parts["detail"] or b"").decode(), parts["body"] or b"", row.position,
+            row.id, parts["mended"], row.redriven_ms,
+        )  # fmt: skip
 
 
-def _quarantined(row: Any) -> Quarantined:
-    return Quarantined(
-        row.source, row.received_ms, row.reason, row.detail, row.body, row.position, row.id, row.mended, row.redriven_ms
-    )
+def _message_place(source: str, position: int, part: str) -> str:
+    return f"quarantine/{source}/{position}/{part}"
+
+
+def _open(key: bytes | None, sealed: bytes, place: str) -> bytes:
+    try:
+        if key is None:
+            raise InvalidTag
+        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.encode())
+    except (InvalidTag, ValueError):
+        raise SealBrokenError(
+            f"{place} cannot be opened: it is damaged, she was forgotten, or the data folder's key is another one"
+        ) from None
 
 
 def _cut(detail: str, body: bytes) -> tuple[str, bytes]:

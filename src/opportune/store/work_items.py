@@ -1,5 +1,6 @@
 """Messages that people deliver: call lists and shop desks. One agent at a time has an item; what came of it is told once."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from opportune.facts import Outcome
 from opportune.store.database import open_database, reading, writing
 from opportune.store.inbox import body_text
 from opportune.store.outbox_reports import note_stage
-from opportune.store.outbox_tables import FILE_NAME, LIST_MAX, WORK_ITEM, Stage, cut
+from opportune.store.outbox_tables import FILE_NAME, LIST_MAX, WORK_ITEM, Stage
+from opportune.store.people import People
+from opportune.store.sealed_words import SealedWords
 
 NOTE_CHARACTERS_MAX = 2_000
 CLAIM_MS_MAX = 8 * 3_600_000
+_CODE = re.compile(r"[a-z_]{1,40}")
 
 
 class WorkState(StrEnum):
@@ -47,9 +51,10 @@ class WorkItem(msgspec.Struct, frozen=True):
 class WorkItems:
     """The work items of one data folder, in `outbox.db`, so that an outcome and its report are one transaction."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open `<folder>/outbox.db`. Raises OSError where the folder cannot be written."""
+    def __init__(self, folder: Path, people: People) -> None:
+        """Open `<folder>/outbox.db`; bodies and notes are sealed by the keys of `people`. Raises OSError where the folder cannot be written."""
         self._engine = open_database(folder / FILE_NAME, "outbox")
+        self._words = SealedWords(people, "work item")
 
     def close(self) -> None:
         """Close all connections."""
@@ -58,7 +63,7 @@ class WorkItems:
     def place(self, key: str, touchpoint: str, customer: int, body: dict[str, Any], at_ms: int, due_ms: int = 0) -> int:
         """Put an item on a touchpoint's list, once per key; its number. Raises ValueError where the body is too large."""
         row = {
-            "key": key, "touchpoint": touchpoint, "customer": customer, "body": body_text(key, body),
+            "key": key, "touchpoint": touchpoint, "customer": customer, "body": self._words.close(customer, body_text(key, body)),
             "state": WorkState.OPEN.value, "assignee": "", "claimed_until_ms": 0, "placed_ms": at_ms, "due_ms": due_ms,
             "outcome": 0, "note": "", "changed_ms": at_ms,
         }  # fmt: skip
@@ -99,7 +104,7 @@ class WorkItems:
                 statement = sa.update(WORK_ITEM).where(WORK_ITEM.c.number.in_(first)).values(change)
                 row = connection.execute(statement.returning(WORK_ITEM)).first()
                 if row is not None:
-                    return _item(row)
+                    return self._item(row)
         return None
 
     def give_back(self, key: str, agent: str, now_ms: int) -> bool:
@@ -120,11 +125,15 @@ class WorkItems:
             if row is None or row.state != WorkState.CLAIMED or row.assignee != agent:
                 raise KeyError(f"agent {agent} has no work item {key}; claim it first")
             change = {
-                "state": WorkState.DONE.value, "outcome": int(outcome), "note": note[:NOTE_CHARACTERS_MAX],
+                "state": WorkState.DONE.value, "outcome": int(outcome),
+                "note": self._words.close(row.customer, note[:NOTE_CHARACTERS_MAX]),
                 "changed_ms": now_ms,
             }  # fmt: skip
             connection.execute(sa.update(WORK_ITEM).where(WORK_ITEM.c.key == key).values(change))
-            note_stage(connection, key, Stage(outcome.name.lower()), cut(note), now_ms)
+            reason = (
+                note if _CODE.fullmatch(note) else ""
+            )  # the journal keeps it for ever: words about a person stay here
+            note_stage(connection, key, Stage(outcome.name.lower()), reason, now_ms)
         return True
 
     def withdraw(self, key: str, now_ms: int) -> bool:
@@ -154,6 +163,12 @@ class WorkItems:
                 note_stage(connection, key, Stage.FAILED, "nobody_called", now_ms)
         return len(gone)
 
+    def of_customer(self, customer: int) -> list[WorkItem]:
+        """All items about a customer, the oldest first."""
+        query = sa.select(WORK_ITEM).where(WORK_ITEM.c.customer == customer).order_by(WORK_ITEM.c.number)
+        with reading(self._engine) as connection:
+            return [self._item(row) for row in connection.execute(query)]
+
     def items(
         self, touchpoint: str, state: WorkState | None = None, after: int = 0, limit: int = 100
     ) -> list[WorkItem]:
@@ -163,16 +178,15 @@ class WorkItems:
             query = query.where(WORK_ITEM.c.state == state)
         with reading(self._engine) as connection:
             found = connection.execute(query.order_by(WORK_ITEM.c.number).limit(min(max(limit, 0), LIST_MAX)))
-            return [_item(row) for row in found]
+            return [self._item(row) for row in found]
+
+    def _item(self, row: Any) -> WorkItem:
+        body, note = (self._words.open(row.customer, text) for text in (row.body, row.note))
+        return WorkItem(
+            row.number, row.key, row.touchpoint, row.customer, msgspec.json.decode(body), WorkState(row.state),
+            row.assignee, row.claimed_until_ms, row.placed_ms, row.due_ms, Outcome(row.outcome) if row.outcome else None, note,
+        )  # fmt: skip
 
 
 def _hers(key: str, agent: str) -> sa.ColumnElement[bool]:
     return sa.and_(WORK_ITEM.c.key == key, WORK_ITEM.c.state == WorkState.CLAIMED, WORK_ITEM.c.assignee == agent)
-
-
-def _item(row: Any) -> WorkItem:
-    return WorkItem(
-        row.number, row.key, row.touchpoint, row.customer, msgspec.json.decode(row.body), WorkState(row.state),
-        row.assignee, row.claimed_until_ms, row.placed_ms, row.due_ms, Outcome(row.outcome) if row.outcome else None,
-        row.note,
-    )  # fmt: skip

@@ -5,6 +5,7 @@ from opportune.warehouse.drop import GoingRows, count_going, drop_rows, going
 from opportune.warehouse.errors import QueryRefused, WarehouseError, WarehouseLocked
 from opportune.warehouse.export import PART_FACTS_MAX, Exported, export
 from opportune.warehouse.faults import OnWarehouseFault, WarehouseFault
+from opportune.warehouse.forgetting import forget_extras
 from opportune.warehouse.history import read_groups
 from opportune.warehouse.kinds import KINDS_OF_ROWS
 from opportune.warehouse.lists import write_customers
@@ -46,6 +47,7 @@ __all__ = [
     "count_going",
     "drop_rows",
     "export",
+    "forget_extras",
     "going",
     "prove",
     "read_groups",

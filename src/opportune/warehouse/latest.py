@@ -90,7 +90,10 @@ class Latest:
         return column
 
     def _population(self) -> str:
-        return f"SELECT customer FROM raw.facts WHERE kind = {FactKind.CUSTOMER.value} AND seq < {self.cut}"
+        """Everybody known at the cut: created, and not forgotten."""
+        known = f"SELECT customer FROM raw.facts WHERE kind = {{kind}} AND seq < {self.cut}"
+        gone = known.format(kind=FactKind.FORGOTTEN.value)
+        return f"{known.format(kind=FactKind.CUSTOMER.value)} AND customer NOT IN ({gone})"
 
     def _zone(self) -> str:
         """Every customer's time zone, where she has told one that is known."""

@@ -54,7 +54,7 @@ def served_folder(root: Path, definitions: Path = MINIMAL) -> Served:
         publish(deployment, read_definitions(definitions), "tests")
     keys = Keys(folder)
     _, write_key = keys.create([f"intake:{SOURCE}"], "tests", 0)
-    _, operator = keys.create(["read", "operate", "metrics"], "tests", 0)
+    _, operator = keys.create(["read", "operate", "reveal", "forget", "metrics"], "tests", 0)
     keys.close()
     return Served(folder, write_key, operator)
 

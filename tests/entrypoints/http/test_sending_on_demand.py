@@ -33,7 +33,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         publish(deployment, read_definitions(root / "definitions"), "tests")
     keys = Keys(folder)
     _, write_key = keys.create(["intake:crm"], "tests", 0)
-    _, operator = keys.create(["read", "operate"], "tests", 0)
+    _, operator = keys.create(["read", "operate", "reveal", "forget"], "tests", 0)
     keys.close()
     with Server(Served(folder, write_key, operator)) as server:
         batch = [json.loads(line) for line in people().splitlines() if b"do_not_disturb" not in line]

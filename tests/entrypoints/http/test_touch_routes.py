@@ -132,7 +132,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox) -> Iterato
         publish(deployment, read_definitions(root / "definitions"), "tests")
     keys = Keys(root / "data")
     _, writer = keys.create(["intake:web"], "tests", 0)
-    _, operator = keys.create(["read", "operate", "touch:*", "ofrep", "metrics"], "tests", 0)
+    _, operator = keys.create(["read", "operate", "reveal", "forget", "touch:*", "ofrep", "metrics"], "tests", 0)
     _, narrow = keys.create(["touch:shop"], "tests", 0)
     keys.close()
     with Server(Served(root / "data", writer, operator)) as server:

@@ -20,6 +20,7 @@ from opportune.entrypoints.http.metrics import registry_of
 from opportune.entrypoints.http.one_off_routes import one_off_router
 from opportune.entrypoints.http.openapi import describe
 from opportune.entrypoints.http.operating_routes import operating_router
+from opportune.entrypoints.http.people_routes import people_router
 from opportune.entrypoints.http.problems import tell_problems
 from opportune.entrypoints.http.sending_routes import fetching_router, sending_router
 from opportune.entrypoints.http.source_routes import source_router
@@ -102,6 +103,7 @@ def make_app(
     rest.include_router(decision_router(service, authority))
     touches = TouchRoutes(service, authority, bounds)
     rest.include_router(touches.router())
+    rest.include_router(people_router(service, authority))
     rest.include_router(profile_router(service, authority))
     rest.include_router(analysis_router(service, authority))
     rest.include_router(catalogue_router(service, authority))

@@ -1,12 +1,13 @@
 """The 360° view of one customer, for agents, analysts and the console."""
 
+import asyncio
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from opportune.entrypoints.http.authority import Authority
 from opportune.entrypoints.http.described import answered, described
-from opportune.entrypoints.http.operating_routes import require
+from opportune.entrypoints.http.operating_routes import note_reveal, require
 from opportune.entrypoints.http.problems import ProblemError
 from opportune.operations import (
     TIMELINE_PAGE_MAX,
@@ -34,7 +35,11 @@ TagName = Annotated[str, Path(max_length=100, description="The tag's name.")]
 AsOf = Annotated[
     str | None, Query(max_length=40, description="A moment such as 2026-12-01T08:00; local time of the deployment without an offset.")
 ]  # fmt: skip
-Reveal = Annotated[bool, Query(description="Identifiers in clear text; the key needs the scope `operate` for that.")]
+Reveal = Annotated[
+    bool,
+    Query(description="Identifiers in clear text, which is written down; the key needs the scope `reveal` for that."),
+]
+Why = Annotated[str, Query(max_length=500, description="Why they are asked for, for the audit.")]
 BY_REPLAY = ("since", "facts", "decisions", "events")
 """What a view has only where the whole journal was read for it; the timeline tells of it here."""
 
@@ -45,15 +50,16 @@ def profile_router(service: Service, authority: Authority) -> APIRouter:
 
     @router.get("/{who}", response_model=described(CustomerView, BY_REPLAY))
     async def customer(
-        request: Request, who: Who, limit: Limit = 50, lang: Lang = "en", reveal: Reveal = False
+        request: Request, who: Who, limit: Limit = 50, lang: Lang = "en", reveal: Reveal = False, why: Why = ""
     ) -> Response:
         """All that is known of one customer now, the newest facts included."""
-        if reveal:
-            require(authority, "operate")(request)
+        key = require(authority, "reveal")(request) if reveal else None
         try:
             found = await service.customers.view(who, reveal=reveal, limit=limit, language=lang)
         except DeploymentError as error:
             raise ProblemError(404, "no_customer", str(error)) from error
+        if key is not None:
+            await asyncio.to_thread(note_reveal, service, key, "customer", [found.customer], why)
         return answered(found, BY_REPLAY)
 
     @router.get("/{who}/timeline", response_model=described(TimelinePage))

@@ -1,7 +1,8 @@
 """Routes for people who operate intake: what became of each source's messages, and the quarantine, item by item."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +14,7 @@ from opportune.entrypoints.http.body import read_body, read_head
 from opportune.entrypoints.http.limits import Limits
 from opportune.entrypoints.http.problems import ProblemError
 from opportune.intake import LINE_BYTES_MAX, QuarantineReason, inflated, require_object
-from opportune.operations import Service, SourceAccount, redrive
+from opportune.operations import Service, SourceAccount, mask_words, redrive
 from opportune.store import ApiKey, Quarantined
 
 PAGE_MAX = 200
@@ -92,6 +93,16 @@ def require(authority: Authority, scope: str) -> Callable[[Request], ApiKey]:
     return check
 
 
+def caller(key: ApiKey) -> str:
+    """Who asks over HTTP, for the audit: the key's id and name, never its secret."""
+    return f"key {key.id} ({key.name})" if key.name else f"key {key.id}"
+
+
+def note_reveal(service: Service, key: ApiKey, what: str, customers: Iterable[int | None], why: str = "") -> None:
+    """Write down that a key is shown what is personal of customers (None: of nobody known), before it is."""
+    service.deployment.people.note_access(time.time_ns() // 1_000_000, caller(key), what, customers, why)
+
+
 def operating_router(service: Service, authority: Authority, limits: Limits) -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/v1")
@@ -122,12 +133,15 @@ def operating_router(service: Service, authority: Authority, limits: Limits) -> 
         found = people.quarantined(told, before=cursor, limit=limit, source=source)
         return QuarantinePage(items=[_item(one) for one in found], next=found[-1].id if len(found) == limit else None)
 
-    @router.get("/quarantine/{number}", tags=["quarantine"], dependencies=operating)
-    def quarantined_item(number: Number) -> QuarantinedItem:
-        """One item whole. Its body may hold personal data, so the key needs the scope `operate`."""
+    @router.get("/quarantine/{number}", tags=["quarantine"])
+    def quarantined_item(
+        number: Number, key: Annotated[ApiKey, Depends(require(authority, "operate"))]
+    ) -> QuarantinedItem:
+        """One item whole. Its body may hold personal data: the key needs the scope `operate`, and it is written down who looked."""
         found = people.quarantined_one(number)
         if found is None:
             raise _no_item(number)
+        note_reveal(service, key, f"quarantine {number}", [None])
         bodies = {"body": found.body, "mended": found.mended}
         texts = {name: None if body is None else body.decode("utf-8", "replace") for name, body in bodies.items()}
         return _item(found).model_copy(update=texts)
@@ -168,6 +182,6 @@ def _item(found: Quarantined) -> QuarantinedItem:
     state = "waiting" if found.mended is None else "mended"
     return QuarantinedItem(
         id=found.id, source=found.source, position=found.position, received_ms=found.received_ms, reason=found.reason,
-        detail=found.detail, bytes=len(found.body), state="redriven" if found.redriven_ms is not None else state,
+        detail=mask_words(found.detail), bytes=len(found.body), state="redriven" if found.redriven_ms is not None else state,
         redriven_ms=found.redriven_ms,
     )  # fmt: skip
