@@ -24,6 +24,7 @@ class FactKind(IntEnum):
     RECEIPT           what became of a decision outside; code = touchpoint number; values = decision number, an `Outcome`, campaign
                       number, code of the reason's text or NULL
     SENDING           sending is stopped (1) or goes on (0); values = that
+    SIGHTING          an event that no playbook has declared, from a lenient source; its name and properties are the fact's extras
     LIMIT             (single-customer replay only) a budget, stock or capacity closed or opened; code = limit number; values = 1 closed / 0 open,
                       after how many of the customer's moves and decisions within the next fact (absent: at once)
     """
@@ -43,6 +44,7 @@ class FactKind(IntEnum):
     TOUCH = 13
     RECEIPT = 14
     SENDING = 15
+    SIGHTING = 19
 
 
 class Answer(IntEnum):

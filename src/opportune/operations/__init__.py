@@ -57,6 +57,7 @@ from opportune.operations.timeline import PAGE_MAX as TIMELINE_PAGE_MAX
 from opportune.operations.tokens import TokenError
 from opportune.operations.touch import ANSWERS, Customer, Offered, RefusedError, TouchAsk, Touched
 from opportune.operations.trial_sends import SeedAddress, TrialSend, TrialSent, read_seeds
+from opportune.operations.unknown_events import Sightings, UnknownEvent, write_definitions
 from opportune.operations.who import find_customer, identifiers, open_people
 
 __all__ = [
@@ -66,9 +67,9 @@ __all__ = [
     "EventCounts", "EventEntry", "EventFilter", "EventPage", "EventSeen", "Explanation", "FieldSource", "Folded", "GoneError", "Imported", "InPlace",
     "Ingested", "Lineage", "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "Preview",
     "PreviewRow", "Publication", "QualityFigure", "Redriven", "RefusedError", "Related", "Replayed", "Report", "SeedAddress", "SegmentOverlap",
-    "SegmentSize", "SegmentSnapshot", "Service", "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun",
+    "SegmentSize", "SegmentSnapshot", "Service", "Sightings", "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun",
     "SourceRuns", "StarbucksResult", "TagDistribution", "TagEntry", "TagFilter", "TagPage", "Taken", "TelecomResult", "TimelinePage", "TokenError",
-    "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnmetCondition", "WantedField", "World", "backup", "category_tree", "check_segment",
+    "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnknownEvent", "UnmetCondition", "WantedField", "World", "backup", "category_tree", "check_segment",
     "check_sources", "compile_playbook", "create_deployment", "customers_max_of", "definitions_of", "distribution_as_of", "event_page",
     "examples_folder", "explain", "export_segment", "find_customer", "go_on", "holding", "identifiers", "import_ndjson", "import_sources", "ingest",
     "is_due", "journal_of", "list_decisions", "list_events", "list_tags", "load_of", "moment_in", "open_deployment", "open_loads", "open_people",
@@ -76,5 +77,5 @@ __all__ = [
     "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "rework_load", "run_online_retail",
     "run_sources", "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once",
     "snapshot_segment", "source_inventory", "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page",
-    "view_customer", "view_decisions",
+    "view_customer", "view_decisions", "write_definitions",
 ]  # fmt: skip

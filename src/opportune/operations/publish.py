@@ -9,6 +9,7 @@ from opportune.engine import DefinitionSet, Playbook, PlaybookError
 from opportune.facts import BatchBuilder, DeploymentDefinition, FactKind
 from opportune.operations.content_check import check_contents
 from opportune.operations.deployment import Deployment
+from opportune.operations.duplicates import check_matchings
 from opportune.operations.segments import check_segments
 from opportune.operations.source_definitions import check_sources
 from opportune.store import Change, DefinitionProblem, Definitions, ProblemCode, difference, load_folder
@@ -71,6 +72,7 @@ def compile_playbook(deployment: Deployment | None, definitions: Definitions, ve
         *check_contents(definitions, playbook),
         *check_segments(definitions, playbook),
         *check_sources(definitions),
+        *check_matchings(definitions),
     ]
     if wrong:
         raise DefinitionsRefusedError(wrong)

@@ -25,6 +25,7 @@ from opportune.operations.stop_sending import sending_fact
 from opportune.operations.tag_distribution import TagDistribution, distribution_live
 from opportune.operations.touch import Touches
 from opportune.operations.trial_sends import TrialSend, TrialSent
+from opportune.operations.unknown_events import Sightings, UnknownEvent
 from opportune.store import Definitions
 
 Result = TypeVar("Result")
@@ -48,6 +49,7 @@ class Service:
         self.customers = LiveCustomers(deployment, self.door, self.saying.names)
         self._catalogue: tuple[int, Lineage] | None = None
         self._event_counts = EventCounts(deployment.folder)
+        self._sightings = Sightings(deployment.folder)
         self._counting = asyncio.Lock()
         self._counts_lock = threading.Lock()
         self.decisions = 0
@@ -149,6 +151,12 @@ class Service:
         async with self._counting:
             await asyncio.to_thread(self._event_counts.advance, COUNTING_SECONDS_MAX)
             return self._event_counts.seen(), self._event_counts.end_seq
+
+    async def sightings(self) -> tuple[list[UnknownEvent], int]:
+        """(what sources said that nobody has declared, the fact counted up to), in bounded time like `events_seen`."""
+        async with self._counting:
+            await asyncio.to_thread(self._sightings.advance, COUNTING_SECONDS_MAX)
+            return self._sightings.seen(), self._sightings.end_seq
 
     async def tag(self, tag: str, language: Language) -> TagDistribution:
         """A tag's values and coverage, from the engine's columns. Raises DeploymentError."""

@@ -13,6 +13,7 @@ from opportune.store.definition_store import (
 )
 from opportune.store.definitions import FAMILIES, Definitions, Place, Places
 from opportune.store.difference import Change, FieldChange, difference
+from opportune.store.duplicates import DuplicateRun, Duplicates, FoundPair, PairRow, PairState
 from opportune.store.fingerprint import WORDS, Fingerprint, fingerprint_of, playbook_fingerprint
 from opportune.store.inbox import Inbox, InboxItem, InboxState
 from opportune.store.links import Links
@@ -32,8 +33,8 @@ from opportune.store.yaml_folder import check_definitions, load_files, load_fold
 
 __all__ = [
     "EVERYWHERE", "FAMILIES", "WORDS", "ApiKey", "Change", "Coupons", "DefinitionProblem", "DefinitionStep", "DefinitionStore",
-    "DefinitionVersion", "Definitions", "Depth", "FieldChange", "Fingerprint", "Inbox", "InboxItem", "InboxState",
-    "Keys", "Links", "LoadRow", "Loads", "NewMessage", "Outbox", "OutboxRow", "OutboxState", "People", "Place", "Places",
+    "DefinitionVersion", "Definitions", "Depth", "DuplicateRun", "Duplicates", "FieldChange", "Fingerprint", "FoundPair", "Inbox", "InboxItem", "InboxState",
+    "Keys", "Links", "LoadRow", "Loads", "NewMessage", "Outbox", "OutboxRow", "OutboxState", "PairRow", "PairState", "People", "Place", "Places",
     "PlaybookDraft", "PlaybookRow", "PoolLeft", "ProblemCode", "Quarantined", "Report", "Settled", "SourceCheck",
     "Stage", "StoreFailedError",
     "WorkItem", "WorkItems", "WorkState", "check_definitions", "check_references", "check_soundness", "copy_database",

@@ -24,7 +24,7 @@ _PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_MS_MAX}",
 )
 
-Schema = Literal["definitions", "people", "keys", "outbox", "loads"]
+Schema = Literal["definitions", "people", "keys", "outbox", "loads", "duplicates"]
 
 
 class StoreFailedError(OSError):

@@ -165,6 +165,13 @@ class People:
             for row in connection.execution_options(yield_per=10_000).execute(query):
                 yield row.customer, row.text
 
+    def all_personal(self, field: str) -> Iterator[tuple[int, str]]:
+        """(customer, text) of one personal field of everybody who has it."""
+        query = sa.select(_personal.c.customer, _personal.c.text).where(_personal.c.field == field)
+        with self._engine.connect() as connection:
+            for row in connection.execution_options(yield_per=10_000).execute(query):
+                yield row.customer, row.text
+
     def personal_of(self, customer: int) -> dict[str, str]:
         """The personal fields of a customer."""
         query = sa.select(_personal.c.field, _personal.c.text).where(_personal.c.customer == customer)

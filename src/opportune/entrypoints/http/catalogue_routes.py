@@ -155,6 +155,36 @@ class EventList(BaseModel):
     end_seq: int
 
 
+class UnknownPropertyLine(BaseModel):
+    """A property that came undeclared or mistyped: how often, and a guess of its type ("": none fits)."""
+
+    property: str
+    count: int
+    type: str
+    scale: int
+    members: list[str]
+    mistyped: bool
+
+
+class UnknownEventLine(BaseModel):
+    """What a source said of an event and nobody declared; of a `declared` event only its properties are. Local time of the deployment."""
+
+    event: str
+    source: str
+    declared: bool
+    count: int
+    last: str
+    received: str
+    properties: list[UnknownPropertyLine]
+
+
+class UnknownEventList(BaseModel):
+    """Unknown events up to the fact `end_seq` (excluded)."""
+
+    events: list[UnknownEventLine]
+    end_seq: int
+
+
 class PropertyLine(BaseModel):
     """A property of an event with its type."""
 
@@ -217,6 +247,12 @@ def catalogue_router(service: Service, authority: Authority) -> APIRouter:
         told = [one for one in seen if one.event in names]
         tree = category_tree(one.category for one in found)
         return _json({"events": found, "categories": tree, "seen": told, "end_seq": end_seq})
+
+    @router.get("/sightings", response_model=UnknownEventList)
+    async def sightings() -> Response:
+        """Events and properties that sources sent and nobody has declared, with a first guess of their types; no value is shown."""
+        found, end_seq = await service.sightings()
+        return _json({"events": found, "end_seq": end_seq})
 
     @router.get("/events/{event}", response_model=EventAbout)
     async def event(event: Name) -> Response:
