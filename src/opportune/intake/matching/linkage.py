@@ -3,6 +3,8 @@
 The same rows and definition give the same pairs on the same machine and versions: one thread, a fixed seed, rows in the order of their numbers.
 """
 
+import contextlib
+import copy
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -24,12 +26,16 @@ PAIRS_MAX = 20_000_000
 SAMPLED_PAIRS_MAX = 2_000_000
 """Pairs of anybody with anybody, from which it is learnt how often values agree by chance."""
 TRAINING_PAIRS_MIN = 20
+TRAINING_ROUNDS_MAX = 12
+M_MIN, U_MIN = 1e-3, 1e-6
+"""The least likely that a level is taken to be, of one person and of two."""
 MEMORY_MAX = "2GB"
 SEED = 7
 WEIGHT_KEPT_MIN = -10.0
 PRIOR_ROUNDS = 100
 MILLIBITS = 1_000
 _TABLE = "people"
+_M, _U = "m_probability", "u_probability"
 
 OnStep = Callable[[str, int, int], None]
 """(what is being done, steps done, steps in all)."""
@@ -119,17 +125,54 @@ def _trained(
         "probability_two_random_records_match": _first_guess(rows),
         "comparisons": [comparison_of(definition, field) for field in definition.fields],
         "blocking_rules_to_generate_predictions": [condition_of(rule) for rule in rules],
+        "max_iterations": TRAINING_ROUNDS_MAX,
         "retain_matching_columns": True,
         "retain_intermediate_calculation_columns": True,
     }
-    linker = splink.Linker(splink.DuckDBAPI(connection).register(_TABLE), settings, log_level=None)
+    people = splink.DuckDBAPI(connection).register(_TABLE)
+    linker = splink.Linker(people, settings, log_level=None)
     on_step("learning what agrees by chance", 1, len(rules) + 4)
     linker.training.estimate_u_using_random_sampling(SAMPLED_PAIRS_MAX, SEED, min_count_per_level=None, num_chunks=1)
+    by_chance = linker.misc.save_model_to_json()
+    lessons = []
     for place, (rule, pairs) in enumerate(zip(rules, through, strict=True)):
         on_step(f"learning from pairs with the same {', '.join(rule)}", place + 2, len(rules) + 4)
         if pairs >= TRAINING_PAIRS_MIN:
-            linker.training.estimate_parameters_using_expectation_maximisation(condition_of(rule))
-    return linker
+            # Each in a linker of its own, which a rule may spoil: where all of its pairs are one person, or none, splink gives up.
+            learner = splink.Linker(people, copy.deepcopy(by_chance), log_level=None)
+            with contextlib.suppress(ValueError):
+                learner.training.estimate_parameters_using_expectation_maximisation(condition_of(rule))
+                lessons.append(learner.misc.save_model_to_json())
+    return splink.Linker(people, settled(by_chance, lessons), log_level=None)
+
+
+def settled(by_chance: dict[str, Any], lessons: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One model out of what was learnt: each level's weight is the mean of the lessons that could teach it.
+
+    What was never or hardly ever seen is as rare as the floors say, not impossible: a single field can speak against a pair as much as
+    one, but never rule it out. A field that no lesson taught is taken to be right nine times out of ten.
+    """
+    for place, comparison in enumerate(by_chance["comparisons"]):
+        levels = _levels(comparison)
+        taught = [_levels(lesson["comparisons"][place]) for lesson in lessons]
+        taught = [one for one in taught if any(isinstance(level.get(_M), float) for level in one)]
+        for at, level in enumerate(levels):
+            told = [_known(one[at].get(_M)) for one in taught]
+            level[_M] = max(sum(told) / len(told) if told else 0.9 if at == 0 else 0.1 / (len(levels) - 1), M_MIN)
+            level[_U] = max(_known(level.get(_U)), U_MIN)
+        for name in (_M, _U):
+            total = sum(level[name] for level in levels)
+            for level in levels:
+                level[name] /= total
+    return by_chance
+
+
+def _levels(comparison: dict[str, Any]) -> list[dict[str, Any]]:
+    return [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
+
+
+def _known(learnt: float | str | None) -> float:
+    return learnt if isinstance(learnt, float) else 0.0
 
 
 def _first_guess(rows: int) -> float:
