@@ -20,7 +20,7 @@ from opportune.operations import list_decisions, open_deployment
 from tests.operations.little_mobile import CUSTOMERS_MAX, MINIMAL, by_time, deployed, lines, month
 
 NAMES = (
-    "apply", "backup", "bench", "check", "coupons", "customer", "decisions", "demo", "event", "events", "explain", "export", "go-on",
+    "apply", "backup", "bench", "check", "coupons", "customer", "decisions", "demo", "duplicates", "event", "events", "explain", "export", "go-on",
     "import", "init", "keys", "outbox", "quarantine", "query", "replay", "report", "restore", "schema", "segment",
     "send", "serve", "sources", "stop-sending", "tag", "tags", "test-send", "work",
 )  # fmt: skip

@@ -102,7 +102,7 @@ def check_matchings(definitions: Definitions) -> Iterator[DefinitionProblem]:
             continue
         for field in found.fields:
             told = _unknown(definitions, *found.place_of(field))
-            if told:
+            if told[0]:
                 path = f"fields.{field}" + (".from" if found.fields[field].source else "")
                 yield definitions.problem("matching", name, path, ProblemCode.UNKNOWN_NAME, *told)
 
