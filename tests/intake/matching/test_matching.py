@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from opportune.intake.matching import Cluster, MatchingDefinition, clusters_of, find_pairs, normal_form, read_matching
+from opportune.intake.matching import (
+    Cluster,
+    MatchingDefinition,
+    clusters_of,
+    find_pairs,
+    linkage,
+    normal_form,
+    read_matching,
+)
 from opportune.intake.matching.comparisons import comparison_of
 
 GOOD: dict[str, Any] = {
@@ -170,8 +178,6 @@ def test_order_of_rows_does_not_matter() -> None:
 
 
 def test_too_many_pairs_name_the_rule_to_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    from opportune.intake.matching import linkage
-
     numbers = list(range(60))
     columns: dict[str, list[str | None]] = {
         "name": [f"n{number}" for number in numbers], "born": ["2000-01-01"] * 60, "post": [None] * 60, "mail": [None] * 60,
