@@ -6,6 +6,7 @@ from opportune.entrypoints.backup_commands import backup, restore
 from opportune.entrypoints.catalogue_commands import event, events, tag, tags
 from opportune.entrypoints.definition_commands import apply, check, init, schema
 from opportune.entrypoints.demo_commands import bench, demo
+from opportune.entrypoints.duplicate_commands import duplicates
 from opportune.entrypoints.failures import Commands
 from opportune.entrypoints.import_commands import import_messages, quarantine
 from opportune.entrypoints.key_commands import keys
@@ -59,6 +60,7 @@ app.command(short_help="The tag catalogue: tree and search.")(tags)
 app.command(short_help="All about a tag: origin, use, values, coverage.")(tag)
 app.command(short_help="The event catalogue: search, counts, last seen.")(events)
 app.command(short_help="All about an event: properties, use, changes, counts.")(event)
+app.add_typer(duplicates, name="duplicates", short_help="Customers who are there twice: search, look, decide.")
 app.add_typer(segment, name="segment", short_help="Saved segments: sizes, overlaps, snapshots, export.")
 app.add_typer(outbox, name="outbox", short_help="Messages on their way: counts, lists, sending again.")
 app.add_typer(coupons, name="coupons", short_help="Coupon codes: import, list.")

@@ -127,6 +127,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "no warehouse": ("values: nothing exported yet; run: opportune export", "取值分布：尚未导出，请先运行 opportune export"),
     "known": ("known", "有值客户数"), "told": ("says something", "非空非零客户数"), "different": ("different values", "不同取值数"),
     "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
+    "unknown events": ("Unknown events and properties", "未知事件与属性"), "times": ("times", "次数"), "looks like": ("looks like", "推测类型"),
+    "look at it, then apply it": ("look at it, then: opportune apply", "请检查后执行 opportune apply"),
+    "duplicates found": ("Duplicates", "疑似重复客户"), "pairs compared": ("pairs compared", "比对数"), "pairs the same": ("the same", "判为同一人"),
+    "pairs to review": ("to review", "待审核"), "pairs open": ("open", "待处理"), "pairs merged": ("merged", "已合并"), "clusters": ("Clusters", "关联组"),
+    "pairs": ("Pairs", "疑似重复对"), "pair": ("pair", "编号"), "probability": ("probability", "概率"), "alike in": ("alike in", "相似字段"),
+    "decided by": ("decided by", "处理人"), "merged": ("merged", "已合并"), "apart": ("apart", "不是同一人"), "not alike": ("not alike", "不相似"),
+    "likeness": ("likeness", "相似程度"), "weight": ("weight (bits)", "权重（比特）"), "hangs together with": ("hangs together with", "关联客户"),
 }  # fmt: skip
 """Key: English, Chinese."""
 

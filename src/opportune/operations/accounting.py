@@ -6,7 +6,10 @@ from opportune.intake import Intake
 
 
 class SourceAccount(msgspec.Struct):
-    """What became of one source's messages so far; `position` is how many an import has handed in, to go on from; `load` the source's load they are of."""
+    """What became of one source's messages so far; `position` is how many an import has handed in, to go on from; `load` the source's load they are of.
+
+    `set_aside` of those applied hold something that a lenient source may say and the catalogue does not know.
+    """
 
     received: int = 0
     applied: int = 0
@@ -18,6 +21,7 @@ class SourceAccount(msgspec.Struct):
     position: int = 0
     finished: bool = False
     load: int = 0
+    set_aside: int = 0
 
     @property
     def balanced(self) -> bool:
@@ -40,6 +44,7 @@ class Accounting(msgspec.Struct):
         account.clashes += intake.clashes
         account.rounded += intake.rounded
         account.conflicts += intake.conflicts
+        account.set_aside += intake.set_aside
         return account
 
     def encode(self) -> bytes:

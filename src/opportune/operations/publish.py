@@ -9,6 +9,7 @@ from opportune.engine import DefinitionSet, Playbook, PlaybookError, Rebuilding
 from opportune.facts import BatchBuilder, DeploymentDefinition, FactKind, TextDictionary
 from opportune.operations.content_check import check_contents
 from opportune.operations.deployment import Deployment, DeploymentError, OnProgress, read_group
+from opportune.operations.duplicates import check_matchings
 from opportune.operations.kept_facts import KeptFacts
 from opportune.operations.segments import check_segments
 from opportune.operations.source_definitions import check_sources
@@ -97,6 +98,7 @@ def compile_with(
         *check_contents(definitions, playbook),
         *check_segments(definitions, playbook),
         *check_sources(definitions),
+        *check_matchings(definitions),
     ]
     if wrong:
         raise DefinitionsRefusedError(wrong)

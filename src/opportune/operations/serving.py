@@ -35,6 +35,7 @@ from opportune.operations.tag_distribution import (
 )
 from opportune.operations.touch import Touches
 from opportune.operations.trial_sends import TrialSend, TrialSent
+from opportune.operations.unknown_events import Sightings, UnknownEvent
 from opportune.operations.upkeep import Upkeep
 from opportune.operations.who import customer_meant
 from opportune.store import Definitions
@@ -64,6 +65,7 @@ class Service:
         self._publishing = asyncio.Lock()
         self._catalogue: tuple[int, Lineage] | None = None
         self._event_counts = EventCounts(deployment.folder)
+        self._sightings = Sightings(deployment.folder)
         self._counting = asyncio.Lock()
         self._asking = (
             asyncio.Lock()
@@ -184,6 +186,12 @@ class Service:
         async with self._counting:
             await asyncio.to_thread(self._event_counts.advance, COUNTING_SECONDS_MAX)
             return self._event_counts.seen(), self._event_counts.end_seq
+
+    async def sightings(self) -> tuple[list[UnknownEvent], int]:
+        """(what sources said that nobody has declared, the fact counted up to), in bounded time like `events_seen`."""
+        async with self._counting:
+            await asyncio.to_thread(self._sightings.advance, COUNTING_SECONDS_MAX)
+            return self._sightings.seen(), self._sightings.end_seq
 
     async def tag(self, tag: str, language: Language) -> TagDistribution:
         """A tag's values and coverage: now, from the engine's columns, where it is at hand; else as far as the warehouse reaches.

@@ -13,6 +13,7 @@ from opportune.store.definition_store import (
 )
 from opportune.store.definitions import FAMILIES, Definitions, Place, Places
 from opportune.store.difference import Change, FieldChange, difference
+from opportune.store.duplicates import DuplicateRun, Duplicates, FoundPair, PairRow, PairState
 from opportune.store.fingerprint import WORDS, Fingerprint, fingerprint_of, playbook_fingerprint
 from opportune.store.inbox import Inbox, InboxItem, InboxState
 from opportune.store.links import Links
@@ -34,12 +35,13 @@ from opportune.store.work_items import WorkItem, WorkItems, WorkState
 from opportune.store.yaml_folder import check_definitions, load_files, load_folder
 
 __all__ = [
-    "EVERYWHERE", "FAMILIES", "WORDS", "ApiKey", "AuditLine", "Change", "Coupons", "DefinitionProblem", "DefinitionStep", "DefinitionStore",
-    "DefinitionVersion", "Definitions", "Depth", "FieldChange", "Fingerprint", "Inbox", "InboxItem", "InboxState",
-    "Keys", "Links", "LoadRow", "Loads", "NewMessage", "Outbox", "OutboxRow", "OutboxState", "People", "Place", "Places",
-    "PlaybookDraft", "PlaybookRow", "PoolLeft", "ProblemCode", "Quarantined", "Report", "Seal", "SealBrokenError", "Secrets", "Settled", "SourceCheck",
-    "Stage", "StoreFailedError", "Traces",
-    "WorkItem", "WorkItems", "WorkState", "check_definitions", "check_references", "check_soundness", "copy_database",
-    "did_you_mean", "difference", "fingerprint_of", "load_files", "load_folder", "open_database",
-    "playbook_fingerprint", "schema_of", "schema_of_any", "seal_clear_rows", "write_schemas", "written",
+    "EVERYWHERE", "FAMILIES", "WORDS", "ApiKey", "AuditLine", "Change", "Coupons", "DefinitionProblem",
+    "DefinitionStep", "DefinitionStore", "DefinitionVersion", "Definitions", "Depth", "DuplicateRun", "Duplicates",
+    "FieldChange", "Fingerprint", "FoundPair", "Inbox", "InboxItem", "InboxState", "Keys", "Links", "LoadRow",
+    "Loads", "NewMessage", "Outbox", "OutboxRow", "OutboxState", "PairRow", "PairState", "People", "Place", "Places",
+    "PlaybookDraft", "PlaybookRow", "PoolLeft", "ProblemCode", "Quarantined", "Report", "Seal", "SealBrokenError",
+    "Secrets", "Settled", "SourceCheck", "Stage", "StoreFailedError", "Traces", "WorkItem", "WorkItems", "WorkState",
+    "check_definitions", "check_references", "check_soundness", "copy_database", "did_you_mean", "difference",
+    "fingerprint_of", "load_files", "load_folder", "open_database", "playbook_fingerprint", "schema_of",
+    "schema_of_any", "seal_clear_rows", "write_schemas", "written",
 ]  # fmt: skip

@@ -147,12 +147,12 @@ class DefinitionStore:
                     connection.execute(sa.insert(table), rows)
         return PlaybookDraft(number + 1, whole, tuple(difference(_load(members), definitions)), new=True)
 
-    def load(self, number: int) -> Definitions:
-        """The definitions of a playbook. Raises KeyError for an unknown number."""
+    def load(self, number: int, family: str | None = None) -> Definitions:
+        """The definitions of a playbook, or those of one family. Raises KeyError for an unknown number."""
         with self._engine.connect() as connection:
             if connection.scalar(sa.select(_playbook.c.number).where(_playbook.c.number == number)) is None:
                 raise KeyError(f"there is no playbook {number}; the latest is {_latest_number(connection)}")
-            return _load(_members(connection, number))
+            return _load(_members(connection, number, family))
 
     def latest(self) -> int:
         """The number of the playbook saved last; 0 if there is none."""
@@ -289,11 +289,11 @@ def _latest_number(connection: sa.Connection) -> int:
     return connection.scalar(sa.select(sa.func.coalesce(sa.func.max(_playbook.c.number), 0))) or 0
 
 
-def _members(connection: sa.Connection, number: int) -> list[Any]:
+def _members(connection: sa.Connection, number: int, family: str | None = None) -> list[Any]:
     """The rows of the definitions of a playbook: each one's latest step up to `number`, unless that removed it."""
     last = (
         sa.select(_change.c.family, _change.c.name, sa.func.max(_change.c.playbook).label("playbook"))
-        .where(_change.c.playbook <= number)
+        .where(_change.c.playbook <= number, sa.true() if family is None else _change.c.family == family)
         .group_by(_change.c.family, _change.c.name)
         .subquery()
     )

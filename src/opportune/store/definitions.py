@@ -25,8 +25,9 @@ FAMILIES: Final[dict[str, Any]] = {
     "campaign": CampaignDefinition,
     "segment": SegmentDefinition,
     "source": dict,
+    "matching": dict,
 }
-"""Family (a document's first key) -> its struct. `source` documents stay mappings: intake checks them."""
+"""Family (a document's first key) -> its struct. `source` and `matching` documents stay mappings: intake checks them."""
 
 NAME_CHARACTERS_MAX = 63
 NAME = re.compile(rf"[a-z][a-z0-9_-]{{0,{NAME_CHARACTERS_MAX - 1}}}")
@@ -103,6 +104,7 @@ class Definitions:
     campaigns: dict[str, CampaignDefinition] = field(default_factory=dict)
     segments: dict[str, SegmentDefinition] = field(default_factory=dict)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    matchings: dict[str, dict[str, Any]] = field(default_factory=dict)
     places: Places = field(default_factory=Places)
     problems: tuple[DefinitionProblem, ...] = ()
     broken: frozenset[tuple[str, str]] = frozenset()

@@ -29,7 +29,8 @@ Number = Annotated[int, Path(ge=1, le=ID_MAX, description="The item's number in 
 
 
 class Account(BaseModel):
-    """What became of a source's messages: received = applied + duplicates + quarantined, always."""
+    """What became of a source's messages: received = applied + duplicates + quarantined, always; `set_aside` of those applied hold
+    something that the catalogue does not know, from a lenient source."""
 
     source: str
     received: int
@@ -39,6 +40,7 @@ class Account(BaseModel):
     clashes: int
     rounded: int
     conflicts: int
+    set_aside: int
     balanced: bool
 
 
