@@ -62,6 +62,13 @@ def definition(path: Path = DEFINITION) -> MatchingDefinition:
     return read_matching(name, document)
 
 
+def without(matching: MatchingDefinition, field: str) -> MatchingDefinition:
+    """The same matching as if a field were not there, to see what it is worth. Raises KeyError."""
+    del (fields := dict(matching.fields))[field]
+    rules = tuple(rule for rule in matching.rules() if field not in rule)
+    return msgspec.structs.replace(matching, fields=fields, block=rules)
+
+
 def read_set(folder: Path, dataset: int) -> list[dict[str, str]]:
     """The rows of a set, of both files where it has two."""
     return [row for name in FILES[dataset] for row in _rows(folder / f"febrl_{name}.csv.gz")]
@@ -115,12 +122,18 @@ def main() -> None:
         "--runs", type=int, default=1, help="taken for the likeness with other benchmarks; one run says all"
     )
     parser.add_argument("--definition", type=Path, default=DEFINITION, help="a file with another matching")
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="FIELD", help="leave a field out; repeat for several"
+    )
     asked = parser.parse_args()
     folder = data_folder()
     if folder is None:
         print("febrl: no data; name its folder in OPPORTUNE_DATA", file=sys.stderr)
         return
-    found = [evaluate(folder, dataset, definition(asked.definition)) for dataset in (SETS[:1] if asked.quick else SETS)]
+    matching = definition(asked.definition)
+    for field in asked.without:
+        matching = without(matching, field)
+    found = [evaluate(folder, dataset, matching) for dataset in (SETS[:1] if asked.quick else SETS)]
     told = [msgspec.to_builtins(one) for one in found]
     if asked.json:
         print(json.dumps(told))
