@@ -45,6 +45,7 @@ FIGURES = {
         "customer_360_others_p99",
         "customer_timeline_page_p50",
     },
+    "publishing": {"publish_took", "publish_nothing_taken_in", "publish_pieces_meanwhile", "publish_slowest_piece"},
     "touch": {
         "touch_intake_full",
         "touch_intake_meanwhile",
@@ -64,7 +65,8 @@ def figures_of(output: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_benchmark_prints_figures(name: str, tmp_path: Path) -> None:
-    arguments = ["--folder", str(tmp_path)] if name in ("limit", "end_to_end", "http", "touch", "customer_360") else []
+    with_folder = ("limit", "end_to_end", "http", "touch", "customer_360", "publishing")
+    arguments = ["--folder", str(tmp_path)] if name in with_folder else []
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", "--quick", *arguments],
         cwd=ROOT, capture_output=True, text=True, timeout=280,
