@@ -21,7 +21,7 @@ from tests.operations.little_mobile import CUSTOMERS_MAX, MINIMAL, by_time, depl
 
 NAMES = (
     "apply", "backup", "bench", "check", "coupons", "customer", "decisions", "demo", "event", "events", "explain", "export", "go-on",
-    "import", "init", "keys", "outbox", "quarantine", "query", "replay", "report", "restore", "schema", "segment",
+    "import", "init", "keys", "outbox", "quarantine", "query", "replay", "report", "restore", "retention", "schema", "segment",
     "send", "serve", "sources", "stop-sending", "tag", "tags", "test-send", "work",
 )  # fmt: skip
 
