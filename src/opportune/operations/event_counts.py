@@ -65,10 +65,11 @@ class EventCounts:
     def advance(self, seconds_max: float = float("inf"), on_progress: OnProgress | None = None) -> bool:
         """Count what the journal has got since; False where it took longer than it may, so that there is more to count."""
         reader, begun, done = journal_of(self._folder), time.monotonic(), 0
+        total = reader.bytes
         for group in reader.read(self.end_seq):
             done += self._count(group)
             if on_progress is not None:
-                on_progress(min(done, reader.bytes), reader.bytes)
+                on_progress(min(done, total), total)
             if time.monotonic() - begun > seconds_max:
                 return False
         return True

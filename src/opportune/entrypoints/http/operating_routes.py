@@ -44,6 +44,18 @@ class Account(BaseModel):
     balanced: bool
 
 
+class WarehouseState(BaseModel):
+    """How far the warehouse has come, and what it lacks, in facts; why the last export failed; what the journal still has."""
+
+    exported_seq: int
+    lag: int
+    failures: int
+    trouble: str
+    journal_first_seq: int
+    journal_bytes: int
+    journal_dropped_bytes: int
+
+
 class QuarantinedItem(BaseModel):
     """A message that could not become a fact; `body` and `mended` only where one item is asked for."""
 
@@ -117,6 +129,15 @@ def operating_router(service: Service, authority: Authority, limits: Limits) -> 
         """What became of every source's messages."""
         found = dict(service.deployment.accounting.sources)
         return [_account(name, found[name]) for name in sorted(found)]
+
+    @router.get("/warehouse", tags=["state"], dependencies=operating)
+    def warehouse() -> WarehouseState:
+        """What the service's export has done, and what retention has let go of since the start."""
+        upkeep, journal = service.upkeep, service.deployment.journal
+        return WarehouseState(
+            exported_seq=upkeep.exported_seq, lag=upkeep.lag, failures=upkeep.failures, trouble=upkeep.trouble,
+            journal_first_seq=journal.first_seq, journal_bytes=journal.bytes, journal_dropped_bytes=upkeep.dropped_bytes,
+        )  # fmt: skip
 
     @router.get("/sources/{source}/accounting", tags=["sources"], dependencies=reading)
     def accounting(source: Source) -> Account:
