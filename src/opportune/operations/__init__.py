@@ -28,7 +28,7 @@ from opportune.operations.one_off import CUSTOMERS_PER_SEND_MAX, OneOffAsk, OneO
 from opportune.operations.one_off_sends import send_once
 from opportune.operations.previews import SmsPreview, preview_sms
 from opportune.operations.publish import (
-    DefinitionsRefusedError, Publication, compile_playbook, preview_changes, publish, read_definitions,
+    ApprovalNeededError, DefinitionsRefusedError, Publication, compile_playbook, preview_changes, publish, read_definitions,
 )  # fmt: skip
 from opportune.operations.redrive import GoneError, Redriven, redrive
 from opportune.operations.replay import Replayed, replay
@@ -61,7 +61,7 @@ from opportune.operations.who import find_customer, identifiers, open_people
 
 __all__ = [
     "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS", "TELECOM_SOURCE",
-    "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate", "Carrier", "CategoryNode", "ContactMonth",
+    "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ApprovalNeededError", "ArmResult", "CampaignResult", "Candidate", "Carrier", "CategoryNode", "ContactMonth",
     "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door",
     "EventCounts", "EventEntry", "EventFilter", "EventPage", "EventSeen", "Explanation", "FieldSource", "Folded", "GoneError", "Imported", "InPlace",
     "Ingested", "Lineage", "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "Preview",

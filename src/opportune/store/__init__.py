@@ -1,6 +1,7 @@
 """What is kept beside the journal: definitions (read from YAML, versioned), people (the only
 place with addresses), and the outbox with what lies ready to be fetched."""
 
+from opportune.store.approval import ApprovalDefinition, ApprovalStep, ApprovalWhen
 from opportune.store.canonical import plain as written
 from opportune.store.coupons import Coupons, PoolLeft
 from opportune.store.database import StoreFailedError, copy_database, open_database
@@ -13,6 +14,9 @@ from opportune.store.definition_store import (
 )
 from opportune.store.definitions import FAMILIES, Definitions, Place, Places
 from opportune.store.difference import Change, FieldChange, difference
+from opportune.store.drafts import (
+    Content, Draft, DraftMovedError, Drafts, DraftState, DraftStep, StepKind, evidence_text,
+)  # fmt: skip
 from opportune.store.fingerprint import WORDS, Fingerprint, fingerprint_of, playbook_fingerprint
 from opportune.store.inbox import Inbox, InboxItem, InboxState
 from opportune.store.links import Links
@@ -31,12 +35,12 @@ from opportune.store.work_items import WorkItem, WorkItems, WorkState
 from opportune.store.yaml_folder import check_definitions, load_files, load_folder
 
 __all__ = [
-    "EVERYWHERE", "FAMILIES", "WORDS", "ApiKey", "Change", "Coupons", "DefinitionProblem", "DefinitionStep", "DefinitionStore",
-    "DefinitionVersion", "Definitions", "Depth", "FieldChange", "Fingerprint", "Inbox", "InboxItem", "InboxState",
+    "EVERYWHERE", "FAMILIES", "WORDS", "ApiKey", "ApprovalDefinition", "ApprovalStep", "ApprovalWhen", "Change", "Content", "Coupons", "DefinitionProblem", "DefinitionStep", "DefinitionStore",
+    "DefinitionVersion", "Definitions", "Depth", "Draft", "DraftMovedError", "DraftState", "DraftStep", "Drafts", "FieldChange", "Fingerprint", "Inbox", "InboxItem", "InboxState",
     "Keys", "Links", "LoadRow", "Loads", "NewMessage", "Outbox", "OutboxRow", "OutboxState", "People", "Place", "Places",
     "PlaybookDraft", "PlaybookRow", "PoolLeft", "ProblemCode", "Quarantined", "Report", "Settled", "SourceCheck",
-    "Stage", "StoreFailedError",
+    "Stage", "StepKind", "StoreFailedError",
     "WorkItem", "WorkItems", "WorkState", "check_definitions", "check_references", "check_soundness", "copy_database",
-    "did_you_mean", "difference", "fingerprint_of", "load_files", "load_folder", "open_database",
+    "did_you_mean", "difference", "evidence_text", "fingerprint_of", "load_files", "load_folder", "open_database",
     "playbook_fingerprint", "schema_of", "schema_of_any", "write_schemas", "written",
 ]  # fmt: skip

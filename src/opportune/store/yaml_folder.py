@@ -85,7 +85,9 @@ class _Reading:
         self.problems += problems
         self.found.places.add_file(file, content)
         for root in documents:
-            self._document(file, root)
+            # A list of definitions is what JSON has instead of several documents.
+            for one in root.children.values() if isinstance(root.raw, list) else (root,):
+                self._document(file, one)
 
     def _document(self, file: str, root: Node) -> None:
         family = self._family(file, root)
