@@ -84,6 +84,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "playbook": ("playbook", "方案版本"), "author": ("author", "作者"), "seen": ("Seen", "发生情况"), "taken in": ("taken in", "最近接收"),
     "range": ("range", "取值范围"), "members": ("members", "成员"), "model": ("model", "模型"), "outside": ("outside", "外部来源"), "policy": ("policy", "接触策略"),
     "no warehouse": ("values: nothing exported yet; run: opportune export", "取值分布：尚未导出，请先运行 opportune export"),
+    "drafts": ("Drafts", "草案"), "campaigns changed": ("campaigns changed", "涉及的营销案"), "waits for": ("waits for", "等待审批"),
+    "simulated": ("simulated", "已模拟"), "submitted": ("submitted", "已提交"), "approved": ("approved", "已批准"), "rejected": ("rejected", "已驳回"),
+    "launched": ("launched", "已生效"), "made": ("made", "已创建"), "revised": ("revised", "已修订"), "reworded": ("reworded", "已改文字"),
+    "reopened": ("reopened", "已退回草案"), "approvals": ("Approvals needed", "所需审批"), "found": ("found", "实际值"), "may give it": ("may give it", "审批人"),
+    "given by": ("given by", "已由谁批准"), "in its way": ("In its way", "阻碍"), "trail": ("Trail", "审计记录"), "approval": ("approval", "审批步骤"),
+    "binding": ("bound to", "绑定摘要"), "always": ("always", "始终需要"), "rules": ("changes the approval rules", "修改审批规则"), "budget": ("budget", "预算"),
     "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
 }  # fmt: skip
 """Key: English, Chinese."""

@@ -27,6 +27,7 @@ from opportune.operations.live_customer import LiveCustomers, TimelinePage
 from opportune.operations.one_off import CUSTOMERS_PER_SEND_MAX, OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import send_once
 from opportune.operations.previews import SmsPreview, preview_sms
+from opportune.operations.promotion import promoted
 from opportune.operations.publish import (
     ApprovalNeededError, DefinitionsRefusedError, Publication, compile_playbook, preview_changes, publish, read_definitions,
 )  # fmt: skip
@@ -72,7 +73,7 @@ __all__ = [
     "check_sources", "compile_playbook", "create_deployment", "customers_max_of", "definitions_of", "distribution_as_of", "event_page",
     "examples_folder", "explain", "export_segment", "find_customer", "go_on", "holding", "identifiers", "import_ndjson", "import_sources", "ingest",
     "is_due", "journal_of", "list_decisions", "list_events", "list_tags", "load_of", "moment_in", "open_deployment", "open_loads", "open_people",
-    "pieces", "preview_changes", "preview_load", "preview_new", "preview_sms", "prove_snapshot", "publish", "read_accounts", "read_definitions",
+    "pieces", "preview_changes", "preview_load", "preview_new", "preview_sms", "promoted", "prove_snapshot", "publish", "read_accounts", "read_definitions",
     "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "rework_load", "run_online_retail",
     "run_sources", "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once",
     "snapshot_segment", "source_inventory", "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page",

@@ -33,6 +33,7 @@ from opportune.store.schemas import schema_of, schema_of_any, write_schemas
 from opportune.store.soundness import check_soundness
 from opportune.store.work_items import WorkItem, WorkItems, WorkState
 from opportune.store.yaml_folder import check_definitions, load_files, load_folder
+from opportune.store.yaml_write import document_of, write_folder, yaml_of
 
 __all__ = [
     "EVERYWHERE", "FAMILIES", "WORDS", "ApiKey", "ApprovalDefinition", "ApprovalStep", "ApprovalWhen", "Change", "Content", "Coupons", "DefinitionProblem", "DefinitionStep", "DefinitionStore",
@@ -41,6 +42,6 @@ __all__ = [
     "PlaybookDraft", "PlaybookRow", "PoolLeft", "ProblemCode", "Quarantined", "Report", "Settled", "SourceCheck",
     "Stage", "StepKind", "StoreFailedError",
     "WorkItem", "WorkItems", "WorkState", "check_definitions", "check_references", "check_soundness", "copy_database",
-    "did_you_mean", "difference", "evidence_text", "fingerprint_of", "load_files", "load_folder", "open_database",
-    "playbook_fingerprint", "schema_of", "schema_of_any", "write_schemas", "written",
+    "did_you_mean", "difference", "document_of", "evidence_text", "fingerprint_of", "load_files", "load_folder", "open_database",
+    "playbook_fingerprint", "schema_of", "schema_of_any", "write_folder", "write_schemas", "written", "yaml_of",
 ]  # fmt: skip

@@ -119,6 +119,11 @@ class Drafting:
         """The definitions in force with a draft's changes in them."""
         return self._sight(self._get(number)).definitions
 
+    def difference(self, wanted: Definitions) -> list[Change]:
+        """What a whole set of definitions would change. Raises DefinitionsRefusedError."""
+        compile_playbook(None, wanted)
+        return difference(self.store.in_force(), wanted)
+
     def make(self, wanted: Definitions, actor: str, title: str = "", note: str = "") -> DraftView | None:
         """A draft of a whole set of definitions; None where nothing would change. Raises DefinitionsRefusedError."""
         base, content = self._content(wanted)

@@ -56,7 +56,7 @@ def binding_of(definitions: Definitions, content: Content, base: Definitions) ->
     """What an approval of a draft would hold for: `definitions` are those with its changes, `base` those that it was made from."""
     touched = frozenset((family, name) for family, name, one in content if _decides(base, family, name, one))
     lineage = Lineage(definitions)
-    rests: dict[str, set[Key]] = {name: set(_rests_on(lineage, name)) for name in definitions.campaigns}
+    rests: dict[str, set[Key]] = {name: set(rests_on(lineage, name)) for name in definitions.campaigns}
     campaigns = tuple(sorted(name for name, keys in rests.items() if keys & touched))
     bound = {key for name in campaigns for key in rests[name]} | touched
     found = [(family, name, definitions.of(family).get(name)) for family, name in sorted(bound)]
@@ -70,7 +70,7 @@ def _decides(base: Definitions, family: str, name: str, now: Any) -> bool:
     return fingerprint_of(family, before).decides != fingerprint_of(family, now).decides
 
 
-def _rests_on(lineage: Lineage, campaign: str) -> Iterator[Key]:
+def rests_on(lineage: Lineage, campaign: str) -> Iterator[Key]:
     """Everything that what a campaign does follows from."""
     d, definition = lineage.definitions, lineage.definitions.campaigns[campaign]
     nodes = [Node("campaign", campaign), *(Node("offer", choice.offer) for choice in definition.offers)]
