@@ -284,7 +284,7 @@ def test_publishing_past_the_rules_is_refused(folder: Path, tmp_path: Path) -> N
 def test_a_launch_that_a_crash_cut_short_is_noted_by_the_next(folder: Path, drafting: Drafting, tmp_path: Path) -> None:
     number = approved(drafting, edited(tmp_path / "new", wider))
     with opened(folder) as deployment:
-        put_in_force(deployment, drafting.ready(number), "carl")  # and then the machine fell over
+        put_in_force(deployment, drafting.ready(number).definitions, "carl")  # and then the machine fell over
     with opened(folder) as deployment:
         done = drafting.launch(deployment, number, "carl")
         assert (done.playbook, done.seq) == (3, None)

@@ -11,6 +11,7 @@ from opportune.operations.audience import holding_live
 from opportune.operations.decision_feed import DecisionFeed
 from opportune.operations.deployment import Deployment, DeploymentError
 from opportune.operations.door import Door, Taken
+from opportune.operations.drafting import Drafting
 from opportune.operations.event_counts import EventCounts, EventSeen
 from opportune.operations.lineage import Lineage
 from opportune.operations.live_customer import LiveCustomers
@@ -45,6 +46,7 @@ class Service:
         self.sending = Sending(deployment, self.door, self.saying)
         self.feed = DecisionFeed(deployment, lambda: self.saying.names("en"))
         self.one_offs = OneOffSends(self.door)
+        self.drafting = Drafting(deployment.folder)
         self.customers = LiveCustomers(deployment, self.door, self.saying.names)
         self._catalogue: tuple[int, Lineage] | None = None
         self._event_counts = EventCounts(deployment.folder)
@@ -68,6 +70,7 @@ class Service:
         await asyncio.to_thread(self.door.close)
         self.sending.close()
         await asyncio.to_thread(self.customers.close)
+        self.drafting.close()
         await asyncio.to_thread(self.deployment.close)
 
     @property
@@ -93,6 +96,13 @@ class Service:
     async def publish(self, definitions: Definitions, author: str) -> Publication:
         """Put definitions in force at the next fact. Raises DefinitionsRefusedError, DeploymentError, StoreFailedError."""
         published = await self.work(lambda deployment: publish(deployment, definitions, author))
+        await self.sending.follow_playbook()
+        return published
+
+    async def launch(self, draft: int, actor: str) -> Publication:
+        """Put an approved draft in force at the next fact. Raises DraftRefusedError and what publishing raises."""
+        ready = await asyncio.to_thread(self.drafting.ready, draft)
+        published = await self.work(lambda deployment: self.drafting.launch_ready(deployment, ready, actor))
         await self.sending.follow_playbook()
         return published
 

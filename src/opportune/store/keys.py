@@ -23,9 +23,10 @@ ID_BYTES, SECRET_BYTES = 5, 32
 SCOPES_MAX = 50
 
 SCOPE = re.compile(
-    r"(?:intake:[A-Za-z0-9][\w.+-]{0,99})|(?:touch:(?:\*|[A-Za-z0-9][\w.-]{0,99}))|read|operate|ofrep|metrics", re.ASCII
+    r"(?:intake:[A-Za-z0-9][\w.+-]{0,99})|(?:touch:(?:\*|[A-Za-z0-9][\w.-]{0,99}))|read|operate|define|approve|ofrep|metrics",
+    re.ASCII,
 )
-SCOPE_WORDS = "intake:SOURCE, touch:TOUCHPOINT, touch:*, read, operate, ofrep, metrics"
+SCOPE_WORDS = "intake:SOURCE, touch:TOUCHPOINT, touch:*, read, operate, define, approve, ofrep, metrics"
 
 _TABLES = sa.MetaData()
 _key = sa.Table(
@@ -53,6 +54,11 @@ class ApiKey(msgspec.Struct, frozen=True):
     def allows(self, scope: str) -> bool:
         """Whether it may do what `scope` names; `touch:*` is every touchpoint."""
         return scope in self.scopes or (scope.startswith("touch:") and "touch:*" in self.scopes)
+
+    @property
+    def who(self) -> str:
+        """The name that stands in records for what is done with the key."""
+        return self.name or self.id
 
     @property
     def source(self) -> str | None:

@@ -51,7 +51,7 @@ class DraftRefusedError(Exception):
 
     def __init__(self, code: str, message: str, obstacles: tuple[Obstacle, ...] = ()) -> None:
         super().__init__("\n".join([message, *(one.text for one in obstacles)]))
-        self.code, self.obstacles = code, obstacles
+        self.code, self.message, self.obstacles = code, message, obstacles
 
 
 class DraftView(msgspec.Struct, frozen=True):
@@ -75,6 +75,14 @@ class DraftView(msgspec.Struct, frozen=True):
     steps_needed: tuple[StepNeeded, ...]
     obstacles: tuple[Obstacle, ...]
     trail: tuple[DraftStep, ...]
+
+
+class Ready(NamedTuple):
+    """A draft that may be launched, upon the playbook that is in force."""
+
+    draft: Draft
+    in_force: int
+    definitions: Definitions
 
 
 class _Sight(NamedTuple):
@@ -216,8 +224,8 @@ class Drafting:
         self._add(self._sight(self._open(number)), "withdrawn", actor, note)
         return self.view(number)
 
-    def ready(self, number: int) -> Definitions:
-        """The definitions that launching would put in force. Raises DraftRefusedError with everything that stands in the way, and reopens what has moved."""
+    def ready(self, number: int) -> Ready:
+        """What launching would put in force. Raises DraftRefusedError with everything that stands in the way, and reopens what has moved."""
         sight = self._sight(self._open(number))
         self._reopen_if_moved(sight)
         if sight.view.state == "rejected":
@@ -226,13 +234,18 @@ class Drafting:
             raise DraftRefusedError(
                 sight.view.obstacles[0].code, f"draft {number} cannot be launched", sight.view.obstacles
             )
-        return sight.definitions
+        return Ready(sight.draft, sight.in_force, sight.definitions)
 
     def launch(self, deployment: Deployment, number: int, actor: str) -> Publication:
         """Put a draft in force at the next fact. Raises DraftRefusedError and what publishing raises."""
-        draft, definitions = self._get(number), self.ready(number)
-        done = put_in_force(deployment, definitions, actor)
-        self._told(lambda: self.drafts.add(draft, "launched", actor, "", _now_ms(), playbook=done.playbook))
+        return self.launch_ready(deployment, self.ready(number), actor)
+
+    def launch_ready(self, deployment: Deployment, ready: Ready, actor: str) -> Publication:
+        """Like `launch`, of what was found ready: refused where anything at all happened since."""
+        if self._in_force() != ready.in_force or self.drafts.get(ready.draft.number).steps != ready.draft.steps:
+            raise DraftRefusedError("changed", f"draft {ready.draft.number} or what is in force was changed meanwhile; launch it again")  # fmt: skip
+        done = put_in_force(deployment, ready.definitions, actor)
+        self._told(lambda: self.drafts.add(ready.draft, "launched", actor, "", _now_ms(), playbook=done.playbook))
         return done
 
     def _content(self, wanted: Definitions) -> tuple[int, Content]:
