@@ -4,14 +4,16 @@ import typer
 
 from opportune.entrypoints.backup_commands import backup, restore
 from opportune.entrypoints.catalogue_commands import event, events, tag, tags
-from opportune.entrypoints.definition_commands import apply, check, init, schema
+from opportune.entrypoints.definition_commands import check, init, schema
 from opportune.entrypoints.demo_commands import bench, demo
+from opportune.entrypoints.draft_commands import drafts
 from opportune.entrypoints.duplicate_commands import duplicates
 from opportune.entrypoints.failures import Commands
 from opportune.entrypoints.import_commands import import_messages, quarantine
 from opportune.entrypoints.key_commands import keys
 from opportune.entrypoints.one_off_commands import send, send_test
 from opportune.entrypoints.people_commands import audit, export_person, forget, rotate_key
+from opportune.entrypoints.playbook_commands import apply, promote, pull, rollback
 from opportune.entrypoints.question_commands import customer, decisions, explain, replay, report
 from opportune.entrypoints.segment_commands import segment
 from opportune.entrypoints.sending_commands import coupons, go_on, outbox, stop_sending, work
@@ -31,6 +33,10 @@ app = typer.Typer(
 app.command(short_help="Make a data folder.")(init)
 app.command(short_help="Check a folder of definitions.")(check)
 app.command(short_help="Put a folder of definitions in force.")(apply)
+app.command(short_help="Go back to an earlier playbook.")(rollback)
+app.command(short_help="Take definitions to another deployment.")(promote)
+app.command(short_help="Write the definitions in force as YAML.")(pull)
+app.add_typer(drafts, name="drafts", short_help="Drafts: submit, approve, launch, and their trail.")
 app.command(short_help="The JSON Schemas of the definitions.")(schema)
 app.command(short_help="Forget a person, everywhere.")(forget)
 app.command("export-person", short_help="All that is known of one person, for her.")(export_person)

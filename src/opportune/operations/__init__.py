@@ -34,6 +34,10 @@ from opportune.operations.person_export import PersonExport, export_person
 from opportune.operations.person_page import person_page
 from opportune.operations.previews import SmsPreview, preview_sms
 from opportune.operations.publish import DefinitionsRefusedError, Publication, compile_playbook, preview_changes, publish, read_definitions  # fmt: skip
+from opportune.operations.promotion import promoted
+from opportune.operations.publish import (
+    ApprovalNeededError,
+)  # fmt: skip
 from opportune.operations.redrive import GoneError, Redriven, redrive
 from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
@@ -68,19 +72,19 @@ from opportune.operations.who import customer_meant, find_customer, identifiers,
 
 __all__ = [
     "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS", "TELECOM_SOURCE", "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting",
-    "ArmResult", "CampaignResult", "Candidate", "Carrier", "CategoryNode", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView",
-    "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "DuplicateLine", "DuplicatePage", "DuplicatesFound", "EventCounts", "EventEntry", "EventFilter", "EventPage",
-    "EventSeen", "Explanation", "FieldSource", "Folded", "Forgotten", "GoneError", "Imported", "InPlace", "Ingested", "Lineage", "LiveCustomers", "Manifest", "MergingUnavailableError",
-    "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "PersonExport", "Preview", "PreviewRow", "Publication", "QualityFigure", "Redriven", "RefusedError",
-    "Related", "Replayed", "Report", "RetentionDone", "RetentionPlan", "Rotated", "SeedAddress", "SegmentOverlap", "SegmentSize", "SegmentSnapshot", "Service", "Sightings", "SmsPreview",
-    "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun", "SourceRuns", "StarbucksResult", "TagCoverage", "TagDistribution", "TagEntry", "TagFilter", "TagPage",
-    "TagValue", "Taken", "TelecomResult", "TimelinePage", "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnknownEvent", "UnmetCondition", "WantedField", "World",
-    "apply_retention", "backup", "category_tree", "check_segment", "check_sources", "compile_playbook", "coverage", "create_deployment", "customer_meant", "customers_max_of", "decide_pair",
-    "definitions_of", "distribution_as_of", "event_page", "examples_folder", "explain", "export_person", "export_segment", "find_customer", "find_duplicates", "forget_person", "go_on",
-    "holding", "identifiers", "import_ndjson", "import_sources", "ingest", "is_due", "journal_of", "list_clusters", "list_decisions", "list_duplicates", "list_events", "list_tags",
-    "load_of", "mask_words", "matching_of", "merge_same", "moment_in", "note_access", "open_deployment", "open_loads", "open_people", "person_page", "pieces", "plan_retention",
-    "preview_changes", "preview_load", "preview_new", "preview_sms", "prove_snapshot", "publish", "read_accounts", "read_definitions", "read_group", "read_lineage", "read_seeds", "redrive",
-    "redrive_source", "replay", "report", "restore", "retention_of", "rework_load", "rotate_key", "run_online_retail", "run_sources", "run_starbucks", "run_telecom", "segment_customers",
-    "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once", "show_duplicate", "snapshot_segment", "source_inventory", "source_quality", "sources_of", "state_click",
-    "state_consent", "stop_sending", "tag_page", "tags_of_customer", "view_customer", "view_decisions", "write_definitions",
+    "ApprovalNeededError", "ArmResult", "CampaignResult", "Candidate", "Carrier", "CategoryNode", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine",
+    "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "DuplicateLine", "DuplicatePage", "DuplicatesFound", "EventCounts", "EventEntry", "EventFilter",
+    "EventPage", "EventSeen", "Explanation", "FieldSource", "Folded", "Forgotten", "GoneError", "Imported", "InPlace", "Ingested", "Lineage", "LiveCustomers", "Manifest",
+    "MergingUnavailableError", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "PersonExport", "Preview", "PreviewRow", "Publication", "QualityFigure",
+    "Redriven", "RefusedError", "Related", "Replayed", "Report", "RetentionDone", "RetentionPlan", "Rotated", "SeedAddress", "SegmentOverlap", "SegmentSize", "SegmentSnapshot", "Service",
+    "Sightings", "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun", "SourceRuns", "StarbucksResult", "TagCoverage", "TagDistribution", "TagEntry",
+    "TagFilter", "TagPage", "TagValue", "Taken", "TelecomResult", "TimelinePage", "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnknownEvent", "UnmetCondition",
+    "WantedField", "World", "apply_retention", "backup", "category_tree", "check_segment", "check_sources", "compile_playbook", "coverage", "create_deployment", "customer_meant",
+    "customers_max_of", "decide_pair", "definitions_of", "distribution_as_of", "event_page", "examples_folder", "explain", "export_person", "export_segment", "find_customer",
+    "find_duplicates", "forget_person", "go_on", "holding", "identifiers", "import_ndjson", "import_sources", "ingest", "is_due", "journal_of", "list_clusters", "list_decisions",
+    "list_duplicates", "list_events", "list_tags", "load_of", "mask_words", "matching_of", "merge_same", "moment_in", "note_access", "open_deployment", "open_loads", "open_people",
+    "person_page", "pieces", "plan_retention", "preview_changes", "preview_load", "preview_new", "preview_sms", "promoted", "prove_snapshot", "publish", "read_accounts", "read_definitions",
+    "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "retention_of", "rework_load", "rotate_key", "run_online_retail", "run_sources",
+    "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once", "show_duplicate", "snapshot_segment", "source_inventory",
+    "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page", "tags_of_customer", "view_customer", "view_decisions", "write_definitions",
 ]  # fmt: skip

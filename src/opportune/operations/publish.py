@@ -111,11 +111,34 @@ def preview_changes(deployment: Deployment, definitions: Definitions) -> list[Ch
     return difference(deployment.store.load(latest) if latest else Definitions(), definitions)
 
 
+class ApprovalNeededError(Exception):
+    """Approval is on: what is to be published is made a draft, and launched when it is approved."""
+
+
 def publish(deployment: Deployment, definitions: Definitions, author: str) -> Publication:
     """Save the definitions as the next playbook and put it in force at the next fact.
 
+    Raises ApprovalNeededError where the playbook in force has approval rules, DefinitionsRefusedError, StoreFailedError,
+    DeploymentError and JournalError.
+    """
+    refuse_unapproved(deployment)
+    return put_definitions_in_force(deployment, definitions, author)
+
+
+def refuse_unapproved(deployment: Deployment) -> None:
+    """Raises ApprovalNeededError where the playbook in force has approval rules."""
+    rules = deployment.store.in_force().approval
+    if rules is not None and rules.steps:
+        raise ApprovalNeededError(
+            "approval is on in this deployment, so nothing is published directly; make a draft: opportune apply FOLDER"
+        )
+
+
+def put_definitions_in_force(deployment: Deployment, definitions: Definitions, author: str) -> Publication:
+    """Like `publish`, for what needs no approval or has it.
+
     Compiling and building new columns happen before the playbook is journaled; it is in force once it is, also where a crash then
-    keeps the store from hearing of it. Raises DefinitionsRefusedError, StoreFailedError, DeploymentError and JournalError.
+    keeps the store from hearing of it.
     """
     prepared = prepare(deployment, definitions, ahead=False)
     return prepared if isinstance(prepared, Publication) else put_in_force(deployment, prepared, author)

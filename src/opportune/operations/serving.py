@@ -13,6 +13,7 @@ from opportune.operations.decision_feed import DecisionFeed
 from opportune.operations.decisions import moment_in
 from opportune.operations.deployment import Deployment, DeploymentError
 from opportune.operations.door import Door, Taken
+from opportune.operations.drafting import Drafting
 from opportune.operations.event_counts import EventCounts, EventSeen
 from opportune.operations.forget import LiveForgetting
 from opportune.operations.lineage import Lineage
@@ -20,7 +21,14 @@ from opportune.operations.live_customer import LiveCustomers
 from opportune.operations.names import Language
 from opportune.operations.one_off import OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import OneOffSends
-from opportune.operations.publish import Publication, fold_ahead, prepare, put_in_force
+from opportune.operations.publish import (
+    Prepared,
+    Publication,
+    fold_ahead,
+    prepare,
+    put_in_force,
+    refuse_unapproved,
+)  # fmt: skip
 from opportune.operations.saying import Saying
 from opportune.operations.segments import SegmentSize
 from opportune.operations.sending import Sending
@@ -59,6 +67,7 @@ class Service:
         self.feed = DecisionFeed(deployment, lambda: self.saying.names("en"))
         self.one_offs = OneOffSends(self.door)
         self.forgetting = LiveForgetting(deployment, self.door)
+        self.drafting = Drafting(deployment.folder)
         self.customers = LiveCustomers(deployment, self.door, self.saying.names)
         self.upkeep = Upkeep(deployment, self.door)
         self._keeping: asyncio.Task[None] | None = None
@@ -96,6 +105,7 @@ class Service:
         await asyncio.to_thread(self.door.close)
         self.sending.close()
         await asyncio.to_thread(self.customers.close)
+        self.drafting.close()
         await asyncio.to_thread(self.deployment.close)
 
     @property
@@ -121,15 +131,30 @@ class Service:
     async def publish(self, definitions: Definitions, author: str) -> Publication:
         """Put definitions in force at the next fact. What they need of history is folded ahead, while facts are taken in.
 
-        Raises DefinitionsRefusedError, DeploymentError, StoreFailedError.
+        Raises ApprovalNeededError, DefinitionsRefusedError, DeploymentError, StoreFailedError.
         """
+        refuse_unapproved(self.deployment)
         async with self._publishing:
-            prepared = await self.work(lambda deployment: prepare(deployment, definitions))
+            prepared = await self._prepared(definitions)
             if isinstance(prepared, Publication):
                 return prepared
-            if prepared.rebuilding is not None:
-                await asyncio.to_thread(fold_ahead, self.deployment, prepared.rebuilding)
             published = await self.work(lambda deployment: put_in_force(deployment, prepared, author))
+        await self.sending.follow_playbook()
+        return published
+
+    async def _prepared(self, definitions: Definitions) -> Prepared | Publication:
+        """Compiled, and with what it needs of history folded up to now while facts are taken in."""
+        prepared = await self.work(lambda deployment: prepare(deployment, definitions))
+        if isinstance(prepared, Prepared) and prepared.rebuilding is not None:
+            await asyncio.to_thread(fold_ahead, self.deployment, prepared.rebuilding)
+        return prepared
+
+    async def launch(self, draft: int, actor: str) -> Publication:
+        """Put an approved draft in force at the next fact. Raises DraftRefusedError and what publishing raises."""
+        ready = await asyncio.to_thread(self.drafting.ready, draft)
+        async with self._publishing:
+            prepared = await self._prepared(ready.definitions)
+            published = await self.work(lambda d: self.drafting.launch_ready(d, ready, actor, prepared))
         await self.sending.follow_playbook()
         return published
 

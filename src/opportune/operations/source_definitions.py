@@ -70,15 +70,17 @@ def _placed(told: str) -> tuple[str, str]:
     return (f"{path}]", words) if sign and path.startswith("clean[") else ("", told)
 
 
-def definitions_of(folder: Path) -> Definitions:
-    """The definitions saved last in a data folder. Raises DeploymentError where it is none or has none."""
+def definitions_of(folder: Path, playbook: int | None = None) -> Definitions:
+    """The definitions saved last in a data folder, or those of an earlier playbook. Raises DeploymentError where it is none or has none."""
     journal_of(folder)
     store = DefinitionStore(folder)
     try:
         latest = store.latest()
         if not latest:
             raise DeploymentError(f"{folder} has no definitions yet; put some in force first: opportune apply")
-        return store.load(latest)
+        return store.load(latest if playbook is None else playbook)
+    except KeyError as error:
+        raise DeploymentError(f"{folder}: {error.args[0]}") from error
     finally:
         store.close()
 

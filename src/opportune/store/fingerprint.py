@@ -22,6 +22,7 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
     "policy": ("title", "note"),
     "campaign": ("title", "owner", "note"),
     "segment": ("title", "where", "owner", "note"),
+    "approval": ("title", "note"),
     "source": ("title", "owner", "note"),
     "matching": ("title", "owner", "note"),
 }
