@@ -84,7 +84,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "playbook": ("playbook", "方案版本"), "author": ("author", "作者"), "seen": ("Seen", "发生情况"), "taken in": ("taken in", "最近接收"),
     "range": ("range", "取值范围"), "members": ("members", "成员"), "model": ("model", "模型"), "outside": ("outside", "外部来源"), "policy": ("policy", "接触策略"),
     "no warehouse": ("values: nothing exported yet; run: opportune export", "取值分布：尚未导出，请先运行 opportune export"),
-    "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
+    "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "rank": ("rank", "名次"),
+    "what would change it": ("What would change it", "怎样才会不同"), "smallest change": ("smallest change", "最小变化"),
+    "or first": ("or, for the first gate", "或（第一道关口）"), "another value may be nearer": ("another value may be nearer", "可能有更接近的取值"),
+    "not searched": ("candidates for which no change was searched", "未搜索变化的候选数"), "warnings": ("Warnings", "警告"), "hint": ("hint", "建议"), "yes": ("yes", "是"), "no": ("no", "否"),
 }  # fmt: skip
 """Key: English, Chinese."""
 

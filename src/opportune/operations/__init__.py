@@ -20,6 +20,7 @@ from opportune.operations.event_catalogue import EventEntry, EventFilter, EventP
 from opportune.operations.event_counts import EventCounts, EventSeen
 from opportune.operations.examples import examples_folder
 from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
+from opportune.operations.flips import Flip
 from opportune.operations.imports import Imported, import_ndjson, import_sources
 from opportune.operations.ingest import Ingested, ingest, pieces
 from opportune.operations.lineage import Lineage, Related, read_lineage
@@ -63,7 +64,7 @@ __all__ = [
     "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS", "TELECOM_SOURCE",
     "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate", "Carrier", "CategoryNode", "ContactMonth",
     "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door",
-    "EventCounts", "EventEntry", "EventFilter", "EventPage", "EventSeen", "Explanation", "FieldSource", "Folded", "GoneError", "Imported", "InPlace",
+    "EventCounts", "EventEntry", "EventFilter", "EventPage", "EventSeen", "Explanation", "FieldSource", "Flip", "Folded", "GoneError", "Imported", "InPlace",
     "Ingested", "Lineage", "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "Preview",
     "PreviewRow", "Publication", "QualityFigure", "Redriven", "RefusedError", "Related", "Replayed", "Report", "SeedAddress", "SegmentOverlap",
     "SegmentSize", "SegmentSnapshot", "Service", "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun",
