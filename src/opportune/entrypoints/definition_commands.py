@@ -15,7 +15,7 @@ from opportune.entrypoints.words import word
 
 if TYPE_CHECKING:
     from opportune.operations import SmsPreview
-    from opportune.store import Change, Definitions
+    from opportune.store import Change, DefinitionProblem, Definitions
 
 EXAMPLE = "minimal"
 VALUE_CHARACTERS_MAX = 60
@@ -59,25 +59,29 @@ def check(
 ) -> None:
     """Check a folder of definitions without using them: every problem with its place; exit code 1 where there is one.
 
+    What could be used and yet can hardly be meant (a condition that is never true, a budget below one contact) is warned about.
     Where messages leave as SMS, shows how long each is: with made-up values where a customer's would stand.
     """
-    from opportune.operations import DefinitionsRefusedError, compile_playbook, preview_sms, read_definitions
+    from opportune.operations import DefinitionsRefusedError, compile_playbook, preview_sms, read_definitions, warn
 
     definitions = None
     problems: list[Any] = []
+    warnings: list[DefinitionProblem] = []
     texts: list[SmsPreview] = []
     try:
         definitions = read_definitions(folder)
-        texts = preview_sms(definitions, compile_playbook(None, definitions))
+        playbook = compile_playbook(None, definitions)
+        texts, warnings = preview_sms(definitions, playbook), warn(definitions, playbook)
     except DefinitionsRefusedError as error:
         if not as_json:
             raise
         problems = error.problems
     count = _count(definitions) if definitions is not None else 0
     if as_json:
-        show_json({"definitions": count, "problems": problems, "sms": texts})
+        show_json({"definitions": count, "problems": problems, "warnings": warnings, "sms": texts})
     else:
         print(f"{count} definitions, no problems")
+        _show_warnings(warnings, lang)
         if texts:
             _show_sms(texts, lang)
     if problems:
@@ -100,23 +104,25 @@ def apply(
     lang: Language = Lang.EN,
 ) -> None:
     """Put a folder of definitions in force: check it, show what changes, ask, publish. It holds from the next event on."""
-    from opportune.operations import compile_playbook, open_deployment, preview_changes, publish, read_definitions
+    from opportune.operations import compile_playbook, open_deployment, preview_changes, publish, read_definitions, warn
 
     if as_json and not (yes or dry_run):
         raise typer.BadParameter("--json cannot ask; say --yes or --dry-run")
     definitions = read_definitions(definitions_folder)
     if dry_run:
-        changes = _changes_beside_a_writer(folder, definitions)
+        changes, warnings = _changes_beside_a_writer(folder, definitions)
         if as_json:
-            show_json({"playbook": None, "seq": None, "changes": changes})
+            show_json({"playbook": None, "seq": None, "changes": changes, "warnings": warnings})
         else:
             _show_changes(changes, lang)
+            _show_warnings(warnings, lang)
         return
     with open_deployment(folder) as deployment:
-        compile_playbook(deployment, definitions)
+        warnings = warn(definitions, compile_playbook(deployment, definitions))
         changes = preview_changes(deployment, definitions)
         if not as_json:
             _show_changes(changes, lang)
+            _show_warnings(warnings, lang)
         if changes and not yes and not _agreed():
             print("nothing was changed")
             return
@@ -144,16 +150,18 @@ def schema(
         print(path)
 
 
-def _changes_beside_a_writer(folder: Path, definitions: "Definitions") -> "list[Change]":
-    from opportune.operations import compile_playbook, journal_of
+def _changes_beside_a_writer(
+    folder: Path, definitions: "Definitions"
+) -> "tuple[list[Change], list[DefinitionProblem]]":
+    from opportune.operations import compile_playbook, journal_of, warn
     from opportune.store import Definitions, DefinitionStore, difference
 
     journal_of(folder)
-    compile_playbook(None, definitions)
+    warnings = warn(definitions, compile_playbook(None, definitions))
     store = DefinitionStore(folder)
     try:
         latest = store.latest()
-        return difference(store.load(latest) if latest else Definitions(), definitions)
+        return difference(store.load(latest) if latest else Definitions(), definitions), warnings
     finally:
         store.close()
 
@@ -173,6 +181,15 @@ def _show_changes(changes: "list[Change]", lang: Lang) -> None:
         if not change.fields:
             rows.append([*head, "", "", ""])
     show_table("changes", ("change", "definition", "field", "before", "after"), rows, lang)
+
+
+def _show_warnings(warnings: "list[DefinitionProblem]", lang: Lang) -> None:
+    rows = [
+        [f"{one.file}:{one.line}:{one.column}" if one.file else "", f"{one.family} {one.name}", one.code, one.message, one.hint]
+        for one in warnings
+    ]  # fmt: skip
+    if rows:
+        show_table("warnings", ("where", "definition", "code", "reason", "hint"), rows, lang)
 
 
 def _show_sms(texts: "list[SmsPreview]", lang: Lang) -> None:

@@ -42,6 +42,30 @@ def decisions(
         _show_decisions("decisions made", found, lang)
 
 
+def export_decisions(
+    out: Annotated[Path, typer.Argument(help="The CSV file to write.")],
+    folder: Folder = DEFAULT_FOLDER,
+    since: Since = None,
+    until: Until = None,
+    as_json: AsJson = False,
+) -> None:
+    """The fate of every candidate as a file in the columns of the EEv2 extract, for the tools that read it; by deciding all again.
+
+    One row for every campaign that an event triggered: what was proposed, and at which stage the others fell out.
+    """
+    from opportune.operations import export_decisions as write_decisions
+
+    since_ms, until_ms = _moments(folder, since, until)
+    with progress("deciding again", in_bytes=True) as step:
+        done = write_decisions(
+            folder, out, since_ms=since_ms, until_ms=until_ms, on_progress=lambda what, at, total: step(at, total, what)
+        )
+    if as_json:
+        show_json(done)
+    else:
+        print(f"{out}: {done.rows:,} candidates of {done.interactions:,} events, {done.decided:,} of them with a proposal")
+
+
 def customer(
     who: Who,
     folder: Folder = DEFAULT_FOLDER,

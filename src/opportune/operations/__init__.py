@@ -6,6 +6,7 @@ from opportune.operations.backup import MANIFEST, Manifest, backup, restore
 from opportune.operations.clicks import state_click
 from opportune.operations.consents import state_consent
 from opportune.operations.customer import CustomerView, view_customer
+from opportune.operations.decision_extract import Extracted, export_decisions
 from opportune.operations.decision_feed import PAGE_MAX as DECISIONS_PAGE_MAX
 from opportune.operations.decisions import DecisionFilter, DecisionLine, list_decisions, moment_in
 from opportune.operations.demo_online_retail import OnlineRetailResult, run_online_retail
@@ -19,8 +20,7 @@ from opportune.operations.door import Door, OverloadedError, Taken
 from opportune.operations.event_catalogue import EventEntry, EventFilter, EventPage, event_page, list_events
 from opportune.operations.event_counts import EventCounts, EventSeen
 from opportune.operations.examples import examples_folder
-from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
-from opportune.operations.flips import Flip
+from opportune.operations.explain import Candidate, Explanation, Flip, UnmetCondition, explain
 from opportune.operations.imports import Imported, import_ndjson, import_sources
 from opportune.operations.ingest import Ingested, ingest, pieces
 from opportune.operations.lineage import Lineage, Related, read_lineage
@@ -29,7 +29,7 @@ from opportune.operations.one_off import CUSTOMERS_PER_SEND_MAX, OneOffAsk, OneO
 from opportune.operations.one_off_sends import send_once
 from opportune.operations.previews import SmsPreview, preview_sms
 from opportune.operations.publish import (
-    DefinitionsRefusedError, Publication, compile_playbook, preview_changes, publish, read_definitions,
+    DefinitionsRefusedError, Publication, compile_playbook, preview_changes, publish, read_definitions, warn,
 )  # fmt: skip
 from opportune.operations.redrive import GoneError, Redriven, redrive
 from opportune.operations.replay import Replayed, replay
@@ -64,18 +64,18 @@ __all__ = [
     "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS", "TELECOM_SOURCE",
     "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate", "Carrier", "CategoryNode", "ContactMonth",
     "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door",
-    "EventCounts", "EventEntry", "EventFilter", "EventPage", "EventSeen", "Explanation", "FieldSource", "Flip", "Folded", "GoneError", "Imported", "InPlace",
+    "EventCounts", "EventEntry", "EventFilter", "EventPage", "EventSeen", "Explanation", "Extracted", "FieldSource", "Flip", "Folded", "GoneError", "Imported", "InPlace",
     "Ingested", "Lineage", "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "Preview",
     "PreviewRow", "Publication", "QualityFigure", "Redriven", "RefusedError", "Related", "Replayed", "Report", "SeedAddress", "SegmentOverlap",
     "SegmentSize", "SegmentSnapshot", "Service", "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun",
     "SourceRuns", "StarbucksResult", "TagDistribution", "TagEntry", "TagFilter", "TagPage", "Taken", "TelecomResult", "TimelinePage", "TokenError",
     "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnmetCondition", "WantedField", "World", "backup", "category_tree", "check_segment",
     "check_sources", "compile_playbook", "create_deployment", "customers_max_of", "definitions_of", "distribution_as_of", "event_page",
-    "examples_folder", "explain", "export_segment", "find_customer", "go_on", "holding", "identifiers", "import_ndjson", "import_sources", "ingest",
+    "examples_folder", "explain", "export_decisions", "export_segment", "find_customer", "go_on", "holding", "identifiers", "import_ndjson", "import_sources", "ingest",
     "is_due", "journal_of", "list_decisions", "list_events", "list_tags", "load_of", "moment_in", "open_deployment", "open_loads", "open_people",
     "pieces", "preview_changes", "preview_load", "preview_new", "preview_sms", "prove_snapshot", "publish", "read_accounts", "read_definitions",
     "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "rework_load", "run_online_retail",
     "run_sources", "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once",
     "snapshot_segment", "source_inventory", "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page",
-    "view_customer", "view_decisions",
+    "view_customer", "view_decisions", "warn",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from opportune.operations.content_check import check_contents
 from opportune.operations.deployment import Deployment
 from opportune.operations.segments import check_segments
 from opportune.operations.source_definitions import check_sources
+from opportune.operations.warnings import warn
 from opportune.store import Change, DefinitionProblem, Definitions, ProblemCode, difference, load_folder
 
 
@@ -23,13 +24,17 @@ class DefinitionsRefusedError(Exception):
 
 
 class Publication(msgspec.Struct, frozen=True):
-    """What `publish` did: the playbook's number and where in the journal it came into force (None: nothing had changed)."""
+    """What `publish` did: the playbook's number and where in the journal it came into force (None: nothing had changed).
+
+    `warnings`: what is in force now, and yet can hardly be meant.
+    """
 
     playbook: int
     fingerprint: str
     seq: int | None
     changes: tuple[Change, ...]
     took_ms: int
+    warnings: tuple[DefinitionProblem, ...] = ()
 
 
 def read_definitions(folder: Path) -> Definitions:
@@ -98,7 +103,7 @@ def publish(deployment: Deployment, definitions: Definitions, author: str) -> Pu
     deployment.settle()
     in_force, fingerprint = deployment.playbook.version, deployment.playbook.fingerprint
     if in_force and deployment.store.latest() == in_force and not preview_changes(deployment, definitions):
-        return Publication(in_force, fingerprint, None, (), 0)
+        return Publication(in_force, fingerprint, None, (), 0, tuple(warn(definitions, deployment.playbook)))
     playbook = compile_playbook(
         deployment, definitions
     )  # before it is saved: what is refused must leave nothing behind
@@ -112,4 +117,4 @@ def publish(deployment: Deployment, definitions: Definitions, author: str) -> Pu
     deployment.flush()
     deployment.store.publish(draft.number, seq, now_ms)
     took_ms = int((time.monotonic() - started) * 1000)
-    return Publication(draft.number, playbook.fingerprint, seq, draft.changes, took_ms)
+    return Publication(draft.number, playbook.fingerprint, seq, draft.changes, took_ms, tuple(warn(definitions, playbook)))
