@@ -74,7 +74,9 @@ def test_every_reason_of_a_candidate_has_its_stage() -> None:
 
 def test_the_command_and_its_bounds(reasons: Path, tmp_path: Path) -> None:
     out = tmp_path / "some.csv"
-    told = Said("export-decisions", out, "--folder", reasons, "--since", "2026-11-03", "--until", "2026-11-04", "--json").json
+    told = Said(
+        "export-decisions", out, "--folder", reasons, "--since", "2026-11-03", "--until", "2026-11-04", "--json"
+    ).json
     rows = rows_of(out)
     assert told["rows"] == len(rows) > 0
     assert {row["pxDecisionTime"][:10] for row in rows} == {"2026-11-03"}

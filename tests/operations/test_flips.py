@@ -81,7 +81,7 @@ NOON = START + DAY + 4 * HOUR
 
 def life(**other: Any) -> list[dict[str, Any]]:
     """A customer of the minimal example who is proposed a pack, but for what is told otherwise."""
-    told = {"arpu": "80.00", "pct": 85, "consent": True, "at": NOON} | other
+    told: dict[str, Any] = {"arpu": "80.00", "pct": 85, "consent": True, "at": NOON} | other
     messages = [identify(WHO, START, arpu=told["arpu"], has_unlimited=False, upsell_propensity=100_000)]
     messages += [consent(WHO, START + 1)] if told["consent"] else []
     return [*messages, used(WHO, told["at"], told["pct"])]
@@ -109,7 +109,12 @@ CHOSEN_NAMES = {reason.name for reason in CHOSEN}
     ],
 )  # fmt: skip
 def test_what_is_said_comes_true_in_another_life(
-    tmp_path: Path, otherwise: dict[str, Any], reason: str, text: str, after: dict[str, Any], less: dict[str, Any] | None
+    tmp_path: Path,
+    otherwise: dict[str, Any],
+    reason: str,
+    text: str,
+    after: dict[str, Any],
+    less: dict[str, Any] | None,
 ) -> None:
     found = explained(tmp_path / "as-was", **otherwise)
     assert (found.reason, [flip.text for flip in found.flips]) == (reason, [text])

@@ -85,7 +85,11 @@ def test_what_can_hardly_be_meant(
         new = new.replace("other:", "# other:")
     if "valid:" in new:
         folder = changed(tmp_path, {file: ("{at: [app_home, call_centre]}", "{at: [app_home, call_centre], wait: 2d}")})
-        text = (folder / file).read_text("utf-8").replace("owner: data products", "valid: {from: 2026-12-01, to: 2026-12-02}")
+        text = (
+            (folder / file)
+            .read_text("utf-8")
+            .replace("owner: data products", "valid: {from: 2026-12-01, to: 2026-12-02}")
+        )
         (folder / file).write_text(text, "utf-8")
     else:
         folder = changed(tmp_path, {file: (old, new)})

@@ -105,9 +105,7 @@ def _rows() -> list[Row]:
 def answers(rule: Rule) -> list[tuple[int | None, bool]]:
     """Each row's answer, and whether all that the rule reads is known of it."""
     texts = dictionary()
-    return [
-        (evaluate(rule, row, texts, TABLE), all(row.get(ref) is not None for ref in rule.refs)) for row in _rows()
-    ]
+    return [(evaluate(rule, row, texts, TABLE), all(row.get(ref) is not None for ref in rule.refs)) for row in _rows()]
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])

@@ -63,7 +63,9 @@ def export_decisions(
     if as_json:
         show_json(done)
     else:
-        print(f"{out}: {done.rows:,} candidates of {done.interactions:,} events, {done.decided:,} of them with a proposal")
+        print(
+            f"{out}: {done.rows:,} candidates of {done.interactions:,} events, {done.decided:,} of them with a proposal"
+        )
 
 
 def customer(
@@ -199,7 +201,16 @@ def _show_explanation(found: "Explanation", lang: Lang) -> None:
     for one in found.candidates:
         seen = "; ".join(f"{c.condition} ({_pairs(c.values)})" if c.values else c.condition for c in one.unmet)
         rows.append(
-            [one.rank or "", one.title, one.reason, one.text, seen or one.figure, one.priority, one.offer, one.touchpoint]
+            [
+                one.rank or "",
+                one.title,
+                one.reason,
+                one.text,
+                seen or one.figure,
+                one.priority,
+                one.offer,
+                one.touchpoint,
+            ]
         )
     columns = ("rank", "campaign", "code", "text", "figure", "priority", "offer", "touchpoint")
     show_table("candidates", columns, rows, lang)

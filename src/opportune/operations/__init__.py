@@ -20,7 +20,8 @@ from opportune.operations.door import Door, OverloadedError, Taken
 from opportune.operations.event_catalogue import EventEntry, EventFilter, EventPage, event_page, list_events
 from opportune.operations.event_counts import EventCounts, EventSeen
 from opportune.operations.examples import examples_folder
-from opportune.operations.explain import Candidate, Explanation, Flip, UnmetCondition, explain
+from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
+from opportune.operations.flips import Flip
 from opportune.operations.imports import Imported, import_ndjson, import_sources
 from opportune.operations.ingest import Ingested, ingest, pieces
 from opportune.operations.lineage import Lineage, Related, read_lineage
@@ -28,9 +29,7 @@ from opportune.operations.live_customer import LiveCustomers, TimelinePage
 from opportune.operations.one_off import CUSTOMERS_PER_SEND_MAX, OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import send_once
 from opportune.operations.previews import SmsPreview, preview_sms
-from opportune.operations.publish import (
-    DefinitionsRefusedError, Publication, compile_playbook, preview_changes, publish, read_definitions, warn,
-)  # fmt: skip
+from opportune.operations.publish import DefinitionsRefusedError, Publication, compile_playbook, preview_changes, publish, read_definitions  # fmt: skip
 from opportune.operations.redrive import GoneError, Redriven, redrive
 from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report
@@ -49,15 +48,14 @@ from opportune.operations.source_quality import QualityFigure, source_quality
 from opportune.operations.source_redrive import SourceRedriven, SourceReworked, redrive_source, rework_load
 from opportune.operations.source_runs import SourceRuns
 from opportune.operations.stop_sending import go_on, stop_sending
-from opportune.operations.tag_catalogue import (
-    CategoryNode, TagEntry, TagFilter, TagPage, category_tree, list_tags, tag_page,
-)  # fmt: skip
+from opportune.operations.tag_catalogue import CategoryNode, TagEntry, TagFilter, TagPage, category_tree, list_tags, tag_page  # fmt: skip
 from opportune.operations.tag_distribution import TagDistribution, distribution_as_of
 from opportune.operations.telecom_world import CAMPAIGNS, OFFERS, TOUCHPOINTS, DecisionView, World, view_decisions
 from opportune.operations.timeline import PAGE_MAX as TIMELINE_PAGE_MAX
 from opportune.operations.tokens import TokenError
 from opportune.operations.touch import ANSWERS, Customer, Offered, RefusedError, TouchAsk, Touched
 from opportune.operations.trial_sends import SeedAddress, TrialSend, TrialSent, read_seeds
+from opportune.operations.warnings import warn
 from opportune.operations.who import find_customer, identifiers, open_people
 
 __all__ = [

@@ -147,7 +147,9 @@ def _parted(
 ) -> Iterator[tuple[Met, list[Any]]]:
     """One fact's fates by the event and customer they belong to: each event's candidates follow one another, all of them."""
     told = outputs.derived[outputs.derived["seq"] == fates["seq"][0]]
-    waiting = {event: [int(row["customer"]) for row in told if row["event"] == event] for event in set(told["event"].tolist())}
+    waiting = {
+        event: [int(row["customer"]) for row in told if row["event"] == event] for event in set(told["event"].tolist())
+    }
     own = int(batch.code[place]) if batch.kind[place] == FactKind.EVENT else -1
     at = 0
     while at < len(fates):
@@ -165,7 +167,7 @@ class _Telling:
     def __init__(self, engine: Engine) -> None:
         self._playbook = engine.playbook
         self._names = Names(self._playbook.body())
-        self._scale = 10 ** self._names.definitions.deployment.money_scale
+        self._scale = 10**self._names.definitions.deployment.money_scale
 
     def event_of(self, campaign: int) -> int:
         """The number of the event that triggers a campaign."""
@@ -209,7 +211,11 @@ class _Telling:
     def _numbers(self, fate: Any, name: str, offer: str) -> tuple[Any, ...]:
         """Propensity, value, context weight, lever and priority; priority is their product, each step truncated, so the first follows."""
         definitions = self._playbook.definitions
-        value = parse_scaled(definitions.offers[offer].value, self._names.definitions.deployment.money_scale) if offer else 1
+        value = (
+            parse_scaled(definitions.offers[offer].value, self._names.definitions.deployment.money_scale)
+            if offer
+            else 1
+        )
         lever = parse_scaled(definitions.campaigns[name].lever, 6) / PPM
         weight = self._weight(name, int(fate["touchpoint"]))
         priority = int(fate["priority"]) / PPM

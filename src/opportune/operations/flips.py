@@ -126,7 +126,11 @@ class Flips:
     def _ask(self, campaign: int, event: CustomerFact, supposed: Supposed) -> Asked | None:
         fates = self._again.fates(supposed)
         hers = fates[fates["campaign"] == campaign]
-        return None if not len(hers) else Asked(campaign, event, supposed, Reason(int(hers[0]["reason"])), int(hers[0]["arg"]))
+        return (
+            None
+            if not len(hers)
+            else Asked(campaign, event, supposed, Reason(int(hers[0]["reason"])), int(hers[0]["arg"]))
+        )
 
     def _next(self, asked: Asked) -> Step | None:
         """The first way that opens the gate which says no now (or closes one, for who was chosen)."""
@@ -188,7 +192,11 @@ class Flips:
 
     def _met(self, asked: Asked, conditions: Sequence[Rule]) -> Iterator[Step]:
         yield from self._values(asked, conditions, true=True)
-        if any(ref.source == "clock" for rule in conditions for ref in written_out(rule, self._playbook.vocabulary.rules).refs):
+        if any(
+            ref.source == "clock"
+            for rule in conditions
+            for ref in written_out(rule, self._playbook.vocabulary.rules).refs
+        ):
             begun = self._again.supposed_fact(asked.supposed).now_ms // MS_PER_HOUR
             yield from self._moments(asked, [(begun + 1 + hour) * MS_PER_HOUR for hour in range(24 * DAYS_AHEAD_MAX)])
 
@@ -236,8 +244,11 @@ class Flips:
             if kind.kind in _NUMBERS and held is not None and abs(new - held) > 1:
                 less.append(supposed({**wanted, ref: new - 1 if new > held else new + 1}))
             texts = self._engine.dictionary
-            shown = [self._names.value(NULL if value is None else value, kind, texts) for value in (held, new)]
-            flips.append(self._flip(ref.source, ref.name, *map(self._words.value, shown), new, smallest))
+            was, now = (
+                self._words.value(self._names.value(NULL if value is None else value, kind, texts))
+                for value in (held, new)
+            )
+            flips.append(self._flip(ref.source, ref.name, was, now, new, smallest))
         return Step(supposed(wanted), tuple(less), tuple(flips))
 
     def _tightened(self, asked: Asked, step: Step) -> Step:
@@ -251,8 +262,8 @@ class Flips:
                 high = middle
             else:
                 low = middle
-        shown = self._words.ppm(self._lever_of(asked)), self._words.ppm(high)
-        flip = self._flip("lever", self._names.campaign(asked.campaign), *shown, high)
+        was, then = self._words.ppm(self._lever_of(asked)), self._words.ppm(high)
+        flip = self._flip("lever", self._names.campaign(asked.campaign), was, then, high)
         return Step(self._levered(asked, high), (self._levered(asked, low),), (flip,))
 
     def _lever(self, asked: Asked) -> Iterator[Step]:
@@ -268,15 +279,18 @@ class Flips:
 
     def _share(self, asked: Asked) -> Step:
         """A control group so small that she is not in it: her place is in the figure."""
-        if asked.reason is Reason.UNIVERSAL_CONTROL:
-            held, subject = int(self._playbook.bundle[0].policy.universal_ppm), ""
-            at, less = ({"universal": ppm} for ppm in (asked.arg, asked.arg + 1))
-        else:
-            held, subject = int(self._playbook.plan.campaigns.campaigns.control_ppm[asked.campaign]), self._names.campaign(asked.campaign)
-            at, less = ({"shares": {asked.campaign: ppm}} for ppm in (asked.arg, asked.arg + 1))
+
+        def shared(ppm: int) -> Supposed:
+            if asked.reason is Reason.UNIVERSAL_CONTROL:
+                return msgspec.structs.replace(asked.supposed, universal=ppm)
+            return msgspec.structs.replace(asked.supposed, shares={asked.campaign: ppm})
+
+        held, subject = int(self._playbook.bundle[0].policy.universal_ppm), ""
+        if asked.reason is Reason.CONTROL:
+            held = int(self._playbook.plan.campaigns.campaigns.control_ppm[asked.campaign])
+            subject = self._names.campaign(asked.campaign)
         flip = self._flip("control", subject, self._words.percent(held), self._words.percent(asked.arg), asked.arg)
-        one_less = () if asked.arg + 1 >= held else (msgspec.structs.replace(asked.supposed, **less),)
-        return Step(msgspec.structs.replace(asked.supposed, **at), one_less, (flip,))
+        return Step(shared(asked.arg), (shared(asked.arg + 1),) if asked.arg + 1 < held else (), (flip,))
 
     def _younger(self, asked: Asked) -> Step:
         most = int(self._playbook.plan.campaigns.campaigns.max_age[asked.campaign])
@@ -300,7 +314,9 @@ class Flips:
         self, asked: Asked, what: str, subject: str, kind: FactKind, code: int, values: tuple[int, ...], amount: int = 0
     ) -> Step:
         told = (*asked.supposed.told, (kind, code, values))
-        return Step(msgspec.structs.replace(asked.supposed, told=told), (), (self._flip(what, subject, "", "", amount),))
+        return Step(
+            msgspec.structs.replace(asked.supposed, told=told), (), (self._flip(what, subject, "", "", amount),)
+        )
 
     def _consent(self, asked: Asked, *, given: bool) -> Step:
         definitions = self._playbook.definitions
@@ -360,7 +376,8 @@ class Flips:
 
     def _moment(self, asked: Asked, at_ms: int) -> Step:
         later = at_ms - self._again.fact.now_ms
-        flip = self._flip("moment", asked.reason.name.lower(), *map(self._words.moment, (self._again.fact.now_ms, at_ms)), at_ms)
+        was, then = self._words.moment(self._again.fact.now_ms), self._words.moment(at_ms)
+        flip = self._flip("moment", asked.reason.name.lower(), was, then, at_ms)
         supposed = [msgspec.structs.replace(asked.supposed, later_ms=ms) for ms in (later, later - 1)]
         return Step(supposed[0], (supposed[1],), (flip,))
 
@@ -446,4 +463,3 @@ def _goes_on(was: Reason, now: Reason) -> bool:
 
 def _both_moments(one: Step, other: Step) -> bool:
     return all(len(step.flips) == 1 and step.flips[0].kind == "moment" for step in (one, other))
-

@@ -117,4 +117,6 @@ def publish(deployment: Deployment, definitions: Definitions, author: str) -> Pu
     deployment.flush()
     deployment.store.publish(draft.number, seq, now_ms)
     took_ms = int((time.monotonic() - started) * 1000)
-    return Publication(draft.number, playbook.fingerprint, seq, draft.changes, took_ms, tuple(warn(definitions, playbook)))
+    return Publication(
+        draft.number, playbook.fingerprint, seq, draft.changes, took_ms, tuple(warn(definitions, playbook))
+    )

@@ -5,6 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from opportune.campaigns import CampaignDefinition, TouchpointDefinition
 from opportune.engine import Playbook
@@ -18,6 +19,8 @@ MINUTES_PER_DAY = MS_PER_DAY // MS_PER_MINUTE
 GOAL_DAYS_LONG = 366
 WARNINGS_MAX = 1_000
 """Warnings that are told of one set of definitions."""
+Minutes = NDArray[np.bool_]
+"""For every minute of a day."""
 _Found = tuple[str, str, str, ProblemCode, str, str]
 """Family, name, path, code, message and hint."""
 
@@ -107,7 +110,11 @@ def _words(told: Verdict, what: str) -> tuple[ProblemCode, str, str]:
     if told is Verdict.ALWAYS:
         return ProblemCode.ALWAYS_TRUE, f"{what} is always true", "leave it out, or say what is meant"
     message = f"{what} is true of everybody of whom what it reads is known"
-    return ProblemCode.ALWAYS_TRUE, message, "write IS NOT NULL if that is meant, or move the bound into the declared range"
+    return (
+        ProblemCode.ALWAYS_TRUE,
+        message,
+        "write IS NOT NULL if that is meant, or move the bound into the declared range",
+    )
 
 
 # -- campaigns -------------------------------------------------------------------------------
@@ -131,7 +138,12 @@ def _together(name: str, playbook: Playbook) -> Iterator[_Placed]:
         return
     both = all_of(basis)
     if both is not None and len(basis) == 2 and _verdict(both, playbook) is Verdict.NEVER:
-        yield "audience", ProblemCode.NEVER_TRUE, "nobody in the audience can meet the trigger's condition", "compare the two"
+        yield (
+            "audience",
+            ProblemCode.NEVER_TRUE,
+            "nobody in the audience can meet the trigger's condition",
+            "compare the two",
+        )
         return
     for index, conditions in enumerate(rules.offers):
         if any(_verdict(rule, playbook) is Verdict.NEVER for rule in conditions):
@@ -139,7 +151,12 @@ def _together(name: str, playbook: Playbook) -> Iterator[_Placed]:
         all_in = all_of([*basis, *conditions])
         if conditions and all_in is not None and _verdict(all_in, playbook) is Verdict.NEVER:
             message = "nobody in the audience can have this offer"
-            yield f"offers[{index}].offer", ProblemCode.NEVER_TRUE, message, "compare the audience with `eligible` and `when`"
+            yield (
+                f"offers[{index}].offer",
+                ProblemCode.NEVER_TRUE,
+                message,
+                "compare the audience with `eligible` and `when`",
+            )
 
 
 def _lengths(campaign: CampaignDefinition) -> Iterator[_Placed]:
@@ -157,17 +174,26 @@ def _lengths(campaign: CampaignDefinition) -> Iterator[_Placed]:
         message = f"decisions wait {span(waits)}, and the goal's window of {span(goal.within)} is over by then"
         yield "goal.within", ProblemCode.NO_EFFECT, message, "shorten `wait`, or lengthen `within`"
     if goal.within > GOAL_DAYS_LONG * MS_PER_DAY:
-        message = f"the goal is waited for during {span(goal.within)}, and each customer has one open decision till then"
+        message = (
+            f"the goal is waited for during {span(goal.within)}, and each customer has one open decision till then"
+        )
         yield "goal.within", ProblemCode.NO_EFFECT, message, f"write at most {GOAL_DAYS_LONG}d"
     if campaign.again_after is not None and 0 < campaign.again_after < goal.within:
-        message = f"a decision stays open for the goal's {span(goal.within)}, so {span(campaign.again_after)} has no effect"
+        message = (
+            f"a decision stays open for the goal's {span(goal.within)}, so {span(campaign.again_after)} has no effect"
+        )
         yield "again_after", ProblemCode.NO_EFFECT, message, "lengthen it, or leave it out"
 
 
 def _shares(campaign: CampaignDefinition, d: Definitions) -> Iterator[_Placed]:
     universal = d.policy.universal_control if d.policy is not None else 0
     if campaign.control >= PPM:
-        yield "control", ProblemCode.NEVER_HAPPENS, "everybody is in the control group, so nobody is contacted", "lower it"
+        yield (
+            "control",
+            ProblemCode.NEVER_HAPPENS,
+            "everybody is in the control group, so nobody is contacted",
+            "lower it",
+        )
     elif universal >= PPM:
         message = "everybody is in the universal control group, so nobody is contacted"
         yield "", ProblemCode.NEVER_HAPPENS, message, "lower the policy's `universal_control`"
@@ -199,7 +225,9 @@ def _closed_from_the_start(d: Definitions, playbook: Playbook) -> Iterator[_Foun
         path = {"contacts": "policy.budget.contacts", "money": "policy.budget.money", "stock": "stock"}
         place, need = path.get(what, "capacity.per_day"), int(row.close_below)
         if what == "money":
-            message = f"the budget of {names.money(int(row.most))} is less than one contact may cost, {names.money(need)}"
+            message = (
+                f"the budget of {names.money(int(row.most))} is less than one contact may cost, {names.money(need)}"
+            )
         else:
             message = f"{int(row.most)} is less than the {need} that one event may need"
         yield family, owner, place, ProblemCode.NEVER_HAPPENS, message + ": it is closed from the start", "raise it"
@@ -207,31 +235,44 @@ def _closed_from_the_start(d: Definitions, playbook: Playbook) -> Iterator[_Foun
 
 def _unused_hours(d: Definitions) -> Iterator[_Found]:
     """Touchpoints to which nothing can be pushed, because quiet hours cover all the hours at which they work."""
-    pushed = {at for campaign in d.campaigns.values() for step in campaign.touchpoints if step.push for at in _places(step.at)}
+    pushed = {
+        at for campaign in d.campaigns.values() for step in campaign.touchpoints if step.push for at in _places(step.at)
+    }
     for name, touchpoint in d.touchpoints.items():
-        if name in pushed and touchpoint.contact_class == "marketing" and not (_works(touchpoint) & ~_quiet(touchpoint, d)).any():
+        if (
+            name in pushed
+            and touchpoint.contact_class == "marketing"
+            and not (_works(touchpoint) & ~_quiet(touchpoint, d)).any()
+        ):
             path = "working_hours" if touchpoint.working_hours is not None else "quiet_hours"
             message = "quiet hours cover every hour at which it works, so nothing can ever be pushed to it"
-            yield "touchpoint", name, path, ProblemCode.NEVER_HAPPENS, message, "move its hours, or the policy's quiet hours"
+            yield (
+                "touchpoint",
+                name,
+                path,
+                ProblemCode.NEVER_HAPPENS,
+                message,
+                "move its hours, or the policy's quiet hours",
+            )
 
 
 def _places(at: str | tuple[str, ...]) -> tuple[str, ...]:
     return (at,) if isinstance(at, str) else at
 
 
-def _works(touchpoint: TouchpointDefinition) -> np.ndarray:  # type: ignore[type-arg]  # bool[minutes of a day]
+def _works(touchpoint: TouchpointDefinition) -> Minutes:
     hours = touchpoint.working_hours
     return np.ones(MINUTES_PER_DAY, np.bool_) if hours is None else _minutes(hours.since, hours.to)
 
 
-def _quiet(touchpoint: TouchpointDefinition, d: Definitions) -> np.ndarray:  # type: ignore[type-arg]  # bool[minutes of a day]
+def _quiet(touchpoint: TouchpointDefinition, d: Definitions) -> Minutes:
     quiet = np.zeros(MINUTES_PER_DAY, np.bool_)
     for hours in (touchpoint.quiet_hours, d.policy.quiet_hours if d.policy is not None else None):
         quiet |= _minutes(hours.since, hours.to) if hours is not None else False
     return quiet
 
 
-def _minutes(since: int, to: int) -> np.ndarray:  # type: ignore[type-arg]  # bool[minutes of a day]
+def _minutes(since: int, to: int) -> Minutes:
     minute = np.arange(MINUTES_PER_DAY)
     return (minute >= since) & (minute < to) if since <= to else (minute >= since) | (minute < to)
 
@@ -253,7 +294,12 @@ def _unfed(d: Definitions, playbook: Playbook) -> Iterator[_Found]:
     for name, rules in playbook.campaign_rules.items():
         if rules.audience is None:
             continue
-        wanted = {ref.name for ref in written_out(rules.audience, playbook.vocabulary.rules).refs if ref.source == "tag"}
+        wanted = {
+            ref.name for ref in written_out(rules.audience, playbook.vocabulary.rules).refs if ref.source == "tag"
+        }
         for tag in sorted(wanted - tags):
-            message, hint = f"no source sets the tag `{tag}`", "map it in a source, or say in the tag's `source` who sets it"
+            message, hint = (
+                f"no source sets the tag `{tag}`",
+                "map it in a source, or say in the tag's `source` who sets it",
+            )
             yield "campaign", name, "audience", ProblemCode.NEVER_HAPPENS, message, hint

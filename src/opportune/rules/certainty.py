@@ -9,7 +9,17 @@ from enum import StrEnum
 
 from opportune.facts import Kind, ValueType
 from opportune.rules.clauses import Clause, LookUp, Mask, Want, clauses_asking
-from opportune.rules.intervals import EVERYTHING, KNOWN, NOTHING, UNKNOWN, Intervals, complement, intersection, points, union
+from opportune.rules.intervals import (
+    EVERYTHING,
+    KNOWN,
+    NOTHING,
+    UNKNOWN,
+    Intervals,
+    complement,
+    intersection,
+    points,
+    union,
+)
 from opportune.rules.tree import Column, IsNull, Members, Range, Ref, Rule, Tree, Truth, walk
 
 CodeOf = Callable[[str], int]

@@ -85,7 +85,9 @@ class _Search:
                 if value == NULL:
                     return other.if_null
                 text = self.dictionary.text(value)
-                matches = text in other.patterns if other.op == "in" else text_matches(other.op, other.patterns[0], text)
+                matches = (
+                    text in other.patterns if other.op == "in" else text_matches(other.op, other.patterns[0], text)
+                )
                 return matches != other.inverted
             case _:
                 return self._true(other, self.row)
@@ -203,4 +205,3 @@ class _Search:
 
 def _within(value: int, taken: Intervals) -> bool:
     return any(low <= value <= high for low, high in taken)
-

@@ -5,7 +5,21 @@ from collections.abc import Mapping
 import msgspec
 
 from opportune.rules.limits import RULE_NODES_MAX
-from opportune.rules.tree import And, Arithmetic, Call, Case, Column, Compare, Constant, Or, Rule, Text, Tree, refs_of, walk
+from opportune.rules.tree import (
+    And,
+    Arithmetic,
+    Call,
+    Case,
+    Column,
+    Compare,
+    Constant,
+    Or,
+    Rule,
+    Text,
+    Tree,
+    refs_of,
+    walk,
+)
 
 
 def written_out(rule: Rule, rules: Mapping[str, Rule]) -> Rule:
