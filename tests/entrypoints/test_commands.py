@@ -21,7 +21,7 @@ from tests.operations.little_mobile import CUSTOMERS_MAX, MINIMAL, by_time, depl
 
 NAMES = (
     "apply", "audit", "backup", "bench", "check", "coupons", "customer", "decisions", "demo", "drafts", "duplicates", "event", "events",
-    "explain", "export", "export-person", "forget", "go-on", "import", "init", "keys", "outbox", "promote", "pull", "quarantine", "query",
+    "explain", "export", "export-decisions", "export-person", "forget", "go-on", "import", "init", "keys", "outbox", "promote", "pull", "quarantine", "query",
     "replay", "report", "restore", "retention", "rollback", "rotate-key", "schema", "segment", "send", "serve", "simulate", "simulations",
     "sources", "stop-sending", "tag", "tags", "test-send", "work",
 )  # fmt: skip

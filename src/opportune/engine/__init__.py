@@ -3,7 +3,7 @@
 from opportune.engine.definitions import CompileProblem, DefinitionSet, PlaybookBody, PlaybookError, decode_body
 from opportune.engine.engine import CapacityError, Engine, History, Rebuilding
 from opportune.engine.playbook import Playbook, fingerprint_of
-from opportune.engine.state import CUSTOMERS_MAX, STATE_LAYOUT, StateLayoutError
+from opportune.engine.state import CUSTOMERS_MAX, STATE_LAYOUT, Memory, StateLayoutError
 from opportune.engine.vocabulary import Vocabulary, numbers_of
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "DefinitionSet",
     "Engine",
     "History",
+    "Memory",
     "Playbook",
     "PlaybookBody",
     "PlaybookError",

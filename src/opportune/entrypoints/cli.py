@@ -14,7 +14,14 @@ from opportune.entrypoints.key_commands import keys
 from opportune.entrypoints.one_off_commands import send, send_test
 from opportune.entrypoints.people_commands import audit, export_person, forget, rotate_key
 from opportune.entrypoints.playbook_commands import apply, promote, pull, rollback
-from opportune.entrypoints.question_commands import customer, decisions, explain, replay, report
+from opportune.entrypoints.question_commands import (
+    customer,
+    decisions,
+    explain,
+    export_decisions,
+    replay,
+    report,
+)
 from opportune.entrypoints.segment_commands import segment
 from opportune.entrypoints.sending_commands import coupons, go_on, outbox, stop_sending, work
 from opportune.entrypoints.serve_commands import serve
@@ -45,6 +52,9 @@ app.command("rotate-key", short_help="Change the key that seals what is personal
 app.command("import", short_help="Import files of messages.")(import_messages)
 app.command(short_help="What could not become a fact, and why.")(quarantine)
 app.command(short_help="The newest decisions.")(decisions)
+app.command("export-decisions", short_help="Every candidate's fate in the columns of the EEv2 extract.")(
+    export_decisions
+)
 app.command(short_help="All that is known of one customer.")(customer)
 app.command(short_help="Why, or why not: every campaign's fate at one event.")(explain)
 app.command(short_help="Decisions, contacts, goals, withheld by reason.")(report)

@@ -12,7 +12,7 @@ from opportune.entrypoints.tables import show_json, show_table
 
 if TYPE_CHECKING:
     from opportune.operations import SmsPreview
-    from opportune.store import Definitions
+    from opportune.store import DefinitionProblem, Definitions
 
 EXAMPLE = "minimal"
 ODD_CHARACTERS_MAX = 12
@@ -55,25 +55,29 @@ def check(
 ) -> None:
     """Check a folder of definitions without using them: every problem with its place; exit code 1 where there is one.
 
+    What could be used and yet can hardly be meant (a condition that is never true, a budget below one contact) is warned about.
     Where messages leave as SMS, shows how long each is: with made-up values where a customer's would stand.
     """
-    from opportune.operations import DefinitionsRefusedError, compile_playbook, preview_sms, read_definitions
+    from opportune.operations import DefinitionsRefusedError, compile_playbook, preview_sms, read_definitions, warn
 
     definitions = None
     problems: list[Any] = []
+    warnings: list[DefinitionProblem] = []
     texts: list[SmsPreview] = []
     try:
         definitions = read_definitions(folder)
-        texts = preview_sms(definitions, compile_playbook(None, definitions))
+        playbook = compile_playbook(None, definitions)
+        texts, warnings = preview_sms(definitions, playbook), warn(definitions, playbook)
     except DefinitionsRefusedError as error:
         if not as_json:
             raise
         problems = error.problems
     count = _count(definitions) if definitions is not None else 0
     if as_json:
-        show_json({"definitions": count, "problems": problems, "sms": texts})
+        show_json({"definitions": count, "problems": problems, "warnings": warnings, "sms": texts})
     else:
         print(f"{count} definitions, no problems")
+        show_warnings(warnings, lang)
         if texts:
             _show_sms(texts, lang)
     if problems:
@@ -93,6 +97,16 @@ def schema(
         return
     for path in write_schemas(out):
         print(path)
+
+
+def show_warnings(warnings: "tuple[DefinitionProblem, ...] | list[DefinitionProblem]", lang: Lang) -> None:
+    """What is in the definitions and can hardly be meant; nothing where there is nothing."""
+    rows = [
+        [f"{one.file}:{one.line}:{one.column}" if one.file else "", f"{one.family} {one.name}", one.code, one.message, one.hint]
+        for one in warnings
+    ]  # fmt: skip
+    if rows:
+        show_table("warnings", ("where", "definition", "code", "reason", "hint"), rows, lang)
 
 
 def _show_sms(texts: "list[SmsPreview]", lang: Lang) -> None:

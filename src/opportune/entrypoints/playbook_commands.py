@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from opportune.entrypoints.definition_commands import show_warnings
 from opportune.entrypoints.failures import MistakeError
 from opportune.entrypoints.options import DEFAULT_FOLDER, AsJson, Author, Folder, Lang, Language
 from opportune.entrypoints.tables import show_json, show_table
@@ -133,6 +134,7 @@ class _Ask:
 
     def go(self, *, yes: bool, dry_run: bool, draft: bool) -> None:
         """Show what would change, make a draft of it, or publish it."""
+        from opportune.operations import compile_playbook, warn
         from opportune.operations.drafting import open_drafting
 
         if self.as_json and not (yes or dry_run or draft):
@@ -140,10 +142,12 @@ class _Ask:
         with open_drafting(self.folder) as drafting:
             if dry_run:
                 changes = drafting.difference(self.wanted)
+                warnings = warn(self.wanted, compile_playbook(None, self.wanted))
                 if self.as_json:
-                    show_json({"playbook": None, "seq": None, "changes": changes})
+                    show_json({"playbook": None, "seq": None, "changes": changes, "warnings": warnings})
                 else:
                     show_changes(changes, self.lang)
+                    show_warnings(warnings, self.lang)
                 return
             if draft or drafting.approval_on():
                 self._draft(drafting)
@@ -173,13 +177,14 @@ class _Ask:
             print(f"draft {view.number} was made; nothing is in force yet. See: opportune drafts show {view.number}")
 
     def _publish(self, *, yes: bool) -> None:
-        from opportune.operations import compile_playbook, open_deployment, preview_changes, publish
+        from opportune.operations import compile_playbook, open_deployment, preview_changes, publish, warn
 
         with open_deployment(self.folder) as deployment:
-            compile_playbook(deployment, self.wanted)
+            warnings = warn(self.wanted, compile_playbook(deployment, self.wanted))
             changes = preview_changes(deployment, self.wanted)
             if not self.as_json:
                 show_changes(changes, self.lang)
+                show_warnings(warnings, self.lang)
             if changes and not yes and not _agreed():
                 print("nothing was changed")
                 return

@@ -140,6 +140,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "pairs": ("Pairs", "疑似重复对"), "pair": ("pair", "编号"), "probability": ("probability", "概率"), "alike in": ("alike in", "相似字段"),
     "decided by": ("decided by", "处理人"), "merged": ("merged", "已合并"), "apart": ("apart", "不是同一人"), "not alike": ("not alike", "不相似"),
     "likeness": ("likeness", "相似程度"), "weight": ("weight (bits)", "权重（比特）"), "hangs together with": ("hangs together with", "关联客户"),
+    "rank": ("rank", "名次"),
+    "what would change it": ("What would change it", "怎样才会不同"),
+    "smallest change": ("smallest change", "最小变化"),
+    "or first": ("or, for the first gate", "或（第一道关口）"),
+    "another value may be nearer": ("another value may be nearer", "可能有更接近的取值"),
+    "not searched": ("candidates for which no change was searched", "未搜索变化的候选数"),
+    "warnings": ("Warnings", "警告"),
+    "hint": ("hint", "建议"),
 }  # fmt: skip
 """Key: English, Chinese."""
 

@@ -7,6 +7,7 @@ from opportune.operations.backup import MANIFEST, Manifest, backup, restore
 from opportune.operations.clicks import state_click
 from opportune.operations.consents import state_consent
 from opportune.operations.customer import CustomerView, view_customer
+from opportune.operations.decision_extract import Extracted, export_decisions
 from opportune.operations.decision_feed import PAGE_MAX as DECISIONS_PAGE_MAX
 from opportune.operations.decisions import DecisionFilter, DecisionLine, list_decisions, moment_in
 from opportune.operations.demo_online_retail import OnlineRetailResult, run_online_retail
@@ -23,6 +24,7 @@ from opportune.operations.event_counts import EventCounts, EventSeen
 from opportune.operations.examples import examples_folder
 from opportune.operations.explain import Candidate, Explanation, UnmetCondition, explain
 from opportune.operations.forget import Forgotten, forget_person
+from opportune.operations.flips import Flip
 from opportune.operations.imports import Imported, import_ndjson, import_sources
 from opportune.operations.ingest import Ingested, ingest, pieces
 from opportune.operations.lineage import Lineage, Related, read_lineage
@@ -68,23 +70,25 @@ from opportune.operations.tokens import TokenError
 from opportune.operations.touch import ANSWERS, Customer, Offered, RefusedError, TouchAsk, Touched
 from opportune.operations.trial_sends import SeedAddress, TrialSend, TrialSent, read_seeds
 from opportune.operations.unknown_events import Sightings, UnknownEvent, write_definitions
+from opportune.operations.warnings import warn
 from opportune.operations.who import customer_meant, find_customer, identifiers, note_access, open_people
 
 __all__ = [
     "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS", "TELECOM_SOURCE", "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting",
     "ApprovalNeededError", "ArmResult", "CampaignResult", "Candidate", "Carrier", "CategoryNode", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine",
     "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "DuplicateLine", "DuplicatePage", "DuplicatesFound", "EventCounts", "EventEntry", "EventFilter",
-    "EventPage", "EventSeen", "Explanation", "FieldSource", "Folded", "Forgotten", "GoneError", "Imported", "InPlace", "Ingested", "Lineage", "LiveCustomers", "Manifest",
-    "MergingUnavailableError", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "PersonExport", "Preview", "PreviewRow", "Publication", "QualityFigure",
-    "Redriven", "RefusedError", "Related", "Replayed", "Report", "RetentionDone", "RetentionPlan", "Rotated", "SeedAddress", "SegmentOverlap", "SegmentSize", "SegmentSnapshot", "Service",
-    "Sightings", "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun", "SourceRuns", "StarbucksResult", "TagCoverage", "TagDistribution", "TagEntry",
-    "TagFilter", "TagPage", "TagValue", "Taken", "TelecomResult", "TimelinePage", "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnknownEvent", "UnmetCondition",
-    "WantedField", "World", "apply_retention", "backup", "category_tree", "check_segment", "check_sources", "compile_playbook", "coverage", "create_deployment", "customer_meant",
-    "customers_max_of", "decide_pair", "definitions_of", "distribution_as_of", "event_page", "examples_folder", "explain", "export_person", "export_segment", "find_customer",
-    "find_duplicates", "forget_person", "go_on", "holding", "identifiers", "import_ndjson", "import_sources", "ingest", "is_due", "journal_of", "list_clusters", "list_decisions",
-    "list_duplicates", "list_events", "list_tags", "load_of", "mask_words", "matching_of", "merge_same", "moment_in", "note_access", "open_deployment", "open_loads", "open_people",
-    "person_page", "pieces", "plan_retention", "preview_changes", "preview_load", "preview_new", "preview_sms", "promoted", "prove_snapshot", "publish", "read_accounts", "read_definitions",
-    "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "retention_of", "rework_load", "rotate_key", "run_online_retail", "run_sources",
-    "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once", "show_duplicate", "snapshot_segment", "source_inventory",
-    "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page", "tags_of_customer", "view_customer", "view_decisions", "write_definitions",
+    "EventPage", "EventSeen", "Explanation", "Extracted", "FieldSource", "Flip", "Folded", "Forgotten", "GoneError", "Imported", "InPlace", "Ingested", "Lineage", "LiveCustomers",
+    "Manifest", "MergingUnavailableError", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "PersonExport", "Preview", "PreviewRow", "Publication",
+    "QualityFigure", "Redriven", "RefusedError", "Related", "Replayed", "Report", "RetentionDone", "RetentionPlan", "Rotated", "SeedAddress", "SegmentOverlap", "SegmentSize",
+    "SegmentSnapshot", "Service", "Sightings", "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun", "SourceRuns", "StarbucksResult", "TagCoverage",
+    "TagDistribution", "TagEntry", "TagFilter", "TagPage", "TagValue", "Taken", "TelecomResult", "TimelinePage", "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent",
+    "UnknownEvent", "UnmetCondition", "WantedField", "World", "apply_retention", "backup", "category_tree", "check_segment", "check_sources", "compile_playbook", "coverage",
+    "create_deployment", "customer_meant", "customers_max_of", "decide_pair", "definitions_of", "distribution_as_of", "event_page", "examples_folder", "explain", "export_decisions",
+    "export_person", "export_segment", "find_customer", "find_duplicates", "forget_person", "go_on", "holding", "identifiers", "import_ndjson", "import_sources", "ingest", "is_due",
+    "journal_of", "list_clusters", "list_decisions", "list_duplicates", "list_events", "list_tags", "load_of", "mask_words", "matching_of", "merge_same", "moment_in", "note_access",
+    "open_deployment", "open_loads", "open_people", "person_page", "pieces", "plan_retention", "preview_changes", "preview_load", "preview_new", "preview_sms", "promoted", "prove_snapshot",
+    "publish", "read_accounts", "read_definitions", "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "retention_of", "rework_load",
+    "rotate_key", "run_online_retail", "run_sources", "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once",
+    "show_duplicate", "snapshot_segment", "source_inventory", "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page", "tags_of_customer", "view_customer",
+    "view_decisions", "warn", "write_definitions",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from opportune.operations.duplicates import check_matchings
 from opportune.operations.kept_facts import KeptFacts
 from opportune.operations.segments import check_segments
 from opportune.operations.source_definitions import check_sources
+from opportune.operations.warnings import warn
 from opportune.store import Change, DefinitionProblem, Definitions, ProblemCode, difference, load_folder
 
 FOLDED_AHEAD_ROUNDS_MAX = 8
@@ -31,7 +32,8 @@ class DefinitionsRefusedError(Exception):
 class Publication(msgspec.Struct, frozen=True):
     """What `publish` did: the playbook's number and where in the journal it came into force (None: nothing had changed).
 
-    `took_ms` is the time from the ask to the answer; `paused_ms` how much of it nothing else could be taken in.
+    `took_ms` is the time from the ask to the answer; `paused_ms` how much of it nothing else could be taken in. `warnings`: what is in
+    force now, and yet can hardly be meant.
     """
 
     playbook: int
@@ -40,6 +42,7 @@ class Publication(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
     took_ms: int
     paused_ms: int = 0
+    warnings: tuple[DefinitionProblem, ...] = ()
 
 
 class Prepared(msgspec.Struct):
@@ -52,6 +55,7 @@ class Prepared(msgspec.Struct):
     rebuilding: Rebuilding | None
     begun: float
     paused_ms: int
+    warnings: tuple[DefinitionProblem, ...] = ()
 
 
 def read_definitions(folder: Path) -> Definitions:
@@ -153,10 +157,11 @@ def prepare(deployment: Deployment, definitions: Definitions, *, ahead: bool = T
     deployment.settle()
     in_force, fingerprint = deployment.playbook.version, deployment.playbook.fingerprint
     if in_force and deployment.store.latest() == in_force and not preview_changes(deployment, definitions):
-        return Publication(in_force, fingerprint, None, (), 0)
+        return Publication(in_force, fingerprint, None, (), 0, 0, tuple(warn(definitions, deployment.playbook)))
     playbook = compile_playbook(deployment, definitions)
     rebuilding = deployment.engine.rebuilding(playbook) if ahead else None
-    return Prepared(definitions, playbook, in_force, rebuilding, begun, _since(begun))
+    warnings = tuple(warn(definitions, playbook))
+    return Prepared(definitions, playbook, in_force, rebuilding, begun, _since(begun), warnings)
 
 
 def fold_ahead(deployment: Deployment, rebuilding: Rebuilding, on_progress: OnProgress | None = None) -> None:
@@ -200,7 +205,9 @@ def put_in_force(deployment: Deployment, prepared: Prepared, author: str) -> Pub
     deployment.flush()
     deployment.store.publish(draft.number, seq, now_ms)
     paused_ms = prepared.paused_ms + _since(begun)
-    return Publication(draft.number, playbook.fingerprint, seq, draft.changes, _since(prepared.begun), paused_ms)
+    return Publication(
+        draft.number, playbook.fingerprint, seq, draft.changes, _since(prepared.begun), paused_ms, prepared.warnings
+    )
 
 
 def _since(begun: float) -> int:
