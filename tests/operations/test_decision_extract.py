@@ -10,11 +10,21 @@ import pytest
 from pdstools.decision_analyzer import DecisionAnalyzer
 
 from opportune.facts import Reason
-from opportune.operations import Extracted, export_decisions, list_decisions
+from opportune.operations import (
+    Extracted,
+    create_deployment,
+    export_decisions,
+    find_customer,
+    list_decisions,
+    open_deployment,
+    publish,
+    read_definitions,
+)
 from opportune.operations.decision_extract import COLUMNS, STAGES
 from opportune.operations.explain import explain
 from tests.entrypoints.test_commands import Said
-from tests.operations.little_mobile import CUSTOMERS_MAX
+from tests.operations.little_mobile import CUSTOMERS_MAX, START, imported
+from tests.operations.test_detectors import BASE, MINUTE, REMINDER, UNPAID, track, write
 from tests.operations.test_explain import events_of
 
 
@@ -66,6 +76,26 @@ def test_the_analysts_tool_reads_it(extract: tuple[Path, Extracted]) -> None:
     funnel = found.aggregates.get_funnel_data(scope="Action")
     assert all(len(frame.collect() if isinstance(frame, pl.LazyFrame) else frame) for frame in funnel[:2])
     assert found.overview_stats["Actions"] == len({row["pyName"] for row in rows_of(out)})
+
+
+def test_candidates_of_detectors_events_are_told_by_their_own_customer(tmp_path: Path) -> None:
+    """Two orders stay unpaid, and another customer's fact shows it: each candidate belongs to who placed the order."""
+    folder = tmp_path / "data"
+    create_deployment(folder, seed="tests")
+    with open_deployment(folder, customers_max=CUSTOMERS_MAX) as deployment:
+        publish(deployment, read_definitions(write(tmp_path / "definitions", BASE, UNPAID, REMINDER)), "tests")
+    imported(folder, [
+        track("ann", START, "order_placed", order_id="A-1", amount="20.00"),
+        track("bob", START + MINUTE, "order_placed", order_id="B-1", amount="5.00"),
+        track("eve", START + 20 * MINUTE, "call_dropped"),
+    ])  # fmt: skip
+    out = tmp_path / "decisions.csv"
+    told = export_decisions(folder, out, customers_max=CUSTOMERS_MAX)
+    ann, bob = (find_customer(folder, name) for name in ("ann", "bob"))
+    assert [(int(row["Primary_pySubjectID"]), row["pxComponentName"]) for row in rows_of(out)] == [
+        (ann, "PROPOSED"), (bob, "TRIGGER_CONDITION"),
+    ]  # fmt: skip
+    assert told == Extracted(2, 2, 1)
 
 
 def test_every_reason_of_a_candidate_has_its_stage() -> None:
