@@ -32,6 +32,7 @@ from opportune.operations.publish import (
 from opportune.operations.saying import Saying
 from opportune.operations.segments import SegmentSize
 from opportune.operations.sending import Sending
+from opportune.operations.simulation_runs import SimulationRuns
 from opportune.operations.stop_sending import sending_fact
 from opportune.operations.tag_distribution import (
     TagDistribution,
@@ -68,6 +69,7 @@ class Service:
         self.one_offs = OneOffSends(self.door)
         self.forgetting = LiveForgetting(deployment, self.door)
         self.drafting = Drafting(deployment.folder)
+        self.simulating = SimulationRuns(deployment.folder)
         self.customers = LiveCustomers(deployment, self.door, self.saying.names)
         self.upkeep = Upkeep(deployment, self.door)
         self._keeping: asyncio.Task[None] | None = None
@@ -102,6 +104,7 @@ class Service:
                 await self._keeping
         await self.sending.drain()
         await self.forgetting.stop()
+        await self.simulating.stop()
         await asyncio.to_thread(self.door.close)
         self.sending.close()
         await asyncio.to_thread(self.customers.close)

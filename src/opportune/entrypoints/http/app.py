@@ -27,6 +27,7 @@ from opportune.entrypoints.http.operating_routes import operating_router
 from opportune.entrypoints.http.people_routes import people_router
 from opportune.entrypoints.http.problems import tell_problems
 from opportune.entrypoints.http.sending_routes import fetching_router, sending_router
+from opportune.entrypoints.http.simulation_routes import simulation_router
 from opportune.entrypoints.http.source_routes import source_router
 from opportune.entrypoints.http.state_routes import state_router
 from opportune.entrypoints.http.touch_routes import TouchRoutes, ofrep_router
@@ -109,6 +110,7 @@ def make_app(
     rest.include_router(definition_router(service, authority, bounds))
     rest.include_router(draft_router(service, authority, bounds))
     rest.include_router(explain_router(service, authority))
+    rest.include_router(simulation_router(service, authority))
     touches = TouchRoutes(service, authority, bounds)
     rest.include_router(touches.router())
     rest.include_router(people_router(service, authority))
