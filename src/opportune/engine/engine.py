@@ -1,5 +1,6 @@
 """The engine: state and playbook, and one pure step from a batch of facts to what follows from it."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from opportune.engine.candidates import BEST_WORDS
 from opportune.engine.definitions import DefinitionSet, decode_body
 from opportune.engine.migrate import contacts_of, limits_moved, migrated
+from opportune.engine.parting import Causes, Steps, numbers_parted, part
 from opportune.engine.playbook import Playbook
 from opportune.engine.state import CUSTOMERS_MAX, Memory
 from opportune.engine.step import step
@@ -28,8 +30,10 @@ from opportune.facts import (
     GOAL,
     LIMIT,
     MOVE,
+    NOBODY,
     WITHHELD,
     Arrays,
+    BatchBuilder,
     FactBatch,
     FactKind,
     Outputs,
@@ -139,16 +143,20 @@ class Engine:
 
     def _process(self, batch: FactBatch, room: "Room") -> Outputs:
         self._admit(batch)
-        if not batch.bodies:  # only PLAYBOOK facts have them
+        if not batch.bodies:  # only PLAYBOOK and UNMERGED facts have them
             return self._run(batch, 0, len(batch), room)
-        playbooks = np.flatnonzero(batch.kind == FactKind.PLAYBOOK)
+        apart = np.flatnonzero(np.isin(batch.kind, (FactKind.PLAYBOOK, FactKind.UNMERGED)))
         parts, start = [], 0
-        for at in playbooks.tolist():
+        for at in apart.tolist():
             parts.append(self._run(batch, start, at, room))
             self._unread = (batch, at, Outputs.concatenate(parts))
-            parts.append(self.publish(batch.bodies[int(batch.code[at])]))
+            body = batch.bodies[int(batch.code[at])]
+            if batch.kind[at] == FactKind.PLAYBOOK:
+                parts.append(self.publish(body))
+                room = self._room if room.traced is None else Room(self.playbook, room.traced)
+            else:
+                self._part(int(batch.customer[at]), numbers_parted(body))
             self._unread = None
-            room = self._room if room.traced is None else Room(self.playbook, room.traced)
             parts.append(self._run(batch, at, at + 1, room))
             start = at + 1
         parts.append(self._run(batch, start, len(batch), room))
@@ -178,19 +186,49 @@ class Engine:
         self._room = Room(self.playbook)
         return Outputs.from_arrays({"limits": limits_moved(before, self.memory)})
 
+    def _part(self, customer: int, leaving: list[int]) -> None:
+        """The numbers `leaving` are another person than the rest of the group of `customer`; both are derived from history anew."""
+        first = self.next_seq - (self._unread[1] if self._unread is not None else 0)
+
+        def fold(many: int, merged: NDArray[np.int32], steps: Steps) -> Memory:
+            aside = self._aside(self.playbook, many, merged)
+            for one in steps:
+                if isinstance(one, bytes):
+                    aside.playbook.count_contacts_by(decode_body(one))
+                else:
+                    aside._run(one, 0, len(one), aside._room)
+            aside._run(tick(self.now_ms), 0, 1, aside._room)
+            return aside.memory
+
+        past = itertools.chain(
+            ((batch, len(batch), outputs) for batch, outputs in (self.history(first) if self.history else ())),
+            () if self._unread is None else (self._unread,),
+        )
+        part(self.playbook, self.memory, customer, leaving, past, fold)
+
+    def _aside(self, playbook: Playbook, customers_max: int, merged: NDArray[np.int32]) -> "Engine":
+        """An engine that folds history under this playbook without deciding, with the groups of now: whose a fact is does not depend on when they merged."""
+        aside = Engine(self.dictionary, customers_max=customers_max)
+        aside.playbook = playbook.without_decisions()
+        aside.memory = Memory(playbook, customers_max)
+        aside._room = Room(aside.playbook)
+        aside.memory.arrays["merged"][: len(merged)] = merged
+        aside.memory.clock.merged = int(merged.any())
+        return aside
+
     def _rebuilt(self, playbook: Playbook) -> Memory:
         """The state that all history folds to under this playbook's columns: what new counters and rings are taken from."""
-        aside = Engine(self.dictionary, customers_max=self.memory.customers_max)
-        aside.playbook = playbook.without_decisions()
-        aside.memory = Memory(playbook, self.memory.customers_max)
-        aside._room = Room(aside.playbook)
+        merged = self.memory.arrays["merged"][: self.customers if self.memory.clock.merged else 0]
+        aside = self._aside(playbook, self.memory.customers_max, merged)
+        causes = Causes()
         if self.history is not None:
             first = self.next_seq - (self._unread[1] if self._unread is not None else 0)
             for batch, outputs in self.history(first):
                 aside.playbook.grow()
-                aside._refold(batch, len(batch), outputs)
+                aside._refold(batch, len(batch), causes.attribute(batch, outputs, aside.next_seq))
         if self._unread is not None:  # what this batch held before the playbook is not in the journal yet
-            aside._refold(*self._unread)
+            batch, end, outputs = self._unread
+            aside._refold(batch, end, causes.attribute(batch, outputs, aside.next_seq))
         return aside.memory
 
     def _refold(self, batch: FactBatch, end: int, outputs: Outputs) -> None:
@@ -328,6 +366,13 @@ class Room:
             self.traced.append(self.arrays["fates"][:fates].copy())
         self._used[:] = 0
         return outputs
+
+
+def tick(now_ms: int) -> FactBatch:
+    """A batch of one TICK."""
+    builder = BatchBuilder()
+    builder.add(FactKind.TICK, 0, NOBODY, now_ms, now_ms)
+    return builder.build()
 
 
 _NOTHING = Outputs.from_arrays({})

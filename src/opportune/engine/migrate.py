@@ -23,7 +23,7 @@ from opportune.facts import (
     compiled_leaf,
     made_at_once,
 )
-from opportune.policy import TIME_WORDS, refresh_every_block
+from opportune.policy import CONSENT_MOMENTS_FROM, CONSENTS, TIME_WORDS, refresh_every_block
 from opportune.profiles import PENDING_SLOTS, RECORD_HEADER_BYTES, WIDE_HEADER_BYTES, WIDE_PLACE, adopt_pending
 
 
@@ -47,6 +47,9 @@ def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Me
         _copy_wide(source["wide"], was, target["wide"], new)
     if "ledger" not in kept:
         _copy_ledger(source["ledger"], was, target["ledger"][:customers], new, aside)
+    dated = new.moments.words and customers and "moments" not in kept
+    if dated:
+        _take_moments(source["moments"], was, memory, new, aside if missing else None, customers)
     if "pairs" not in kept:
         memory.ensure_pools(len(source["pairs"]))
         width = min(source["pairs"].shape[1], target["pairs"].shape[1])
@@ -66,18 +69,20 @@ def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Me
     if old.clock.alone:  # nothing was counted, so what is closed is only what was told
         target["limits"][: len(source["limits"]), LIMIT_CLOSED] = source["limits"][:, LIMIT_CLOSED]
     _move_withheld(source, target, int(old.clock.touched))
-    if was.definitions.policy != new.definitions.policy:
+    if was.definitions.policy != new.definitions.policy or dated:
         refresh_blocks_at(new.address, memory.address, customers)
     return memory
 
 
 def _kept(old: Memory, was: Playbook, new: Playbook, missing: bool) -> Arrays:
     """What both playbooks lay out alike goes on as it is: most changes of a playbook copy nothing."""
-    names = ["keys", "heads", "instances", "wheel", "open_heads", "open_pool", "open_wheel"]
+    names = ["keys", "merged", "heads", "instances", "wheel", "open_heads", "open_pool", "open_wheel"]
     if was.layout == new.layout and not missing:
         names += ["records", "wide"]
     if was.ledger == new.ledger:
         names.append("ledger")
+    if was.moments == new.moments and not missing:
+        names.append("moments")
     if was.plan.campaigns.pair_words == new.plan.campaigns.pair_words:
         names.append("pairs")
     if was.watch == new.watch:
@@ -163,7 +168,7 @@ def _want_again(new: Playbook, instances: NDArray[Any], heads: NDArray[np.int32]
 
 def _missing_columns(was: Playbook, new: Playbook) -> bool:
     """Whether a column is not there as the new playbook means it; with other zones every counter may mean other hours and days."""
-    if _zones(was) != _zones(new):
+    if _zones(was) != _zones(new) or (new.moments.words and not was.moments.words):
         return True
     for number in new.layout.columns:
         ring, known = new.layout.rings.get(number), was.layout.rings.get(number)
@@ -179,6 +184,22 @@ def _missing_columns(was: Playbook, new: Playbook) -> bool:
 def _zones(playbook: Playbook) -> tuple[str, str | None]:
     policy = playbook.definitions.policy
     return playbook.definitions.deployment.zone, policy.time_zone if policy is not None else None
+
+
+def _take_moments(
+    source: NDArray[np.int64], was: Playbook, memory: Memory, new: Playbook, aside: Memory | None, customers: int
+) -> None:
+    """When what was said was said; where history was folded aside for it, consents are those of that fold, by their moments."""
+    target = memory.arrays["moments"][:customers]
+    if aside is not None:
+        target[:] = aside.arrays["moments"][:customers]
+        said = slice(CONSENTS, new.ledger.header)
+        memory.arrays["ledger"][:customers, said] = aside.arrays["ledger"][:customers, said]
+        return
+    pairs = CONSENT_MOMENTS_FROM + min(was.moments.pairs, new.moments.pairs)
+    target[:, :pairs] = source[:, :pairs]
+    for number, word in new.moments.tags.items():
+        target[:, word] = source[:, was.moments.tags[number]]
 
 
 def _missing_rings(was: Playbook, new: Playbook) -> bool:

@@ -24,6 +24,7 @@ from opportune.engine.advance import advance, end_deadlines
 from opportune.engine.detect import end_pending
 from opportune.engine.happen import happen, over_on_wheel, set_tags
 from opportune.engine.limits import drive_limit, end_marks
+from opportune.engine.merge import absorb_merged, root_of
 from opportune.engine.tables import (
     at_ms_of,
     batch_at,
@@ -42,7 +43,7 @@ from opportune.engine.tables import (
     values_of,
 )
 from opportune.engine.touch import absorb_receipt, absorb_touch
-from opportune.engine.turns import room_for_turn
+from opportune.engine.turns import room_for_merge, room_for_turn
 from opportune.facts import NOBODY, NULL, FactKind, compiled_leaf, prefetch
 from opportune.profiles import NO_PENDING, create_record, i8_of, over_pending, pending_heads_of
 
@@ -58,6 +59,7 @@ PLAYBOOK = int(FactKind.PLAYBOOK)
 TOUCH = int(FactKind.TOUCH)
 RECEIPT = int(FactKind.RECEIPT)
 SENDING = int(FactKind.SENDING)
+MERGED = int(FactKind.MERGED)
 
 EVERY_ROW = -1
 AHEAD, AHEAD_LISTS = 6, 3
@@ -89,6 +91,13 @@ def step(plan_address: int, state_address: int, batch_address: int, room_address
         if not advance(plan, state, room, now_ms_of(batch)[i]):
             return i
         kind, customer = int(kind_of(batch)[i]), int(customer_of(batch)[i])
+        absorbed = customer
+        if state.clock.merged != 0 and customer != NOBODY and kind != CUSTOMER:
+            absorbed = customer = root_of(state, customer)
+        if kind == MERGED:
+            absorbed = root_of(state, int(values_of(batch)[first_of(batch)[i]]))
+            if not room_for_merge(room):
+                return i
         # A fact that publishes, or tells a limit, ends no deadlines: they end at the next one, when limits are settled.
         settled = kind != PLAYBOOK and kind != LIMIT
         if settled and not end_deadlines(plan, state, room, EVERY_ROW):
@@ -105,6 +114,10 @@ def step(plan_address: int, state_address: int, batch_address: int, room_address
                 if first_open(state.open, customer) != NO_RECORD:
                     end_deadlines(plan, state, room, customer)
                 index = over_pending(state.detections, customer, state.clock.now_ms)
+            if index == NO_PENDING and absorbed != customer:  # what is over of hers was hers alone
+                if first_open(state.open, absorbed) != NO_RECORD:
+                    end_deadlines(plan, state, room, absorbed)
+                index = over_pending(state.detections, absorbed, state.clock.now_ms)
             event, told = -1, int(room.used.derived)
             if index != NO_PENDING:
                 if not room_for_turn(plan, state, room):
@@ -181,13 +194,17 @@ def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> int:
     elif kind == CONTACT:
         absorb_contact(plan, state, code, values[first], row, at_ms)
     elif kind == CONSENT:
-        absorb_consent(plan, state, room, code, values[first], values[first + 1], row)
+        absorb_consent(plan, state, room, code, values[first], values[first + 1], row, at_ms)
     elif kind == DO_NOT_DISTURB:
-        absorb_do_not_disturb(plan, state, room, values[first] != 0, row)
+        absorb_do_not_disturb(plan, state, room, values[first] != 0, row, at_ms)
     elif kind == RESPONSE:
         absorb_response(plan, state, code, values[first], row, at_ms)
     elif kind == CUSTOMER:
         keys_of(state)[row] = values[first]
         create_record(plan.profiles, state.records, row)
         state.clock.customers = max(state.clock.customers, row + 1)
+    elif kind == MERGED:
+        survivor = absorb_merged(plan, state, room, row, root_of(state, int(values[first])))
+        if first_open(state.open, survivor) != NO_RECORD:
+            end_deadlines(plan, state, room, survivor)
     return -1

@@ -2,9 +2,11 @@
 
 from opportune.facts.batch import NOBODY, Arrays, BatchBuilder, FactBatch
 from opportune.facts.bundles import bundle, in_lines, point, pointed, record, table
-from opportune.facts.catalogue import Catalogue, EventSchema, Numbering, PropertySchema, TagSchema
+from opportune.facts.catalogue import Catalogue, EventSchema, IdentifierRule, Numbering, PropertySchema, TagSchema
 from opportune.facts.compiled import COMPILED, compiled, compiled_leaf
-from opportune.facts.definitions import MAX_AGE_MS, DeploymentDefinition, EventDefinition, PropertyDefinition, Title
+from opportune.facts.definitions import (
+    MAX_AGE_MS, DeploymentDefinition, EventDefinition, IdentifierDefinition, PropertyDefinition, Title,
+)  # fmt: skip
 from opportune.facts.dictionary import TEXTS_MAX, TextDictionary
 from opportune.facts.kinds import Answer, Arm, FactKind, GoalKind, MoveKind, Outcome
 from opportune.facts.outputs import (
@@ -24,7 +26,7 @@ __all__ = [
     "MS_PER_SECOND", "NOBODY", "NO_CAMPAIGN", "NO_OFFER", "NO_TOUCHPOINT", "NULL", "PPM", "REASON_TEXTS", "SET_MEMBERS_MAX",
     "TEXTS_MAX", "TEXT_BYTES_MAX", "VALUE_MAX", "WITHHELD", "Answer", "Arm", "Arrays", "BatchBuilder",
     "Catalogue", "Decimal", "DeploymentDefinition", "Duration", "EventDefinition", "EventSchema", "FactBatch",
-    "FactKind", "GoalKind", "Kind", "LocalTime", "MoveKind", "Numbering", "Outcome", "Outputs", "PropertyDefinition", "PropertySchema",
+    "FactKind", "GoalKind", "IdentifierDefinition", "IdentifierRule", "Kind", "LocalTime", "MoveKind", "Numbering", "Outcome", "Outputs", "PropertyDefinition", "PropertySchema",
     "Rate", "Reason", "TagSchema", "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle", "compiled",
     "compiled_leaf", "decode_scalar", "encode_scalar", "first_byte", "in_lines", "load8", "local_moment", "lowest_bit", "made_at_once", "owners_of_marks", "parse_duration",
     "parse_rate", "parse_scaled", "point", "pointed", "prefetch", "record", "schema_of_scalar", "table",

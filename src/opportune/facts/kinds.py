@@ -24,6 +24,8 @@ class FactKind(IntEnum):
     RECEIPT           what became of a decision outside; code = touchpoint number; values = decision number, an `Outcome`, campaign
                       number, code of the reason's text or NULL
     SENDING           sending is stopped (1) or goes on (0); values = that
+    MERGED            two customers are one person; `customer` is the survivor's number, values = the number that is absorbed
+    UNMERGED          the person was two after all; code = index into the batch's `bodies`, a JSON list of the numbers that leave
     LIMIT             (single-customer replay only) a budget, stock or capacity closed or opened; code = limit number; values = 1 closed / 0 open,
                       after how many of the customer's moves and decisions within the next fact (absent: at once)
     """
@@ -43,6 +45,8 @@ class FactKind(IntEnum):
     TOUCH = 13
     RECEIPT = 14
     SENDING = 15
+    MERGED = 17
+    UNMERGED = 18
 
 
 class Answer(IntEnum):

@@ -1,16 +1,38 @@
-"""Which customer an identifier means: 128-bit hash -> dense customer number, bounded and rebuilt from the journal."""
+"""Which customer an identifier means: 128-bit hash -> dense customer number, and which numbers are one person; rebuilt from the journal."""
 
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import NOBODY, Arrays, FactBatch, FactKind, compiled_leaf
+from opportune.facts import NOBODY, Arrays, FactBatch, FactKind, IdentifierRule, compiled_leaf
 from opportune.intake.fingerprints import FingerprintMap
 
 CUSTOMERS_MAX = 20_000_000
 IDENTIFIERS_PER_CUSTOMER = 4
 KINDS_TOLD_APART = 16
+GROUP_MAX = 64
+"""The most numbers that may be one person: far more than anybody has, and a bound for what a wrong rule can join."""
+
+
+class Conflict(StrEnum):
+    """Why two identifiers of one message are not one person's."""
+
+    NOT_MERGED = "not_merged"
+    TOO_MANY = "too_many"
+    KEPT_APART = "kept_apart"
+    GROUP_FULL = "group_full"
+
+
+CONFLICT_TEXTS: dict[Conflict, tuple[str, str]] = {
+    Conflict.NOT_MERGED: ("another customer has this identifier, and no kinds are defined that merge", "该标识已属于另一客户，且未定义可合并的标识类型"),
+    Conflict.TOO_MANY: ("one person would have more identifiers of a kind than she may have", "同一客户的该类标识将超过允许的数量"),
+    Conflict.KEPT_APART: ("the two were parted by hand, and stay apart", "两位客户曾被人工拆分，不再自动合并"),
+    Conflict.GROUP_FULL: ("too many numbers would be one person", "合并到同一客户的编号过多"),
+}  # fmt: skip
 
 
 @compiled_leaf
@@ -20,15 +42,34 @@ def note_kind(kinds: Any, customer: int, kind: int) -> None:
 
 
 @compiled_leaf
-def _note_kinds(kinds: NDArray[np.uint16], customers: NDArray[np.uint32], codes: NDArray[np.uint16]) -> None:
+def _note_kinds(
+    kinds: NDArray[np.uint16], customers: NDArray[np.uint32], codes: NDArray[np.uint16], fresh: NDArray[np.uint8]
+) -> None:
     for i in range(len(customers)):
+        told = int(codes[i]) < KINDS_TOLD_APART - 1
+        fresh[i] = 1 if told and (kinds[customers[i]] >> codes[i]) & 1 == 0 else 0
         note_kind(kinds, int(customers[i]), int(codes[i]))
+
+
+def first_of_kind(
+    kinds: NDArray[np.uint16], customers: NDArray[np.uint32], codes: NDArray[np.uint16]
+) -> NDArray[np.uint8]:
+    """Note what kinds of identifiers customers have; 1 for each that is told by a bit of its own from here on, 0 for each to be counted beside."""
+    fresh = np.zeros(len(customers), np.uint8)
+    _note_kinds(kinds, customers, codes, fresh)
+    return fresh
+
+
+MOVED_VALUES = 3
+"""Values of an IDENTIFIER fact that moves a known identifier to another number: its hash, and a 1."""
+_NONE: frozenset[int] = frozenset()
 
 
 class IdentityIndex:
     """Identifiers and the customers they mean; customer numbers are dense from 0.
 
-    `kinds` u2[customers_max] holds one bit per kind of identifier that the customer has (kinds from 15 on share one).
+    `kinds` u2[customers_max] holds one bit per kind of identifier that the customer has (kinds from 15 on share one). `roots`
+    u4[customers_max] holds the survivor's number + 1 of a number that was merged, 0 for one that was not (decision 0009).
     """
 
     def __init__(self, customers_max: int = CUSTOMERS_MAX, expected: int = 0) -> None:
@@ -38,6 +79,10 @@ class IdentityIndex:
         self.customers = 0
         self.map = FingerprintMap(IDENTIFIERS_PER_CUSTOMER * customers_max, expected)
         self.kinds = np.zeros(customers_max, np.uint16)
+        self.roots = np.zeros(customers_max, np.uint32)
+        self._groups: dict[int, list[int]] = {}
+        self._apart: dict[int, set[int]] = {}
+        self._more: dict[tuple[int, int], int] = {}
 
     def __len__(self) -> int:
         """How many identifiers are known."""
@@ -63,7 +108,82 @@ class IdentityIndex:
     def link(self, fingerprint: tuple[int, int], kind: int, customer: int) -> None:
         """Let an unknown identifier mean `customer`. Raises OverflowError when the index is full."""
         self.map.add(fingerprint, customer)
+        self._count(customer, kind)
+
+    def _count(self, customer: int, kind: int) -> None:
+        """One more identifier of a kind; the first of a kind that is told apart is its bit."""
+        if kind >= KINDS_TOLD_APART - 1 or int(self.kinds[customer]) >> kind & 1:
+            self._more[customer, kind] = self._more.get((customer, kind), 0) + 1
         note_kind(self.kinds, customer, kind)
+
+    def root(self, customer: int) -> int:
+        """The number of the person: the survivor's, where this one was merged."""
+        root = int(self.roots[customer])
+        return customer if root == 0 else root - 1
+
+    def members(self, customer: int) -> list[int]:
+        """All numbers of a person, ascending."""
+        root = self.root(customer)
+        return self._groups.get(root, [root])
+
+    @property
+    def groups(self) -> Mapping[int, list[int]]:
+        """The persons of several numbers: survivor -> all numbers, ascending."""
+        return self._groups
+
+    def how_many(self, customer: int, kind: int) -> int:
+        """How many identifiers of a kind a person has."""
+        many = 0
+        for number in self.members(customer):
+            told = kind < KINDS_TOLD_APART - 1 and int(self.kinds[number]) >> kind & 1
+            many += int(told) + self._more.get((number, kind), 0)
+        return many
+
+    def conflict(self, one: int, other: int, limits: Iterable[tuple[int, int]]) -> Conflict | None:
+        """Why two persons must not become one, or None. `limits` are (kind, most) of the kinds that have a limit."""
+        mine, theirs = self.members(one), self.members(other)
+        if any(self._apart.get(number, _NONE) & set(theirs) for number in mine):
+            return Conflict.KEPT_APART
+        if len(mine) + len(theirs) > GROUP_MAX:
+            return Conflict.GROUP_FULL
+        for kind, most in limits:
+            if self.how_many(one, kind) + self.how_many(other, kind) > most:
+                return Conflict.TOO_MANY
+        return None
+
+    def merge(self, one: int, other: int) -> tuple[int, int]:
+        """Let two persons be one: (survivor, absorbed). The survivor is the lower number."""
+        low, high = sorted((self.root(one), self.root(other)))
+        members = sorted({*self.members(low), *self.members(high)})
+        self._groups.pop(high, None)
+        self._put(members)
+        return low, high
+
+    def part(self, customer: int, leaving: Iterable[int]) -> bool:
+        """Let the numbers `leaving` be another person than the rest of the group, for good; False where either would be nobody."""
+        members, wanted = self.members(customer), set(leaving)
+        goes, stays = [one for one in members if one in wanted], [one for one in members if one not in wanted]
+        if not goes or not stays:
+            return False
+        self._groups.pop(members[0], None)
+        for some, others in ((goes, stays), (stays, goes)):
+            self._put(some)
+            for number in some:
+                self._apart.setdefault(number, set()).update(others)
+        return True
+
+    def _put(self, members: list[int]) -> None:
+        for number in members:
+            self.roots[number] = 0 if number == members[0] else members[0] + 1
+        if len(members) > 1:
+            self._groups[members[0]] = members
+
+    def move(self, fingerprint: tuple[int, int], kind: int, customer: int) -> None:
+        """Let a known identifier mean another number."""
+        known = self.map.get(fingerprint)
+        self._more[known, kind] = self._more.get((known, kind), 0) - 1
+        self.map.put(fingerprint, customer)
+        self._count(customer, kind)
 
     def has_other_kind(self, customer: int, kind: int) -> bool:
         """Whether the customer is known by an identifier of another kind than this one."""
@@ -83,8 +203,21 @@ class IdentityIndex:
         if len(rows):
             first = batch.first[rows].astype(np.int64)
             low, high = batch.values[first].view(np.uint64), batch.values[first + 1].view(np.uint64)
-            self.map.add_all(low, high, batch.customer[rows].astype(np.int64))
-            _note_kinds(self.kinds, batch.customer[rows], batch.code[rows])
+            customers, kinds = batch.customer[rows], batch.code[rows]
+            for at in np.flatnonzero(first_of_kind(self.kinds, customers, kinds) == 0).tolist():
+                one = int(customers[at]), int(kinds[at])
+                self._more[one] = self._more.get(one, 0) + 1
+            for at in np.flatnonzero(np.diff(batch.first)[rows] == MOVED_VALUES).tolist():
+                known = self.map.get((int(low[at]), int(high[at])))
+                self._more[known, int(kinds[at])] = self._more.get((known, int(kinds[at])), 0) - 1
+                self.map.put((int(low[at]), int(high[at])), int(customers[at]))
+            self.map.add_all(low, high, customers.astype(np.int64))
+        for at in np.flatnonzero(np.isin(batch.kind, (FactKind.MERGED, FactKind.UNMERGED))).tolist():
+            if batch.kind[at] == FactKind.MERGED:
+                self.merge(int(batch.customer[at]), int(batch.values[batch.first[at]]))
+            else:
+                leaving = msgspec.json.decode(batch.bodies[int(batch.code[at])], type=list[int])
+                self.part(int(batch.customer[at]), leaving)
 
     def to_arrays(self) -> Arrays:
         """The index as named arrays, for a snapshot; equal indexes give equal arrays."""
@@ -94,7 +227,13 @@ class IdentityIndex:
             "identifier_high": high,
             "identifier_customer": customer.astype(np.uint32),
             "customer_kinds": self.kinds[: self.customers].copy(),
+            "groups": np.frombuffer(self._encoded(), np.uint8),
         }
+
+    def _encoded(self) -> bytes:
+        more = [[*one, many] for one, many in sorted(self._more.items()) if many]
+        apart = [[number, sorted(others)] for number, others in sorted(self._apart.items())]
+        return msgspec.msgpack.encode([sorted(self._groups.values()), apart, more])
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, customers_max: int = CUSTOMERS_MAX) -> "IdentityIndex":
@@ -110,4 +249,15 @@ class IdentityIndex:
         index.map.add_all(
             arrays["identifier_low"], arrays["identifier_high"], arrays["identifier_customer"].astype(np.int64)
         )
+        if "groups" in arrays:
+            groups, apart, more = msgspec.msgpack.decode(arrays["groups"].tobytes())
+            for members in groups:
+                index._put(members)
+            index._apart = {number: set(others) for number, others in apart}
+            index._more = {(customer, kind): many for customer, kind, many in more}
         return index
+
+
+def limits_of(rules: Mapping[str, IdentifierRule], numbers: Mapping[str, int]) -> list[tuple[int, int]]:
+    """(kind, most) of the kinds of which a person has at most so many."""
+    return [(numbers[name], rule.most) for name, rule in rules.items() if rule.merges and rule.most]

@@ -9,7 +9,7 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -280,14 +280,20 @@ class Deployment:
         if self._last is not None:
             self._last.wait()
 
-    def remember(self, identifiers: list[tuple[int, str, str]], personal: list[tuple[int, str, str]]) -> None:
-        """Keep clear text before the journal knows of it, in a way that a start can take back what the journal never got."""
+    def remember(
+        self,
+        identifiers: list[tuple[int, str, str]],
+        personal: list[tuple[int, str, str]],
+        merged: Iterable[tuple[int, int]] = (),
+    ) -> None:
+        """Keep clear text, and who was merged, before the journal knows of it, in a way that a start can take back what the journal never got."""
         # New customers can be taken back by their numbers; what links to an old one is noted.
         links = [(kind, text) for customer, kind, text in identifiers if customer < self._known_customers]
         if links and self._links_unsettled >= LINKS_UNSETTLED_MAX:
             self.flush()
             self._settle_links()
-        self.people.remember(identifiers, personal, links)
+        groups = {self.identity.root(survivor): self.identity.members(survivor) for survivor, _ in merged}
+        self.people.remember(identifiers, personal, links, groups.values())
         self._links_unsettled += len(links)
 
     def settle_quietly(self) -> None:
@@ -369,6 +375,8 @@ class Deployment:
         self._journaled_texts = len(self.dictionary)
         self.people.forget_from(self.engine.customers)
         self._settle_links()
+        if self.people.groups() != self.identity.groups:
+            self.people.regroup(self.identity.groups.values(), afresh=True)
         self.people.quarantine_back_to({name: account.received for name, account in self.accounting.sources.items()})
         self._note_playbook()
 
@@ -424,9 +432,9 @@ class Deployment:
         self.identity.learn(batch)
         self.repeats.learn(batch)
         self.engine.process(batch)
-        if batch.bodies:
-            last = int(np.flatnonzero(batch.kind == FactKind.PLAYBOOK)[-1])
-            self._playbook_at = group.first_seq + last, group.received_ms
+        publishings = np.flatnonzero(batch.kind == FactKind.PLAYBOOK) if batch.bodies else ()
+        if len(publishings):
+            self._playbook_at = group.first_seq + int(publishings[-1]), group.received_ms
         if "accounting" in group.arrays:
             self.accounting = Accounting.decode(group.arrays["accounting"].tobytes())
 

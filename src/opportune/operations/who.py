@@ -45,11 +45,12 @@ def customer_meant(people: People | None, who: str) -> int:
         return int(who[1:])
     assert people is not None
     kind, colon, text = who.partition(":")
-    if colon and kind in KINDS:
+    if colon:
         found = people.customer_of(kind, text)
-        if found is None:
+        if found is not None:
+            return found
+        if kind in KINDS:
             raise DeploymentError(f"no customer has the {kind} identifier `{text}`; check it, or give a number as #7")
-        return found
     known = {kind: number for kind in KINDS if (number := people.customer_of(kind, who)) is not None}
     if not known:
         raise DeploymentError(f"no customer has the identifier `{who}`; check it, or give a number as #7")

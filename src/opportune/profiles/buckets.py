@@ -55,6 +55,14 @@ def narrow_again(plan: Any, records: Any, wide: Any, base: int) -> None:
         for bucket in range(counter.buckets):
             value = load(wide, begin + counter.wide_ring + bucket * counter.width, counter.width)
             store(records, base + counter.ring + bucket * counter.narrow, counter.narrow, value)
-    i4_of(wide)[begin >> 2] = wide.free
-    wide.free = place
-    i4_of(records)[(base + WIDE_PLACE) >> 2] = 0
+    give_back_place(plan, records, wide, base)
+
+
+@compiled_leaf
+def give_back_place(plan: Any, records: Any, wide: Any, base: int) -> None:
+    """The customer's wide place, if she has one, is free for another."""
+    place = int(i4_of(records)[(base + WIDE_PLACE) >> 2])
+    if place:
+        i4_of(wide)[place * len(wide_place_of(plan)) * 8 >> 2] = wide.free
+        wide.free = place
+        i4_of(records)[(base + WIDE_PLACE) >> 2] = 0

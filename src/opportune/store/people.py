@@ -3,7 +3,7 @@
 Each call is one transaction that is on the disk when the call returns, so that clear text is safe before an event is acknowledged.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,10 @@ _PERSONAL = (
     "INSERT INTO personal (customer, field, text) VALUES (?, ?, ?) "
     "ON CONFLICT (customer, field) DO UPDATE SET text = excluded.text WHERE text <> excluded.text"
 )
+_MERGED = (
+    "INSERT INTO merged (customer, survivor) VALUES (?, ?) "
+    "ON CONFLICT (customer) DO UPDATE SET survivor = excluded.survivor WHERE survivor <> excluded.survivor"
+)
 _UNSETTLED = "INSERT OR IGNORE INTO unsettled (kind, text) VALUES (?, ?)"
 _QUARANTINE = "INSERT INTO quarantine (source, received_ms, reason, detail, body, position) VALUES (?, ?, ?, ?, ?, ?)"
 
@@ -43,6 +47,13 @@ _unsettled = sa.Table(
     TABLES,
     sa.Column("kind", sa.Text, primary_key=True),
     sa.Column("text", sa.Text, primary_key=True),
+)
+_merged = sa.Table(
+    "merged",
+    TABLES,
+    sa.Column("customer", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("survivor", sa.BigInteger, nullable=False),
+    sa.Index("merged_survivor", "survivor"),
 )
 _personal = sa.Table(
     "personal",
@@ -103,20 +114,43 @@ class People:
         identifiers: Iterable[tuple[int, str, str]],
         personal: Iterable[tuple[int, str, str]] = (),
         links: Iterable[tuple[str, str]] = (),
+        groups: Iterable[Sequence[int]] = (),
     ) -> None:
         """Keep (customer, kind, text) identifiers and (customer, field, text) personal fields, durably, in one transaction.
 
         Repeating it changes nothing. The last one rules: an identifier belongs to the customer named last, because the
         journal's word is newer than what a crash may have left here. `links` are those of the identifiers, as (kind, text), whose
-        customer the journal knows already; they stay `unsettled` until `settle`.
+        customer the journal knows already; they stay `unsettled` until `settle`. `groups` are the numbers, the survivor's first, that
+        are one person each.
         """
-        seen, fields, noted = list(identifiers), list(personal), list(links)
-        if not seen and not fields:
+        seen, fields, noted, joined = list(identifiers), list(personal), list(links), list(groups)
+        if not seen and not fields and not joined:
             return
         with writing(self._engine) as connection:
+            _regroup(connection, joined)
             for statement, rows in ((_REMEMBER, seen), (_PERSONAL, fields), (_UNSETTLED, noted)):
                 if rows:
                     connection.exec_driver_sql(statement, rows)
+
+    def groups(self) -> dict[int, list[int]]:
+        """The persons of several numbers: survivor -> all numbers, ascending."""
+        found: dict[int, list[int]] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(sa.select(_merged).order_by(_merged.c.customer)):
+                found.setdefault(row.survivor, [row.survivor]).append(row.customer)
+        return found
+
+    def regroup(self, groups: Iterable[Sequence[int]], *, afresh: bool = False) -> None:
+        """Keep which numbers are one person, the survivor's first; `afresh`: and that no others are."""
+        with writing(self._engine) as connection:
+            if afresh:
+                connection.execute(sa.delete(_merged))
+            _regroup(connection, list(groups))
+
+    def members_of(self, customer: int) -> list[int]:
+        """All numbers of the person with this number, the survivor's first."""
+        with self._engine.connect() as connection:
+            return _members(connection, customer)
 
     def unsettled(self) -> list[tuple[str, str]]:
         """The (kind, text) of the `links` remembered since the last `settle`: a crash may have kept them from the journal."""
@@ -135,16 +169,18 @@ class People:
             connection.execute(sa.delete(_unsettled))
 
     def customer_of(self, kind: str, text: str) -> int | None:
-        """The customer with this identifier, or None."""
+        """The customer with this identifier (the survivor, where numbers were merged), or None."""
         query = sa.select(_identifier.c.customer).where(_identifier.c.kind == kind, _identifier.c.text == text)
         with self._engine.connect() as connection:
-            return connection.scalar(query)
+            found = connection.scalar(query)
+            return None if found is None else _members(connection, found)[0]
 
     def identifiers_of(self, customer: int) -> list[tuple[str, str]]:
         """The (kind, text) of all identifiers of a customer, in the order of the alphabet."""
-        query = sa.select(_identifier.c.kind, _identifier.c.text).where(_identifier.c.customer == customer)
+        query = sa.select(_identifier.c.kind, _identifier.c.text)
         with self._engine.connect() as connection:
-            return sorted((row.kind, row.text) for row in connection.execute(query))
+            hers = _identifier.c.customer.in_(_members(connection, customer))
+            return sorted((row.kind, row.text) for row in connection.execute(query.where(hers)))
 
     def identifiers_of_all(self, customers: Iterable[int]) -> dict[int, list[tuple[str, str]]]:
         """Like `identifiers_of`, of many at once; customers without one are left out."""
@@ -153,23 +189,28 @@ class People:
         with self._engine.connect() as connection:
             for start in range(0, len(wanted), ASKED_AT_ONCE_MAX):
                 some = wanted[start : start + ASKED_AT_ONCE_MAX]
+                askers = _askers(connection, some)
                 query = sa.select(_identifier.c.customer, _identifier.c.kind, _identifier.c.text)
-                for customer, kind, text in connection.execute(query.where(_identifier.c.customer.in_(some))):
-                    found.setdefault(customer, []).append((kind, text))
+                for number, kind, text in connection.execute(query.where(_identifier.c.customer.in_(list(askers)))):
+                    for customer in askers[number]:
+                        found.setdefault(customer, []).append((kind, text))
         return {customer: sorted(known) for customer, known in found.items()}
 
     def all_of(self, kind: str) -> Iterator[tuple[int, str]]:
         """(customer, text) of all identifiers of one kind."""
-        query = sa.select(_identifier.c.customer, _identifier.c.text).where(_identifier.c.kind == kind)
+        survivor = sa.func.coalesce(_merged.c.survivor, _identifier.c.customer)
+        named = _identifier.outerjoin(_merged, _merged.c.customer == _identifier.c.customer)
+        query = sa.select(survivor, _identifier.c.text).select_from(named).where(_identifier.c.kind == kind)
         with self._engine.connect() as connection:
             for row in connection.execution_options(yield_per=10_000).execute(query):
-                yield row.customer, row.text
+                yield row[0], row[1]
 
     def personal_of(self, customer: int) -> dict[str, str]:
-        """The personal fields of a customer."""
-        query = sa.select(_personal.c.field, _personal.c.text).where(_personal.c.customer == customer)
+        """The personal fields of a customer; of a field under several of her numbers the one of the number known longest."""
+        query = sa.select(_personal.c.field, _personal.c.text).order_by(_personal.c.customer.desc())
         with self._engine.connect() as connection:
-            return {row.field: row.text for row in connection.execute(query)}
+            hers = _personal.c.customer.in_(_members(connection, customer))
+            return {row.field: row.text for row in connection.execute(query.where(hers))}
 
     def forget(self, customer: int) -> int:
         """Delete all of a customer and every quarantined message that holds one of her identifiers; how many rows went.
@@ -202,7 +243,7 @@ class People:
         """
         gone = 0
         with writing(self._engine) as connection:
-            for table in (_identifier, _personal):
+            for table in (_identifier, _personal, _merged):
                 gone += connection.execute(sa.delete(table).where(table.c.customer >= customer)).rowcount
         if gone:
             self._overwrite_log()
@@ -300,6 +341,37 @@ class People:
             raise TimeoutError(
                 f"deleted, but {FILE_NAME}'s log still holds the bytes: another process reads; forget again"
             )
+
+
+def _regroup(connection: sa.Connection, groups: list[Sequence[int]]) -> None:
+    rows = [(number, group[0]) for group in groups for number in group[1:]]
+    if rows:
+        connection.exec_driver_sql(_MERGED, rows)
+    for group in groups:
+        connection.execute(sa.delete(_merged).where(_merged.c.customer == group[0]))
+
+
+def _members(connection: sa.Connection, customer: int) -> list[int]:
+    known = connection.scalar(sa.select(_merged.c.survivor).where(_merged.c.customer == customer))
+    survivor = customer if known is None else known
+    others = sa.select(_merged.c.customer).where(_merged.c.survivor == survivor).order_by(_merged.c.customer)
+    return [survivor, *connection.scalars(others)]
+
+
+def _askers(connection: sa.Connection, customers: list[int]) -> dict[int, list[int]]:
+    """Number -> those of `customers` whose number it is too, for all numbers of theirs."""
+    survivors = {number: number for number in customers}
+    of_these = _merged.c.customer.in_(customers)
+    survivors |= {row.customer: row.survivor for row in connection.execute(sa.select(_merged).where(of_these))}
+    roots = sorted(set(survivors.values()))
+    groups = {root: [root] for root in roots}
+    for row in connection.execute(sa.select(_merged).where(_merged.c.survivor.in_(roots))):
+        groups[row.survivor].append(row.customer)
+    askers: dict[int, list[int]] = {}
+    for customer in customers:
+        for number in groups[survivors[customer]]:
+            askers.setdefault(number, []).append(customer)
+    return askers
 
 
 def _quarantined(row: Any) -> Quarantined:

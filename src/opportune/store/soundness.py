@@ -30,6 +30,7 @@ from opportune.facts import (
     DeploymentDefinition,
     Duration,
     EventDefinition,
+    IdentifierDefinition,
     Kind,
     PropertyDefinition,
     parse_rate,
@@ -58,6 +59,7 @@ _LEAST: dict[type, dict[str, int]] = {
     OfferChoice: {"weight": 1},
     Budget: {"contacts": 1},
     CampaignCap: {"max": 1},
+    IdentifierDefinition: {"most": 1},
     Cap: {"max": 1},
 }
 """The smallest whole number that makes sense, by struct and field."""
@@ -226,6 +228,12 @@ def _range(limits: tuple[Decimal, Decimal], kind: Kind | None, scale: int, place
         yield place, ProblemCode.OUT_OF_RANGE, "the range is wider than a value can be", "narrow it"
 
 
+def _identifier(kind: IdentifierDefinition, path: str) -> Found:
+    if kind.most is not None and not kind.merges:
+        message = "`most` has no effect: only identifiers that merge are counted per person"
+        yield _join(path, "most"), ProblemCode.CONTRADICTION, message, "add `merges: true`, or take `most` out"
+
+
 def _event(event: EventDefinition, path: str) -> Found:
     yield from _category(event, path)
     if len(event.properties) > PROPERTIES_MAX:
@@ -333,6 +341,7 @@ def _policy(policy: PolicyDefinition, path: str) -> Found:
 
 _CHECKS: dict[type, Callable[[Any, str], Found]] = {
     DeploymentDefinition: _deployment,
+    IdentifierDefinition: _identifier,
     EventDefinition: _event,
     PropertyDefinition: _typed,
     TagDefinition: _tag,

@@ -1,0 +1,24 @@
+"""Which numbers are one person: what a reader of clear text asks before it asks for a customer."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "people_merged"
+down_revision = "people_0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the table."""
+    op.create_table(
+        "merged",
+        sa.Column("customer", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("survivor", sa.BigInteger, nullable=False),
+        sa.Index("merged_survivor", "survivor"),
+    )
+
+
+def downgrade() -> None:
+    """Drop the table."""
+    op.drop_table("merged")
