@@ -2,12 +2,15 @@
 
 from opportune.engine.definitions import CompileProblem, DefinitionSet, PlaybookBody, PlaybookError, decode_body
 from opportune.engine.engine import CapacityError, Engine, History
+from opportune.engine.parting import members_of, numbers_parted
 from opportune.engine.playbook import Playbook, fingerprint_of
 from opportune.engine.state import CUSTOMERS_MAX, STATE_LAYOUT, StateLayoutError
+from opportune.engine.tables import GROUP_ROOT
 from opportune.engine.vocabulary import Vocabulary
 
 __all__ = [
     "CUSTOMERS_MAX",
+    "GROUP_ROOT",
     "STATE_LAYOUT",
     "CapacityError",
     "CompileProblem",
@@ -21,4 +24,6 @@ __all__ = [
     "Vocabulary",
     "decode_body",
     "fingerprint_of",
+    "members_of",
+    "numbers_parted",
 ]

@@ -13,7 +13,7 @@ from opportune.engine.migrate import contacts_of
 from opportune.engine.playbook import Playbook
 from opportune.engine.state import Memory
 from opportune.engine.tables import GROUP_NEXT, GROUP_ROOT, ledger_of, moments_of, plan_at, state_at
-from opportune.facts import NOBODY, Arm, FactBatch, FactKind, GoalKind, Outputs, compiled_leaf
+from opportune.facts import NOBODY, Arm, FactBatch, FactKind, GoalKind, Outputs, Persons, compiled_leaf
 from opportune.profiles import NO_PENDING, adopt_hers, close_pending, copy_record, first_pending, looks_of
 
 Past = Iterable[tuple[FactBatch, int, Outputs]]
@@ -36,14 +36,14 @@ class Causes:
     """
 
     def __init__(self) -> None:
-        self._root: dict[int, int] = {}
+        self._persons = Persons()
         self.of_decision: dict[int, int] = {}
         """Number of a decision -> number of the customer, where it is not the survivor's."""
 
     def attribute(self, batch: FactBatch, outputs: Outputs, first_seq: int) -> Outputs:
         """The outputs of a batch, by the number that their cause names. To be told of every batch, in order."""
         joins = np.flatnonzero(np.isin(batch.kind, (FactKind.MERGED, FactKind.UNMERGED)))
-        if not len(joins) and not self._root:
+        if not len(joins) and not self._persons.groups and not self.of_decision:
             return outputs
         made, start = outputs.decisions.copy(), 0
         for at in [*joins.tolist(), len(batch)]:
@@ -61,26 +61,16 @@ class Causes:
         cause = batch.customer[made["seq"] - first_seq]
         for place in np.flatnonzero((cause != made["customer"]) & (cause != NOBODY)).tolist():
             number = int(cause[place])
-            if self._root.get(number) == made["customer"][place]:
+            if self._persons.root(number) == made["customer"][place]:
                 made["customer"][place] = number
                 self.of_decision[int(made["number"][place])] = number
 
     def _learn(self, batch: FactBatch, at: int) -> None:
-        customer = self._root.get(int(batch.customer[at]), int(batch.customer[at]))
+        customer = int(batch.customer[at])
         if batch.kind[at] == FactKind.MERGED:
-            other = int(batch.values[batch.first[at]])
-            other = self._root.get(other, other)
-            low, high = min(customer, other), max(customer, other)
-            for number in [high, *(number for number, root in self._root.items() if root == high)]:
-                self._root[number] = low
-            return
-        members = {customer, *(number for number, root in self._root.items() if root == customer)}
-        leaving = set(numbers_parted(batch.bodies[int(batch.code[at])])) & members
-        for some in (leaving, members - leaving):
-            for number in some:
-                self._root[number] = min(some)
-                if number == min(some):
-                    self._root.pop(number)
+            self._persons.merge(customer, int(batch.values[batch.first[at]]))
+        else:
+            self._persons.part(customer, numbers_parted(batch.bodies[int(batch.code[at])]))
 
 
 def members_of(merged: NDArray[np.int32], customer: int) -> list[int]:

@@ -12,6 +12,7 @@ from opportune.facts.kinds import Answer, Arm, FactKind, GoalKind, MoveKind, Out
 from opportune.facts.outputs import (
     DECISION, DERIVED, DERIVED_VALUES_MAX, FATE, GOAL, LIMIT, MOVE, NO_CAMPAIGN, NO_OFFER, NO_TOUCHPOINT, WITHHELD, Outputs, made_at_once, owners_of_marks,
 )  # fmt: skip
+from opportune.facts.persons import Persons
 from opportune.facts.reasons import REASON_TEXTS, Reason
 from opportune.facts.rows import first_byte, load8, lowest_bit, prefetch
 from opportune.facts.scalars import (
@@ -26,7 +27,7 @@ __all__ = [
     "MS_PER_SECOND", "NOBODY", "NO_CAMPAIGN", "NO_OFFER", "NO_TOUCHPOINT", "NULL", "PPM", "REASON_TEXTS", "SET_MEMBERS_MAX",
     "TEXTS_MAX", "TEXT_BYTES_MAX", "VALUE_MAX", "WITHHELD", "Answer", "Arm", "Arrays", "BatchBuilder",
     "Catalogue", "Decimal", "DeploymentDefinition", "Duration", "EventDefinition", "EventSchema", "FactBatch",
-    "FactKind", "GoalKind", "IdentifierDefinition", "IdentifierRule", "Kind", "LocalTime", "MoveKind", "Numbering", "Outcome", "Outputs", "PropertyDefinition", "PropertySchema",
+    "FactKind", "GoalKind", "IdentifierDefinition", "IdentifierRule", "Kind", "LocalTime", "MoveKind", "Numbering", "Outcome", "Outputs", "Persons", "PropertyDefinition", "PropertySchema",
     "Rate", "Reason", "TagSchema", "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle", "compiled",
     "compiled_leaf", "decode_scalar", "encode_scalar", "first_byte", "in_lines", "load8", "local_moment", "lowest_bit", "made_at_once", "owners_of_marks", "parse_duration",
     "parse_rate", "parse_scaled", "point", "pointed", "prefetch", "record", "schema_of_scalar", "table",

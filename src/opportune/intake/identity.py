@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import NOBODY, Arrays, FactBatch, FactKind, IdentifierRule, compiled_leaf
+from opportune.facts import NOBODY, Arrays, FactBatch, FactKind, IdentifierRule, Persons, compiled_leaf
 from opportune.intake.fingerprints import FingerprintMap
 
 CUSTOMERS_MAX = 20_000_000
@@ -80,7 +80,7 @@ class IdentityIndex:
         self.map = FingerprintMap(IDENTIFIERS_PER_CUSTOMER * customers_max, expected)
         self.kinds = np.zeros(customers_max, np.uint16)
         self.roots = np.zeros(customers_max, np.uint32)
-        self._groups: dict[int, list[int]] = {}
+        self._persons = Persons()
         self._apart: dict[int, set[int]] = {}
         self._more: dict[tuple[int, int], int] = {}
 
@@ -123,13 +123,33 @@ class IdentityIndex:
 
     def members(self, customer: int) -> list[int]:
         """All numbers of a person, ascending."""
-        root = self.root(customer)
-        return self._groups.get(root, [root])
+        return self._persons.members(customer)
 
     @property
     def groups(self) -> Mapping[int, list[int]]:
         """The persons of several numbers: survivor -> all numbers, ascending."""
-        return self._groups
+        return self._persons.groups
+
+    def persons(self) -> list[list[int]]:
+        """The numbers of everybody who was ever merged, those who were parted since among them."""
+        return [*self.groups.values(), *([number] for number in self._apart if len(self.members(number)) == 1)]
+
+    def kin(self) -> list[list[int]]:
+        """The numbers that were ever joined, parted since or not, ascending."""
+        found: list[list[int]] = []
+        seen: set[int] = set()
+        for start in sorted({*self.groups, *self._apart}):
+            if start in seen:
+                continue
+            waiting, hers = [start], set()
+            while waiting:
+                number = waiting.pop()
+                if number not in hers:
+                    hers.add(number)
+                    waiting += [*self.members(number), *self._apart.get(number, ())]
+            seen |= hers
+            found.append(sorted(hers))
+        return found
 
     def how_many(self, customer: int, kind: int) -> int:
         """How many identifiers of a kind a person has."""
@@ -153,30 +173,22 @@ class IdentityIndex:
 
     def merge(self, one: int, other: int) -> tuple[int, int]:
         """Let two persons be one: (survivor, absorbed). The survivor is the lower number."""
-        low, high = sorted((self.root(one), self.root(other)))
-        members = sorted({*self.members(low), *self.members(high)})
-        self._groups.pop(high, None)
-        self._put(members)
+        low, high = self._persons.merge(one, other)
+        self._note_roots(self.members(low))
         return low, high
 
     def part(self, customer: int, leaving: Iterable[int]) -> bool:
         """Let the numbers `leaving` be another person than the rest of the group, for good; False where either would be nobody."""
-        members, wanted = self.members(customer), set(leaving)
-        goes, stays = [one for one in members if one in wanted], [one for one in members if one not in wanted]
-        if not goes or not stays:
-            return False
-        self._groups.pop(members[0], None)
-        for some, others in ((goes, stays), (stays, goes)):
-            self._put(some)
+        parted = self._persons.part(customer, leaving)
+        for some, others in (parted, parted[::-1]) if parted is not None else ():
+            self._note_roots(some)
             for number in some:
                 self._apart.setdefault(number, set()).update(others)
-        return True
+        return parted is not None
 
-    def _put(self, members: list[int]) -> None:
-        for number in members:
-            self.roots[number] = 0 if number == members[0] else members[0] + 1
-        if len(members) > 1:
-            self._groups[members[0]] = members
+    def _note_roots(self, members: list[int]) -> None:
+        self.roots[members] = members[0] + 1
+        self.roots[members[0]] = 0
 
     def move(self, fingerprint: tuple[int, int], kind: int, customer: int) -> None:
         """Let a known identifier mean another number."""
@@ -233,7 +245,7 @@ class IdentityIndex:
     def _encoded(self) -> bytes:
         more = [[*one, many] for one, many in sorted(self._more.items()) if many]
         apart = [[number, sorted(others)] for number, others in sorted(self._apart.items())]
-        return msgspec.msgpack.encode([sorted(self._groups.values()), apart, more])
+        return msgspec.msgpack.encode([sorted(self.groups.values()), apart, more])
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, customers_max: int = CUSTOMERS_MAX) -> "IdentityIndex":
@@ -252,7 +264,8 @@ class IdentityIndex:
         if "groups" in arrays:
             groups, apart, more = msgspec.msgpack.decode(arrays["groups"].tobytes())
             for members in groups:
-                index._put(members)
+                index._persons.put(members)
+                index._note_roots(members)
             index._apart = {number: set(others) for number, others in apart}
             index._more = {(customer, kind): many for customer, kind, many in more}
         return index

@@ -375,8 +375,9 @@ class Deployment:
         self._journaled_texts = len(self.dictionary)
         self.people.forget_from(self.engine.customers)
         self._settle_links()
-        if self.people.groups() != self.identity.groups:
-            self.people.regroup(self.identity.groups.values(), afresh=True)
+        if self.people.groups() != self.identity.groups:  # a crash kept a merge from the journal
+            self.people.regroup(self.identity.kin(), afresh=True)
+            self.people.regroup(self.identity.persons())
         self.people.quarantine_back_to({name: account.received for name, account in self.accounting.sources.items()})
         self._note_playbook()
 

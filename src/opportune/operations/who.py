@@ -29,10 +29,10 @@ def open_people(folder: Path) -> Iterator[People | None]:
 
 def find_customer(folder: Path, who: str) -> int:
     """The customer meant by `#7`, `phone:13800000000` or a plain identifier of any kind. Raises DeploymentError."""
-    if who.startswith("#"):
-        return customer_meant(None, who)
     with open_people(folder) as people:
         if people is None:
+            if who.startswith("#"):
+                return customer_meant(None, who)
             raise DeploymentError(f"{folder} knows no customers yet; import something first")
         return customer_meant(people, who)
 
@@ -42,7 +42,8 @@ def customer_meant(people: People | None, who: str) -> int:
     if who.startswith("#"):
         if not (who[1:].isascii() and who[1:].isdecimal()):
             raise DeploymentError(f"`{who}` is no customer number; write for example #7")
-        return int(who[1:])
+        number = int(who[1:])
+        return number if people is None else people.members_of(number)[0]
     assert people is not None
     kind, colon, text = who.partition(":")
     if colon:

@@ -27,8 +27,8 @@ _PERSONAL = (
     "ON CONFLICT (customer, field) DO UPDATE SET text = excluded.text WHERE text <> excluded.text"
 )
 _MERGED = (
-    "INSERT INTO merged (customer, survivor) VALUES (?, ?) "
-    "ON CONFLICT (customer) DO UPDATE SET survivor = excluded.survivor WHERE survivor <> excluded.survivor"
+    "INSERT INTO merged (customer, survivor, kin) VALUES (?, ?, ?) "
+    "ON CONFLICT (customer) DO UPDATE SET survivor = excluded.survivor, kin = excluded.kin"
 )
 _UNSETTLED = "INSERT OR IGNORE INTO unsettled (kind, text) VALUES (?, ?)"
 _QUARANTINE = "INSERT INTO quarantine (source, received_ms, reason, detail, body, position) VALUES (?, ?, ?, ?, ?, ?)"
@@ -53,8 +53,11 @@ _merged = sa.Table(
     TABLES,
     sa.Column("customer", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("survivor", sa.BigInteger, nullable=False),
+    sa.Column("kin", sa.BigInteger, nullable=False),
     sa.Index("merged_survivor", "survivor"),
+    sa.Index("merged_kin", "kin"),
 )
+"""Numbers that were ever merged: the survivor's now (their own, where they were parted), and the lowest that was ever joined with them."""
 _personal = sa.Table(
     "personal",
     TABLES,
@@ -137,15 +140,26 @@ class People:
         found: dict[int, list[int]] = {}
         with self._engine.connect() as connection:
             for row in connection.execute(sa.select(_merged).order_by(_merged.c.customer)):
-                found.setdefault(row.survivor, [row.survivor]).append(row.customer)
-        return found
+                found.setdefault(row.survivor, []).append(row.customer)
+        return {survivor: numbers for survivor, numbers in found.items() if len(numbers) > 1}
 
     def regroup(self, groups: Iterable[Sequence[int]], *, afresh: bool = False) -> None:
-        """Keep which numbers are one person, the survivor's first; `afresh`: and that no others are."""
+        """Keep which numbers are one person, the survivor's first (a number parted from others is a group of its own).
+
+        `afresh`: and that no others are, nor ever were. To be called at start with what the journal says.
+        """
         with writing(self._engine) as connection:
             if afresh:
                 connection.execute(sa.delete(_merged))
             _regroup(connection, list(groups))
+
+    def related_to(self, customer: int) -> list[int]:
+        """All numbers that merges ever joined with this one, parted since or not, ascending."""
+        with self._engine.connect() as connection:
+            kin = connection.scalar(sa.select(_merged.c.kin).where(_merged.c.customer == customer))
+            if kin is None:
+                return [customer]
+            return list(connection.scalars(sa.select(_merged.c.customer).where(_merged.c.kin == kin).order_by(_merged.c.customer)))
 
     def members_of(self, customer: int) -> list[int]:
         """All numbers of the person with this number, the survivor's first."""
@@ -344,18 +358,30 @@ class People:
 
 
 def _regroup(connection: sa.Connection, groups: list[Sequence[int]]) -> None:
-    rows = [(number, group[0]) for group in groups for number in group[1:]]
+    numbers = [number for group in groups for number in group]
+    known: dict[int, int] = {}
+    for start in range(0, len(numbers), ASKED_AT_ONCE_MAX):
+        some = _merged.c.customer.in_(numbers[start : start + ASKED_AT_ONCE_MAX])
+        known |= {row.customer: row.kin for row in connection.execute(sa.select(_merged).where(some))}
+    rows = []
+    for group in groups:
+        kins = {known[number] for number in group if number in known}
+        kin = min(kins | {group[0]})
+        if len(kins) > 1 or (kins and kin not in kins):
+            connection.execute(sa.update(_merged).where(_merged.c.kin.in_(kins)).values(kin=kin))
+            known |= {number: kin for number, before in known.items() if before in kins}
+        known |= dict.fromkeys(group, kin)
+        rows += [(number, group[0], kin) for number in group]
     if rows:
         connection.exec_driver_sql(_MERGED, rows)
-    for group in groups:
-        connection.execute(sa.delete(_merged).where(_merged.c.customer == group[0]))
 
 
 def _members(connection: sa.Connection, customer: int) -> list[int]:
-    known = connection.scalar(sa.select(_merged.c.survivor).where(_merged.c.customer == customer))
-    survivor = customer if known is None else known
-    others = sa.select(_merged.c.customer).where(_merged.c.survivor == survivor).order_by(_merged.c.customer)
-    return [survivor, *connection.scalars(others)]
+    survivor = connection.scalar(sa.select(_merged.c.survivor).where(_merged.c.customer == customer))
+    if survivor is None:
+        return [customer]
+    hers = sa.select(_merged.c.customer).where(_merged.c.survivor == survivor).order_by(_merged.c.customer)
+    return list(connection.scalars(hers))
 
 
 def _askers(connection: sa.Connection, customers: list[int]) -> dict[int, list[int]]:
@@ -364,12 +390,12 @@ def _askers(connection: sa.Connection, customers: list[int]) -> dict[int, list[i
     of_these = _merged.c.customer.in_(customers)
     survivors |= {row.customer: row.survivor for row in connection.execute(sa.select(_merged).where(of_these))}
     roots = sorted(set(survivors.values()))
-    groups = {root: [root] for root in roots}
+    groups: dict[int, set[int]] = {root: {root} for root in roots}
     for row in connection.execute(sa.select(_merged).where(_merged.c.survivor.in_(roots))):
-        groups[row.survivor].append(row.customer)
+        groups[row.survivor].add(row.customer)
     askers: dict[int, list[int]] = {}
     for customer in customers:
-        for number in groups[survivors[customer]]:
+        for number in sorted(groups[survivors[customer]]):
             askers.setdefault(number, []).append(customer)
     return askers
 

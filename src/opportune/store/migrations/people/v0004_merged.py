@@ -1,4 +1,4 @@
-"""Which numbers are one person: what a reader of clear text asks before it asks for a customer."""
+"""Which numbers are one person, and which ever were: what a reader of clear text asks before it asks for a customer."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,7 +15,9 @@ def upgrade() -> None:
         "merged",
         sa.Column("customer", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("survivor", sa.BigInteger, nullable=False),
+        sa.Column("kin", sa.BigInteger, nullable=False),
         sa.Index("merged_survivor", "survivor"),
+        sa.Index("merged_kin", "kin"),
     )
 
 
