@@ -9,7 +9,7 @@ from opportune.intake.doors import (
 )  # fmt: skip
 from opportune.intake.extras import ExtraMissingError
 from opportune.intake.hashing import KEY_BYTES, hash_identifier, hash_message, key_words
-from opportune.intake.identity import CONFLICT_TEXTS, CUSTOMERS_MAX, MOVED_VALUES, Conflict, IdentityIndex, limits_of
+from opportune.intake.identity import CONFLICT_TEXTS, CUSTOMERS_MAX, GROUP_MAX, MOVED_VALUES, Conflict, IdentityIndex, limits_of
 from opportune.intake.loading import Load, LoadResult, Shown, cells_of, stored_row
 from opportune.intake.ndjson import BLANKS, LINE_BYTES_MAX, Clock, Decoder, Intake
 from opportune.intake.personal import looks_personal
@@ -23,7 +23,7 @@ __all__ = [
     "BASELINE_ROWS_MIN", "BATCH_EVENTS_MAX", "BATCH_ROUTES", "BLANKS", "BODY_BYTES_MAX", "CUSTOMERS_MAX", "HORIZON_MS",
     "INFLATE_RATIO_MAX", "KEY_BYTES", "LINE_BYTES_MAX", "MOVED_VALUES", "QUARANTINE_TEXTS", "REPEATS_MAX", "SINGLE_ROUTES",
     "BodyRefusedError", "CONFLICT_TEXTS", "Cells", "Clock", "ColumnDecoder", "Conflict", "Decoder", "ExtraMissingError", "Fetch", "FetchFailedError",
-    "FieldProfile", "IdentityIndex", "Intake", "Load", "LoadResult", "Position", "Profile", "Profiler",
+    "FieldProfile", "GROUP_MAX", "IdentityIndex", "Intake", "Load", "LoadResult", "Position", "Profile", "Profiler",
     "QualityDefinition", "QuarantineReason", "Quarantined", "Reach", "ReadLimits", "RepeatFilter", "Shown",
     "SourceDefinition", "State", "Statistics", "StepCount", "StepDefinition", "Translated", "Verdict", "cells_of",
     "fetch", "hash_identifier", "hash_message", "inflated", "key_words", "limits_of", "looks_personal", "posthog_key",

@@ -134,6 +134,11 @@ class IdentityIndex:
         """The numbers of everybody who was ever merged, those who were parted since among them."""
         return [*self.groups.values(), *([number] for number in self._apart if len(self.members(number)) == 1)]
 
+    @property
+    def parted(self) -> list[int]:
+        """The numbers that are kept apart from others."""
+        return sorted(self._apart)
+
     def kin(self) -> list[list[int]]:
         """The numbers that were ever joined, parted since or not, ascending."""
         found: list[list[int]] = []

@@ -24,6 +24,7 @@ from opportune.operations.imports import Imported, import_ndjson, import_sources
 from opportune.operations.ingest import Ingested, ingest, pieces
 from opportune.operations.lineage import Lineage, Related, read_lineage
 from opportune.operations.live_customer import LiveCustomers, TimelinePage
+from opportune.operations.merging import Merged, Parted, merge, unmerge
 from opportune.operations.one_off import CUSTOMERS_PER_SEND_MAX, OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import send_once
 from opportune.operations.previews import SmsPreview, preview_sms
@@ -57,24 +58,24 @@ from opportune.operations.timeline import PAGE_MAX as TIMELINE_PAGE_MAX
 from opportune.operations.tokens import TokenError
 from opportune.operations.touch import ANSWERS, Customer, Offered, RefusedError, TouchAsk, Touched
 from opportune.operations.trial_sends import SeedAddress, TrialSend, TrialSent, read_seeds
-from opportune.operations.who import find_customer, identifiers, open_people
+from opportune.operations.who import customer_meant, find_customer, identifiers, open_people
 
 __all__ = [
     "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS", "TELECOM_SOURCE",
     "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ArmResult", "CampaignResult", "Candidate", "Carrier", "CategoryNode", "ContactMonth",
     "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door",
     "EventCounts", "EventEntry", "EventFilter", "EventPage", "EventSeen", "Explanation", "FieldSource", "Folded", "GoneError", "Imported", "InPlace",
-    "Ingested", "Lineage", "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "Preview",
+    "Ingested", "Lineage", "LiveCustomers", "Manifest", "Merged", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "Parted", "Preview",
     "PreviewRow", "Publication", "QualityFigure", "Redriven", "RefusedError", "Related", "Replayed", "Report", "SeedAddress", "SegmentOverlap",
     "SegmentSize", "SegmentSnapshot", "Service", "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun",
     "SourceRuns", "StarbucksResult", "TagDistribution", "TagEntry", "TagFilter", "TagPage", "Taken", "TelecomResult", "TimelinePage", "TokenError",
     "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnmetCondition", "WantedField", "World", "backup", "category_tree", "check_segment",
-    "check_sources", "compile_playbook", "create_deployment", "customers_max_of", "definitions_of", "distribution_as_of", "event_page",
+    "check_sources", "compile_playbook", "create_deployment", "customer_meant", "customers_max_of", "definitions_of", "distribution_as_of", "event_page",
     "examples_folder", "explain", "export_segment", "find_customer", "go_on", "holding", "identifiers", "import_ndjson", "import_sources", "ingest",
-    "is_due", "journal_of", "list_decisions", "list_events", "list_tags", "load_of", "moment_in", "open_deployment", "open_loads", "open_people",
+    "is_due", "journal_of", "list_decisions", "list_events", "list_tags", "load_of", "merge", "moment_in", "open_deployment", "open_loads", "open_people",
     "pieces", "preview_changes", "preview_load", "preview_new", "preview_sms", "prove_snapshot", "publish", "read_accounts", "read_definitions",
     "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "rework_load", "run_online_retail",
     "run_sources", "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once",
-    "snapshot_segment", "source_inventory", "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page",
+    "snapshot_segment", "source_inventory", "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page", "unmerge",
     "view_customer", "view_decisions",
 ]  # fmt: skip

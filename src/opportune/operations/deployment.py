@@ -375,6 +375,7 @@ class Deployment:
         self._journaled_texts = len(self.dictionary)
         self.people.forget_from(self.engine.customers)
         self._settle_links()
+        self._settle_moved()
         if self.people.groups() != self.identity.groups:  # a crash kept a merge from the journal
             self.people.regroup(self.identity.kin(), afresh=True)
             self.people.regroup(self.identity.persons())
@@ -401,6 +402,16 @@ class Deployment:
             words = key_words(self.key)
             self.people.settle(link for link in links if self.identity.find(hash_identifier(words, *link)) < 0)
         self._links_unsettled = 0
+
+    def _settle_moved(self) -> None:
+        """Tell people of identifiers that were given another number by a parting that a crash cut short behind the journal."""
+        words, moved = key_words(self.key), []
+        for number in self.identity.parted:
+            for kind, text in self.people.own_identifiers(number):
+                meant = self.identity.find(hash_identifier(words, kind, text))
+                if meant not in (-1, number):
+                    moved.append((meant, kind, text))
+        self.people.remember(moved)
 
     def _note_playbook(self) -> None:
         """Tell the store of a playbook whose publication a crash cut short: it is in force once it is journaled."""

@@ -107,8 +107,15 @@ class Trail(msgspec.Struct):
 
     @property
     def own_facts(self) -> list[CustomerFact]:
-        """Her facts, without those of numbers that were hers once."""
-        return [fact for fact in self.facts if fact.place in self.hers]
+        """Her facts, as the journal has them, without those of numbers that were hers once."""
+        return [
+            fact._replace(values=(self.members[fact.values[0]],)) if self._joins(fact) else fact
+            for fact in self.facts
+            if fact.place in self.hers
+        ]
+
+    def _joins(self, fact: CustomerFact) -> bool:
+        return fact.kind == FactKind.MERGED and len(self.members) > 1
 
     def own(self, rows: NDArray[Any]) -> NDArray[Any]:
         """Those of these outputs that name a number of hers."""

@@ -16,6 +16,7 @@ from opportune.operations.lineage import Lineage
 from opportune.operations.live_customer import LiveCustomers
 from opportune.operations.names import Language
 from opportune.operations.one_off import OneOffAsk, OneOffResult
+from opportune.operations.merging import Merging
 from opportune.operations.one_off_sends import OneOffSends
 from opportune.operations.publish import Publication, publish
 from opportune.operations.saying import Saying
@@ -45,6 +46,7 @@ class Service:
         self.sending = Sending(deployment, self.door, self.saying)
         self.feed = DecisionFeed(deployment, lambda: self.saying.names("en"))
         self.one_offs = OneOffSends(self.door)
+        self.merging = Merging(deployment, self.door)
         self.customers = LiveCustomers(deployment, self.door, self.saying.names)
         self._catalogue: tuple[int, Lineage] | None = None
         self._event_counts = EventCounts(deployment.folder)

@@ -119,6 +119,8 @@ class Telling:
                 return self._said(fact, "receipt", names.touchpoint(fact.code), "touchpoint", self._receipt(v))
             case FactKind.IDENTIFIER:
                 return self._said(fact, "identifier", names.name("identifier", fact.code), "", {})
+            case FactKind.MERGED:
+                return self._said(fact, "merged", "", "", {"absorbed": v[0]})
             case FactKind.DO_NOT_DISTURB:
                 return self._said(fact, "do_not_disturb", "", "", {"listed": v[0] == 1})
         return self._said(fact, "created" if kind is FactKind.CUSTOMER else kind.name.lower(), "", "", {})

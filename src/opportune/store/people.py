@@ -189,6 +189,18 @@ class People:
             found = connection.scalar(query)
             return None if found is None else _members(connection, found)[0]
 
+    def number_of(self, kind: str, text: str) -> int | None:
+        """The number that this identifier means, merged or not, or None."""
+        query = sa.select(_identifier.c.customer).where(_identifier.c.kind == kind, _identifier.c.text == text)
+        with self._engine.connect() as connection:
+            return connection.scalar(query)
+
+    def own_identifiers(self, number: int) -> list[tuple[str, str]]:
+        """The (kind, text) of the identifiers that mean this very number, in the order of the alphabet."""
+        query = sa.select(_identifier.c.kind, _identifier.c.text).where(_identifier.c.customer == number)
+        with self._engine.connect() as connection:
+            return sorted((row.kind, row.text) for row in connection.execute(query))
+
     def identifiers_of(self, customer: int) -> list[tuple[str, str]]:
         """The (kind, text) of all identifiers of a customer, in the order of the alphabet."""
         query = sa.select(_identifier.c.kind, _identifier.c.text)

@@ -105,6 +105,8 @@ class Latest:
     def _declared(self, tag: str) -> str:
         """What was said last; setting it to nothing is said, too."""
         last = f"arg_max(coalesce(value, {NULL}), (seq << {POSITION_BITS}) + position)"
+        if any(kind.merges for kind in self.lexicon.definitions.identifiers.values()):  # then the later moment rules
+            last = f"arg_max(coalesce(value, {NULL}), (at_ms, coalesce(value, {NULL})))"
         number = self.lexicon.number("tag", tag)
         return f"SELECT customer, nullif({last}, {NULL}) AS value FROM raw.tags WHERE tag = {number} AND seq < {self.cut} GROUP BY customer"
 

@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import FactKind
+from opportune.engine import numbers_parted
+from opportune.facts import FactKind, Persons
 from opportune.warehouse.errors import QueryRefused, WarehouseError
 from opportune.warehouse.files import named, parquet, quoted
 from opportune.warehouse.latest import Latest
@@ -155,6 +156,8 @@ class Warehouse:
         """`customer_of`: the survivor of each number that was merged before the fact `cut`; every table then names survivors."""
         execute = self.connection.execute
         execute("CREATE TABLE customer_of (customer UINTEGER, survivor UINTEGER)")
+        if not any(part.slots for part in self.manifest.parts):
+            return
         facts = execute(
             f"""SELECT f.kind, f.customer, f.v0, b.body FROM raw.facts f JOIN raw.groups g ON f.seq >= g.first_seq AND f.seq < g.first_seq + g.facts
             LEFT JOIN raw.bodies b ON f.kind = {FactKind.UNMERGED.value} AND b.first_seq = g.first_seq AND b.position = f.code
@@ -168,12 +171,13 @@ class Warehouse:
                 persons.part(customer, numbers_parted(body))
         if not persons.roots:
             return
+        execute("CREATE SCHEMA stored")
         columns = [list(persons.roots), list(persons.roots.values())]
         execute("INSERT INTO customer_of SELECT unnest(?), unnest(?)", columns)
         for table, known in RAW_COLUMNS.items():
             if "customer" in known:
                 alone = f" WHERE f.kind <> {FactKind.CUSTOMER.value} OR m.customer IS NULL" if table == "facts" else ""
-                execute(f"CREATE SCHEMA IF NOT EXISTS stored; CREATE VIEW stored.{table} AS {self._stored(table)}")
+                execute(f"CREATE VIEW stored.{table} AS {self._stored(table)}")
                 execute(
                     f"CREATE OR REPLACE VIEW raw.{table} AS SELECT f.* REPLACE (coalesce(m.survivor, f.customer) AS customer) "
                     f"FROM stored.{table} f LEFT JOIN customer_of m ON m.customer = f.customer{alone}"
