@@ -45,7 +45,7 @@ SAID = ("colour", "size", "vip")
 
 def playbook(**also: Any) -> Playbook:
     """Kinds that merge, tags, counters of every measure, caps, consents; the one campaign is never triggered."""
-    kinds = {
+    kinds: dict[str, dict[str, Any]] = {
         "user": {"merges": True, "most": 1},
         "phone": {"merges": True},
         "anonymous": {"merges": True, "anonymous": True},
@@ -86,7 +86,8 @@ def playbook(**also: Any) -> Playbook:
     )  # fmt: skip
     parts |= also
     return Playbook(
-        DefinitionSet(DeploymentDefinition("people", zone="Asia/Shanghai"), policy, **parts), also_hot=tuple(parts["tags"])
+        DefinitionSet(DeploymentDefinition("people", zone="Asia/Shanghai"), policy, **parts),
+        also_hot=tuple(parts["tags"]),
     )
 
 
@@ -156,7 +157,9 @@ def named(r: np.random.Generator, people: Sequence[Person], told: Sequence[tuple
         for before, after in zip(one.identifiers, one.identifiers[1:], strict=False):
             pair = [{"kind": kind, "value": value} for kind, value in (before, after)]
             at = START + int(r.integers(12 * DAY))
-            messages.append({"type": "identify", "timestamp": at, "traits": {}, "identifiers": pair, "messageId": f"{i}/{after}"})
+            messages.append(
+                {"type": "identify", "timestamp": at, "traits": {}, "identifiers": pair, "messageId": f"{i}/{after}"}
+            )
     return sorted(messages, key=lambda message: int(message["timestamp"]))
 
 
@@ -181,7 +184,14 @@ class Shop:
         self.process(start.build())
         kind = ColumnDecoder if compiled else Decoder
         self.decoder = kind(
-            made.catalogue, self.dictionary, self.identity, RepeatFilter(), key=KEY, source="s", clock="import", seed=b"s"
+            made.catalogue,
+            self.dictionary,
+            self.identity,
+            RepeatFilter(),
+            key=KEY,
+            source="s",
+            clock="import",
+            seed=b"s",
         )
 
     def take(self, messages: Sequence[Message], size: int = 1_000_000) -> Intake:
@@ -231,7 +241,7 @@ class Shop:
         for later in (0, HOUR, 20 * HOUR, 2 * DAY, 3 * DAY, 7 * DAY, 30 * DAY):
             local = until + later + 8 * HOUR
             roll_rows(
-                made.plan.profiles and made.bundle[0].profiles, memory.records, memory.wide, customers,
+                made.bundle[0].profiles, memory.records, memory.wide, customers,
                 made.layout.record_bytes, local // HOUR, local // DAY,
             )  # fmt: skip
             for number, (offset, width) in made.layout.columns.items():

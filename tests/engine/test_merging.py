@@ -62,7 +62,7 @@ def part(shop: Shop, customer: int, leaving: list[int]) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_merged_and_parted_is_never_merged(seed: int) -> None:
     """Two people, wrongly taken for one for a while: parted, each is as if nobody had ever thought so."""
-    r, people, told = world(seed, many=4)
+    _, _, told = world(seed, many=4)
     messages = [{**message, "userId": f"u-{person}"} for person, message in told]
     never = Shop(playbook())
     never.take(messages)

@@ -244,7 +244,7 @@ class Engine:
 
     def _fold_contacts(self, outputs: Outputs, first: int, end: int) -> None:
         """Fold the contacts that inputs first .. end-1 led to; they are no inputs, so they take no number."""
-        contacts = contacts_of(outputs, first, end)
+        _, contacts = contacts_of(outputs, first, end)
         if len(contacts):
             self._run(contacts, 0, len(contacts), self._room)
             self.memory.clock.next_seq = end

@@ -284,8 +284,8 @@ def _move_withheld(source: Arrays, target: Arrays, touched: int) -> None:
     target["touched"][:touched] = np.where(cells // REASONS == last, end * REASONS + cells % REASONS, cells)
 
 
-def contacts_of(outputs: Outputs, first: int, end: int) -> FactBatch:
-    """The contacts that inputs first .. end-1 led to, as CONTACT facts in their order, to fold them into contact rings again.
+def contacts_of(outputs: Outputs, first: int, end: int) -> tuple[NDArray[np.int64], FactBatch]:
+    """The contacts that inputs first .. end-1 led to, as CONTACT facts in their order, to fold them into contact rings again; and those inputs.
 
     A decision at a touchpoint is one, unless it was pushed under a lease; and so is each that was shown, or of which nobody can tell.
     """
@@ -299,7 +299,7 @@ def contacts_of(outputs: Outputs, first: int, end: int) -> FactBatch:
     n = len(order)
     values = np.full((n, 2), NULL, np.int64)
     values[:, 0] = touchpoint
-    return FactBatch(
+    return columns["seq"][order], FactBatch(
         np.full(n, FactKind.CONTACT, np.uint8), campaign, customer, now_ms, now_ms.copy(),
         np.arange(0, 2 * n + 1, 2, dtype=np.uint32), values.reshape(-1), np.zeros((n, 2), np.uint64), np.zeros(n, np.uint64),
     )  # fmt: skip

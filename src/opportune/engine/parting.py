@@ -7,7 +7,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.campaigns import HEAD_INSTANCES, MASK_WANTED, adopt_pairs, clear_pairs, close_pair, open_pair, pair_decided
+from opportune.campaigns import (
+    HEAD_INSTANCES,
+    MASK_WANTED,
+    adopt_pairs,
+    clear_pairs,
+    close_pair,
+    open_pair,
+    pair_decided,
+)
 from opportune.engine.merge import forget_row
 from opportune.engine.migrate import contacts_of
 from opportune.engine.playbook import Playbook
@@ -137,8 +145,7 @@ class _Hers:
             self._note(outputs)
             start = 0
             for at in [*np.flatnonzero(batch.kind[:end] == FactKind.PLAYBOOK).tolist(), end]:
-                yield self._facts(batch, start, at, seq)
-                yield self._mine(contacts_of(outputs, seq + start, seq + at))
+                yield self._woven(batch, start, at, outputs, seq)
                 if at < end:
                     yield batch.bodies[int(batch.code[at])]
                 start = at
@@ -158,19 +165,27 @@ class _Hers:
         done = goals[(goals["kind"] == GoalKind.REACHED) & (goals["arm"] != Arm.IMPORTED)]
         self.reached |= set(zip(done["origin_seq"].tolist(), done["campaign"].tolist(), strict=True))
 
-    def _facts(self, batch: FactBatch, start: int, end: int, seq: int) -> FactBatch:
+    def _woven(self, batch: FactBatch, start: int, end: int, outputs: Outputs, seq: int) -> FactBatch:
+        """Her facts and the contacts that they led to, each behind its cause, so that it does not matter how they were batched."""
         kind, customer = batch.kind[start:end], batch.customer[start:end]
         hers = np.isin(customer, self._numbers) & ~np.isin(kind, (FactKind.MERGED, FactKind.UNMERGED))
         rows = np.flatnonzero(hers) + start
         self.origins |= dict(zip((seq + rows).tolist(), batch.customer[rows].tolist(), strict=True))
-        return self._renumbered(batch.take(rows))
+        causes, contacts = contacts_of(outputs, seq + start, seq + end)
+        made = np.flatnonzero(np.isin(contacts.customer, self._numbers))
+        woven = _joined(batch.take(rows), contacts.take(made))
+        order = np.argsort(np.concatenate([seq + rows, causes[made]]), kind="stable")
+        woven = woven.take(order)
+        woven.customer = np.searchsorted(self._numbers, woven.customer).astype(np.uint32)
+        return woven
 
-    def _mine(self, contacts: FactBatch) -> FactBatch:
-        return self._renumbered(contacts.take(np.flatnonzero(np.isin(contacts.customer, self._numbers))))
 
-    def _renumbered(self, batch: FactBatch) -> FactBatch:
-        batch.customer = np.searchsorted(self._numbers, batch.customer).astype(np.uint32)
-        return batch
+def _joined(one: FactBatch, other: FactBatch) -> FactBatch:
+    """Two batches, one behind the other; what the kernel does not read is the first one's."""
+    columns = (np.concatenate([getattr(one, name), getattr(other, name)]) for name in ("kind", "code", "customer", "at_ms", "now_ms"))  # fmt: skip
+    first = np.concatenate([one.first, other.first[1:] + one.first[-1]])
+    values, n = np.concatenate([one.values, other.values]), len(one) + len(other)
+    return FactBatch(*columns, first, values, np.zeros((n, 2), np.uint64), np.zeros(n, np.uint64))
 
 
 def _relink(memory: Memory, root: int, survivors: Mapping[int, int], hers: _Hers) -> None:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from opportune.campaigns import point_campaigns, seed_of
 from opportune.engine.compile_campaigns import CampaignCompiler, touchpoint_row
 from opportune.engine.compile_detectors import DetectorCompiler, Watch
-from opportune.engine.compile_profiles import Registers, hot_columns, hot_tags
 from opportune.engine.compile_moments import Moments, moments_of_tags
+from opportune.engine.compile_profiles import Registers, hot_columns, hot_tags
 from opportune.engine.definitions import CompileProblem, DefinitionSet, PlaybookBody, PlaybookError
 from opportune.engine.tables import PLAN, PLAN_TABLES, Plan
 from opportune.engine.triggers import EventTables, rules_of_campaign

@@ -35,8 +35,8 @@ def merge(
         from opportune.operations import merge as merge_two
 
         def ask(deployment: "Deployment") -> Any:
-            meant = (customer_meant(deployment.people, who) for who in (survivor, absorbed))
-            return merge_two(deployment, *meant, by="command line", why=why)
+            one, other = (customer_meant(deployment.people, who) for who in (survivor, absorbed))
+            return merge_two(deployment, one, other, by="command line", why=why)
 
         told = _on_folder(folder, ask)
     if as_json:
@@ -64,9 +64,7 @@ def unmerge(
         from opportune.operations import unmerge as part
 
         def ask(deployment: "Deployment") -> Any:
-            return part(
-                deployment, customer_meant(deployment.people, customer), leaving, by="command line", why=why
-            )
+            return part(deployment, customer_meant(deployment.people, customer), leaving, by="command line", why=why)
 
         told = _on_folder(folder, ask)
     if as_json:

@@ -144,9 +144,7 @@ class BatchBuilder:
         self._values.extend(values)
         self._first.append(len(self._values))
 
-    def add_body(
-        self, kind: int, body: bytes, at_ms: int, now_ms: int | None = None, customer: int = NOBODY
-    ) -> None:
+    def add_body(self, kind: int, body: bytes, at_ms: int, now_ms: int | None = None, customer: int = NOBODY) -> None:
         """Append a fact that carries bytes (PLAYBOOK, UNMERGED); `now_ms` is `at_ms` where it is not given."""
         self.add(kind, len(self.bodies), customer, at_ms, at_ms if now_ms is None else now_ms)
         self.bodies.append(body)

@@ -14,6 +14,8 @@ from opportune.intake.fingerprints import FingerprintMap
 CUSTOMERS_MAX = 20_000_000
 IDENTIFIERS_PER_CUSTOMER = 4
 KINDS_TOLD_APART = 16
+MORE_MAX = 100
+"""More identifiers of a kind than this are not counted: no limit may be higher."""
 GROUP_MAX = 64
 """The most numbers that may be one person: far more than anybody has, and a bound for what a wrong rule can join."""
 
@@ -46,9 +48,16 @@ def _note_kinds(
     kinds: NDArray[np.uint16], customers: NDArray[np.uint32], codes: NDArray[np.uint16], fresh: NDArray[np.uint8]
 ) -> None:
     for i in range(len(customers)):
-        told = int(codes[i]) < KINDS_TOLD_APART - 1
-        fresh[i] = 1 if told and (kinds[customers[i]] >> codes[i]) & 1 == 0 else 0
+        slot = min(int(codes[i]), KINDS_TOLD_APART - 1)
+        fresh[i] = 1 if (int(kinds[customers[i]]) >> slot) & 1 == 0 else 0
         note_kind(kinds, int(customers[i]), int(codes[i]))
+
+
+@compiled_leaf
+def _note_more(more: NDArray[np.int8], customers: NDArray[np.uint32], slots: NDArray[np.int64]) -> None:
+    for i in range(len(customers)):
+        if more[customers[i], slots[i]] < MORE_MAX:
+            more[customers[i], slots[i]] += 1
 
 
 def first_of_kind(
@@ -82,7 +91,9 @@ class IdentityIndex:
         self.roots = np.zeros(customers_max, np.uint32)
         self._persons = Persons()
         self._apart: dict[int, set[int]] = {}
-        self._more: dict[tuple[int, int], int] = {}
+        self._more = np.zeros(
+            (customers_max, KINDS_TOLD_APART), np.int8
+        )  # of each kind beyond the first, up to MORE_MAX
 
     def __len__(self) -> int:
         """How many identifiers are known."""
@@ -112,8 +123,9 @@ class IdentityIndex:
 
     def _count(self, customer: int, kind: int) -> None:
         """One more identifier of a kind; the first of a kind that is told apart is its bit."""
-        if kind >= KINDS_TOLD_APART - 1 or int(self.kinds[customer]) >> kind & 1:
-            self._more[customer, kind] = self._more.get((customer, kind), 0) + 1
+        slot = min(kind, KINDS_TOLD_APART - 1)
+        if int(self.kinds[customer]) >> slot & 1 and self._more[customer, slot] < MORE_MAX:
+            self._more[customer, slot] += 1
         note_kind(self.kinds, customer, kind)
 
     def root(self, customer: int) -> int:
@@ -158,11 +170,10 @@ class IdentityIndex:
 
     def how_many(self, customer: int, kind: int) -> int:
         """How many identifiers of a kind a person has."""
-        many = 0
-        for number in self.members(customer):
-            told = kind < KINDS_TOLD_APART - 1 and int(self.kinds[number]) >> kind & 1
-            many += int(told) + self._more.get((number, kind), 0)
-        return many
+        slot = min(kind, KINDS_TOLD_APART - 1)
+        return sum(
+            (int(self.kinds[number]) >> slot & 1) + int(self._more[number, slot]) for number in self.members(customer)
+        )
 
     def conflict(self, one: int, other: int, limits: Iterable[tuple[int, int]]) -> Conflict | None:
         """Why two persons must not become one, or None. `limits` are (kind, most) of the kinds that have a limit."""
@@ -197,8 +208,7 @@ class IdentityIndex:
 
     def move(self, fingerprint: tuple[int, int], kind: int, customer: int) -> None:
         """Let a known identifier mean another number."""
-        known = self.map.get(fingerprint)
-        self._more[known, kind] = self._more.get((known, kind), 0) - 1
+        self._more[self.map.get(fingerprint), min(kind, KINDS_TOLD_APART - 1)] -= 1
         self.map.put(fingerprint, customer)
         self._count(customer, kind)
 
@@ -220,15 +230,15 @@ class IdentityIndex:
         if len(rows):
             first = batch.first[rows].astype(np.int64)
             low, high = batch.values[first].view(np.uint64), batch.values[first + 1].view(np.uint64)
-            customers, kinds = batch.customer[rows], batch.code[rows]
-            for at in np.flatnonzero(first_of_kind(self.kinds, customers, kinds) == 0).tolist():
-                one = int(customers[at]), int(kinds[at])
-                self._more[one] = self._more.get(one, 0) + 1
+            numbers, kinds = batch.customer[rows], batch.code[rows]
+            more = first_of_kind(self.kinds, numbers, kinds) == 0
+            slots = np.minimum(kinds[more], KINDS_TOLD_APART - 1)
+            _note_more(self._more, numbers[more], slots.astype(np.int64))
             for at in np.flatnonzero(np.diff(batch.first)[rows] == MOVED_VALUES).tolist():
-                known = self.map.get((int(low[at]), int(high[at])))
-                self._more[known, int(kinds[at])] = self._more.get((known, int(kinds[at])), 0) - 1
-                self.map.put((int(low[at]), int(high[at])), int(customers[at]))
-            self.map.add_all(low, high, customers.astype(np.int64))
+                fingerprint = int(low[at]), int(high[at])
+                self._more[self.map.get(fingerprint), min(int(kinds[at]), KINDS_TOLD_APART - 1)] -= 1
+                self.map.put(fingerprint, int(numbers[at]))
+            self.map.add_all(low, high, numbers.astype(np.int64))
         for at in np.flatnonzero(np.isin(batch.kind, (FactKind.MERGED, FactKind.UNMERGED))).tolist():
             if batch.kind[at] == FactKind.MERGED:
                 self.merge(int(batch.customer[at]), int(batch.values[batch.first[at]]))
@@ -248,7 +258,9 @@ class IdentityIndex:
         }
 
     def _encoded(self) -> bytes:
-        more = [[*one, many] for one, many in sorted(self._more.items()) if many]
+        numbers, slots = np.nonzero(self._more[: self.customers])
+        counts = self._more[numbers, slots]
+        more = [one.tolist() for one in (numbers, slots, counts)]
         apart = [[number, sorted(others)] for number, others in sorted(self._apart.items())]
         return msgspec.msgpack.encode([sorted(self.groups.values()), apart, more])
 
@@ -272,7 +284,7 @@ class IdentityIndex:
                 index._persons.put(members)
                 index._note_roots(members)
             index._apart = {number: set(others) for number, others in apart}
-            index._more = {(customer, kind): many for customer, kind, many in more}
+            index._more[np.array(more[0], np.intp), np.array(more[1], np.intp)] = more[2]
         return index
 
 

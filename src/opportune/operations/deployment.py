@@ -444,9 +444,9 @@ class Deployment:
         self.identity.learn(batch)
         self.repeats.learn(batch)
         self.engine.process(batch)
-        publishings = np.flatnonzero(batch.kind == FactKind.PLAYBOOK) if batch.bodies else ()
-        if len(publishings):
-            self._playbook_at = group.first_seq + int(publishings[-1]), group.received_ms
+        publishings = np.flatnonzero(batch.kind == FactKind.PLAYBOOK).tolist() if batch.bodies else []
+        if publishings:
+            self._playbook_at = group.first_seq + publishings[-1], group.received_ms
         if "accounting" in group.arrays:
             self.accounting = Accounting.decode(group.arrays["accounting"].tobytes())
 

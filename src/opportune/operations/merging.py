@@ -39,9 +39,7 @@ def merge(deployment: Deployment, survivor: int, absorbed: int, *, by: str = "",
     return done
 
 
-def unmerge(
-    deployment: Deployment, customer: int, leaving: Sequence[str], *, by: str = "", why: str = ""
-) -> Parted:
+def unmerge(deployment: Deployment, customer: int, leaving: Sequence[str], *, by: str = "", why: str = "") -> Parted:
     """Part a customer in two: the identifiers `leaving` (`phone:138…`) are another person's. Durable when it returns.
 
     Both are derived from the journal again, and never merged by a message. Raises DeploymentError, JournalError.
@@ -64,8 +62,8 @@ class Merging:
         found: list[Merged] = []
 
         def make(deployment: Deployment) -> FactBatch:
-            meant = (customer_meant(deployment.people, who) for who in (survivor, absorbed))
-            done, batch = merging(deployment, *meant, by, why)
+            one, other = (customer_meant(deployment.people, who) for who in (survivor, absorbed))
+            done, batch = merging(deployment, one, other, by, why)
             found.append(done)
             return batch
 

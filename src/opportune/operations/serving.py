@@ -14,9 +14,9 @@ from opportune.operations.door import Door, Taken
 from opportune.operations.event_counts import EventCounts, EventSeen
 from opportune.operations.lineage import Lineage
 from opportune.operations.live_customer import LiveCustomers
+from opportune.operations.merging import Merging
 from opportune.operations.names import Language
 from opportune.operations.one_off import OneOffAsk, OneOffResult
-from opportune.operations.merging import Merging
 from opportune.operations.one_off_sends import OneOffSends
 from opportune.operations.publish import Publication, publish
 from opportune.operations.saying import Saying

@@ -268,9 +268,7 @@ class Tail:
             self._add(*_marks(group.arrays), group.first_seq)
             self._end = group.end_seq
 
-    def newest(
-        self, customers: Sequence[int], before_seq: int = END, mark: int = _ANYTHING
-    ) -> Iterator[CustomerRows]:
+    def newest(self, customers: Sequence[int], before_seq: int = END, mark: int = _ANYTHING) -> Iterator[CustomerRows]:
         """The rows of a customer's numbers group by group, the newest first; with `mark` of those groups only that have rows of that kind."""
         hers = np.isin(self._customers[: self._many], customers) & (self._marks[: self._many] & mark != 0)
         for at in np.unique(self._groups[: self._many][hers])[::-1].tolist():

@@ -47,12 +47,12 @@ def customer_meant(people: People | None, who: str) -> int:
     assert people is not None
     kind, colon, text = who.partition(":")
     if colon:
-        found = people.customer_of(kind, text)
-        if found is not None:
-            return found
+        meant = people.customer_of(kind, text)
+        if meant is not None:
+            return meant
         if kind in KINDS:
             raise DeploymentError(f"no customer has the {kind} identifier `{text}`; check it, or give a number as #7")
-    known = {kind: number for kind in KINDS if (number := people.customer_of(kind, who)) is not None}
+    known: dict[str, int] = {kind: number for kind in KINDS if (number := people.customer_of(kind, who)) is not None}
     if not known:
         raise DeploymentError(f"no customer has the identifier `{who}`; check it, or give a number as #7")
     if len(set(known.values())) > 1:

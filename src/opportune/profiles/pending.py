@@ -219,10 +219,10 @@ def take_over_pending(plan: Any, memory: Any, row: int, other: int) -> None:
             pool[index].next = heads[row]
             heads[row] = index
         else:
-            later = pool[index].since > pool[known].since
-            if form != DATE and known != NO_PENDING and pool[index].since != pool[known].since:
-                if later == (form != THEN_NOT):
-                    _copy_first(memory, known, memory, index)
+            ours, theirs = pool[known].since, pool[index].since
+            rules = theirs < ours if form == THEN_NOT else theirs > ours
+            if form != DATE and known != NO_PENDING and rules:
+                _copy_first(memory, known, memory, index)
             close_pending(memory, index)
         index = after
 

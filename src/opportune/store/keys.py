@@ -23,7 +23,8 @@ ID_BYTES, SECRET_BYTES = 5, 32
 SCOPES_MAX = 50
 
 SCOPE = re.compile(
-    r"(?:intake:[A-Za-z0-9][\w.+-]{0,99})|(?:touch:(?:\*|[A-Za-z0-9][\w.-]{0,99}))|read|operate|merge|ofrep|metrics", re.ASCII
+    r"(?:intake:[A-Za-z0-9][\w.+-]{0,99})|(?:touch:(?:\*|[A-Za-z0-9][\w.-]{0,99}))|read|operate|merge|ofrep|metrics",
+    re.ASCII,
 )
 SCOPE_WORDS = "intake:SOURCE, touch:TOUCHPOINT, touch:*, read, operate, merge, ofrep, metrics"
 

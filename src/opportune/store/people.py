@@ -159,7 +159,11 @@ class People:
             kin = connection.scalar(sa.select(_merged.c.kin).where(_merged.c.customer == customer))
             if kin is None:
                 return [customer]
-            return list(connection.scalars(sa.select(_merged.c.customer).where(_merged.c.kin == kin).order_by(_merged.c.customer)))
+            return list(
+                connection.scalars(
+                    sa.select(_merged.c.customer).where(_merged.c.kin == kin).order_by(_merged.c.customer)
+                )
+            )
 
     def members_of(self, customer: int) -> list[int]:
         """All numbers of the person with this number, the survivor's first."""

@@ -48,6 +48,7 @@ DURATION_DAYS_MAX = 3_660
 COUNT_MAX = 2**31 - 1
 BUDGET_MINOR_MAX = 2**52
 PROPERTIES_MAX = 200
+IDENTIFIERS_OF_A_KIND_MAX = 100
 
 _PROPERTY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -229,6 +230,10 @@ def _range(limits: tuple[Decimal, Decimal], kind: Kind | None, scale: int, place
 
 
 def _identifier(kind: IdentifierDefinition, path: str) -> Found:
+    if kind.most is not None and kind.most > IDENTIFIERS_OF_A_KIND_MAX:
+        message = f"`most: {kind.most}` is out of range"
+        hint = f"write a whole number from 1 to {IDENTIFIERS_OF_A_KIND_MAX}, or leave it out"
+        yield _join(path, "most"), ProblemCode.OUT_OF_RANGE, message, hint
     if kind.most is not None and not kind.merges:
         message = "`most` has no effect: only identifiers that merge are counted per person"
         yield _join(path, "most"), ProblemCode.CONTRADICTION, message, "add `merges: true`, or take `most` out"

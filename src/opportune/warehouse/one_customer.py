@@ -130,7 +130,12 @@ class CustomerReader:
         said: dict[int, list[int]] = {}
         if any(row[1] == FactKind.TAGS_SET for row in rows):
             for seq, tag, value in self._rows(
-                part, "tags", customers, where if where.startswith("seq") else "true", "seq, position", "seq, tag, value"
+                part,
+                "tags",
+                customers,
+                where if where.startswith("seq") else "true",
+                "seq, position",
+                "seq, tag, value",
             ):
                 said.setdefault(seq, []).extend((tag, NULL if value is None else value))
         return [
