@@ -86,8 +86,9 @@ def folded_ahead(engine: Engine, batch: FactBatch, past: list[tuple[FactBatch, O
     body = decode_body(batch.bodies[int(batch.code[found[0]])])
     playbook = Playbook(body.definitions, numbers=body.numbers, dictionary=engine.dictionary, version=body.version)
     rebuilding = engine.rebuilding(playbook)
-    for done, outputs in past if rebuilding is not None else ():
-        rebuilding.take(done, outputs)
+    if rebuilding is not None:
+        for done, outputs in past:
+            rebuilding.take(done, outputs)
     engine.prepare(playbook, rebuilding)
     return rebuilding is not None
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -85,7 +86,7 @@ def let_go(folder: Path) -> int:
 def state(folder: Path) -> Arrays:
     """All that an open deployment holds in memory."""
     deployment = open_deployment(folder, customers_max=CUSTOMERS_MAX)
-    rooms = (deployment.engine, deployment.identity, deployment.repeats)
+    rooms: tuple[Any, ...] = (deployment.engine, deployment.identity, deployment.repeats)
     found = {f"{at}/{name}": array.copy() for at, room in enumerate(rooms) for name, array in room.to_arrays().items()}
     found["accounting"] = np.frombuffer(deployment.accounting.encode(), np.uint8)
     deployment.close(snapshot=False)

@@ -22,6 +22,7 @@ from opportune.operations import (
     replay,
 )
 from opportune.operations import serving as serving_module
+from opportune.operations.publish import fold_ahead
 from opportune.warehouse import Warehouse, read_manifest
 from opportune.warehouse.manifest import writing
 
@@ -55,7 +56,7 @@ touchpoints: [{at: sms, push: now}]
 
 
 @pytest.fixture
-def deployment(tmp_path: Path) -> Iterator[Deployment]:
+def deployment(tmp_path: Path) -> Deployment:
     (tmp_path / "definitions").mkdir()
     (tmp_path / "definitions" / "all.yaml").write_text(DEFINITIONS)
     create_deployment(tmp_path / "data", seed="upkeep")
@@ -174,7 +175,7 @@ def test_facts_come_in_while_history_is_folded_for_a_new_counter(
     deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken, folding = threading.Event(), threading.Event()
-    fold_ahead, seen = serving_module.fold_ahead, list[int]()
+    seen = list[int]()
 
     def watched(one: Deployment, rebuilding: Any) -> None:
         def on_progress(_what: str, done: int, _total: int) -> None:

@@ -27,6 +27,7 @@ from opportune.operations.ingest import Ingested, ingest, pieces
 from opportune.operations.lineage import Lineage, Related, read_lineage
 from opportune.operations.live_customer import LiveCustomers, TimelinePage
 from opportune.operations.names import mask_words
+from opportune.operations.merging import Merged, Parted, merge, unmerge
 from opportune.operations.one_off import CUSTOMERS_PER_SEND_MAX, OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import send_once
 from opportune.operations.person_export import PersonExport, export_person
@@ -72,23 +73,23 @@ __all__ = [
     "Carrier", "CategoryNode", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine",
     "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "EventCounts", "EventEntry",
     "EventFilter", "EventPage", "EventSeen", "Explanation", "FieldSource", "Folded", "Forgotten", "GoneError",
-    "Imported", "InPlace", "Ingested", "Lineage", "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult",
-    "OnlineRetailResult", "OverloadedError", "PersonExport", "Preview", "PreviewRow", "Publication", "QualityFigure",
-    "Redriven", "RefusedError", "Related", "Replayed", "Report", "RetentionDone", "RetentionPlan", "Rotated",
-    "SeedAddress", "SegmentOverlap", "SegmentSize", "SegmentSnapshot", "Service", "SmsPreview", "SourceAccount",
-    "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun", "SourceRuns", "StarbucksResult", "TagCoverage",
-    "TagDistribution", "TagEntry", "TagFilter", "TagPage", "TagValue", "Taken", "TelecomResult", "TimelinePage",
-    "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnmetCondition", "WantedField", "World",
-    "apply_retention", "backup", "category_tree", "check_segment", "check_sources", "compile_playbook", "coverage",
-    "create_deployment", "customer_meant", "customers_max_of", "definitions_of", "distribution_as_of", "event_page",
-    "examples_folder", "explain", "export_person", "export_segment", "find_customer", "forget_person", "go_on",
-    "holding", "identifiers", "import_ndjson", "import_sources", "ingest", "is_due", "journal_of", "list_decisions",
-    "list_events", "list_tags", "load_of", "mask_words", "moment_in", "note_access", "open_deployment", "open_loads",
-    "open_people", "person_page", "pieces", "plan_retention", "preview_changes", "preview_load", "preview_new",
-    "preview_sms", "prove_snapshot", "publish", "read_accounts", "read_definitions", "read_group", "read_lineage",
-    "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "retention_of", "rework_load",
-    "rotate_key", "run_online_retail", "run_sources", "run_starbucks", "run_telecom", "segment_customers",
-    "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once", "snapshot_segment", "source_inventory",
-    "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page", "tags_of_customer",
-    "view_customer", "view_decisions",
+    "Imported", "InPlace", "Ingested", "Lineage", "LiveCustomers", "Manifest", "Merged", "Offered", "OneOffAsk",
+    "OneOffResult", "OnlineRetailResult", "OverloadedError", "Parted", "PersonExport", "Preview", "PreviewRow",
+    "Publication", "QualityFigure", "Redriven", "RefusedError", "Related", "Replayed", "Report", "RetentionDone",
+    "RetentionPlan", "Rotated", "SeedAddress", "SegmentOverlap", "SegmentSize", "SegmentSnapshot", "Service",
+    "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun", "SourceRuns",
+    "StarbucksResult", "TagCoverage", "TagDistribution", "TagEntry", "TagFilter", "TagPage", "TagValue", "Taken",
+    "TelecomResult", "TimelinePage", "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnmetCondition",
+    "WantedField", "World", "apply_retention", "backup", "category_tree", "check_segment", "check_sources",
+    "compile_playbook", "coverage", "create_deployment", "customer_meant", "customers_max_of", "definitions_of",
+    "distribution_as_of", "event_page", "examples_folder", "explain", "export_person", "export_segment",
+    "find_customer", "forget_person", "go_on", "holding", "identifiers", "import_ndjson", "import_sources", "ingest",
+    "is_due", "journal_of", "list_decisions", "list_events", "list_tags", "load_of", "mask_words", "merge",
+    "moment_in", "note_access", "open_deployment", "open_loads", "open_people", "person_page", "pieces",
+    "plan_retention", "preview_changes", "preview_load", "preview_new", "preview_sms", "prove_snapshot", "publish",
+    "read_accounts", "read_definitions", "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source",
+    "replay", "report", "restore", "retention_of", "rework_load", "rotate_key", "run_online_retail", "run_sources",
+    "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots",
+    "send_once", "snapshot_segment", "source_inventory", "source_quality", "sources_of", "state_click",
+    "state_consent", "stop_sending", "tag_page", "tags_of_customer", "unmerge", "view_customer", "view_decisions",
 ]  # fmt: skip

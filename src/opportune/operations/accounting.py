@@ -6,7 +6,10 @@ from opportune.intake import Intake
 
 
 class SourceAccount(msgspec.Struct):
-    """What became of one source's messages so far; `position` is how many an import has handed in, to go on from; `load` the source's load they are of."""
+    """What became of one source's messages so far; `position` is how many an import has handed in, to go on from; `load` the source's load they are of.
+
+    `conflicts` are merges refused, `conflicts_by` reason; `merged` those that were made.
+    """
 
     received: int = 0
     applied: int = 0
@@ -18,6 +21,8 @@ class SourceAccount(msgspec.Struct):
     position: int = 0
     finished: bool = False
     load: int = 0
+    conflicts_by: dict[str, int] = {}
+    merged: int = 0
 
     @property
     def balanced(self) -> bool:
@@ -39,7 +44,10 @@ class Accounting(msgspec.Struct):
         account.quarantined += len(intake.quarantined)
         account.clashes += intake.clashes
         account.rounded += intake.rounded
-        account.conflicts += intake.conflicts
+        account.conflicts += intake.conflicts.total()
+        for reason, many in intake.conflicts.items():
+            account.conflicts_by[reason.value] = account.conflicts_by.get(reason.value, 0) + many
+        account.merged += len(intake.merged)
         return account
 
     def encode(self) -> bytes:

@@ -17,6 +17,7 @@ from opportune.operations.event_counts import EventCounts, EventSeen
 from opportune.operations.forget import LiveForgetting
 from opportune.operations.lineage import Lineage
 from opportune.operations.live_customer import LiveCustomers
+from opportune.operations.merging import Merging
 from opportune.operations.names import Language
 from opportune.operations.one_off import OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import OneOffSends
@@ -58,6 +59,7 @@ class Service:
         self.feed = DecisionFeed(deployment, lambda: self.saying.names("en"))
         self.one_offs = OneOffSends(self.door)
         self.forgetting = LiveForgetting(deployment, self.door)
+        self.merging = Merging(deployment, self.door)
         self.customers = LiveCustomers(deployment, self.door, self.saying.names)
         self.upkeep = Upkeep(deployment, self.door)
         self._keeping: asyncio.Task[None] | None = None

@@ -23,10 +23,10 @@ ID_BYTES, SECRET_BYTES = 5, 32
 SCOPES_MAX = 50
 
 SCOPE = re.compile(
-    r"(?:intake:[A-Za-z0-9][\w.+-]{0,99})|(?:touch:(?:\*|[A-Za-z0-9][\w.-]{0,99}))|read|operate|reveal|forget|ofrep|metrics",
+    r"(?:intake:[A-Za-z0-9][\w.+-]{0,99})|(?:touch:(?:\*|[A-Za-z0-9][\w.-]{0,99}))|read|operate|reveal|forget|merge|ofrep|metrics",
     re.ASCII,
 )
-SCOPE_WORDS = "intake:SOURCE, touch:TOUCHPOINT, touch:*, read, operate, reveal, forget, ofrep, metrics"
+SCOPE_WORDS = "intake:SOURCE, touch:TOUCHPOINT, touch:*, read, operate, reveal, forget, merge, ofrep, metrics"
 
 _TABLES = sa.MetaData()
 _key = sa.Table(

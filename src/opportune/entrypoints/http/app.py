@@ -16,6 +16,7 @@ from opportune.entrypoints.http.customer_routes import profile_router
 from opportune.entrypoints.http.decision_routes import decision_router
 from opportune.entrypoints.http.intake_routes import IntakeRoutes
 from opportune.entrypoints.http.limits import RETRY_AFTER_SECONDS, Limits
+from opportune.entrypoints.http.merging_routes import merging_router
 from opportune.entrypoints.http.metrics import registry_of
 from opportune.entrypoints.http.one_off_routes import one_off_router
 from opportune.entrypoints.http.openapi import describe
@@ -105,6 +106,7 @@ def make_app(
     rest.include_router(touches.router())
     rest.include_router(people_router(service, authority))
     rest.include_router(profile_router(service, authority))
+    rest.include_router(merging_router(service, authority))
     rest.include_router(analysis_router(service, authority))
     rest.include_router(catalogue_router(service, authority))
     rest.include_router(ofrep_router(service, authority, bounds))

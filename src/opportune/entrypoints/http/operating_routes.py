@@ -39,6 +39,8 @@ class Account(BaseModel):
     clashes: int
     rounded: int
     conflicts: int
+    conflicts_by: dict[str, int]
+    merged: int
     balanced: bool
 
 
