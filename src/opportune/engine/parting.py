@@ -182,10 +182,16 @@ class _Hers:
 
 def _joined(one: FactBatch, other: FactBatch) -> FactBatch:
     """Two batches, one behind the other; what the kernel does not read is the first one's."""
-    columns = (np.concatenate([getattr(one, name), getattr(other, name)]) for name in ("kind", "code", "customer", "at_ms", "now_ms"))  # fmt: skip
+
+    def column(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(one, name), getattr(other, name)])
+
     first = np.concatenate([one.first, other.first[1:] + one.first[-1]])
     values, n = np.concatenate([one.values, other.values]), len(one) + len(other)
-    return FactBatch(*columns, first, values, np.zeros((n, 2), np.uint64), np.zeros(n, np.uint64))
+    return FactBatch(
+        column("kind"), column("code"), column("customer"), column("at_ms"), column("now_ms"), first, values,
+        np.zeros((n, 2), np.uint64), np.zeros(n, np.uint64),
+    )  # fmt: skip
 
 
 def _relink(memory: Memory, root: int, survivors: Mapping[int, int], hers: _Hers) -> None:

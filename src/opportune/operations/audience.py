@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from opportune.engine import Engine, Playbook
 from opportune.operations.deployment import Deployment
 from opportune.operations.door import Door
-from opportune.operations.segment import ROWS_PER_LOOK, Look, check_segment, held_by, look
+from opportune.operations.segment import ROWS_PER_LOOK, Look, check_segment, held_by, leave_out_absorbed, look
 from opportune.profiles import hold_records
 from opportune.rules import INTERVAL, Ref, Rule, RulePlanBuilder
 
@@ -76,6 +76,7 @@ def holding(engine: Engine, text: str) -> NDArray[np.uint8]:
     asked = InPlace.of(engine, rule)
     if asked is not None:
         asked.ask(engine, 0, engine.customers, holds)
+        leave_out_absorbed(engine, 0, holds)
         return holds
     for first in range(0, engine.customers, ROWS_PER_LOOK):
         holds[held_by(look(engine, text, first))] = 1
@@ -101,6 +102,7 @@ def _part(deployment: Deployment, text: str, first: int) -> tuple[NDArray[np.uin
     end = min(first + ROWS_IN_PLACE, engine.customers)
     holds = np.zeros(end, np.uint8)
     asked.ask(engine, first, end - first, holds)
+    leave_out_absorbed(engine, first, holds[first:])
     return holds[first:], end, engine.customers
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.engine import Engine, Playbook
+from opportune.engine import GROUP_ROOT, Engine, Playbook
 from opportune.facts import MS_PER_DAY, MS_PER_HOUR, NULL, zone_offset
 from opportune.operations.touch import RefusedError
 from opportune.profiles import RECORDS, WIDE_PLACE, point_records, read_column, roll_rows
@@ -28,7 +28,10 @@ ROWS_PER_LOOK = 50_000
 
 
 class Look(NamedTuple):
-    """What a condition needs of customers `first` on: registers i8[customers, registers] and its compiled form."""
+    """What a condition needs of customers `first` on: registers i8[customers, registers] and its compiled form.
+
+    `absorbed` are the rows of numbers that were merged into another's.
+    """
 
     first: int
     registers: NDArray[np.int64]
@@ -37,6 +40,7 @@ class Look(NamedTuple):
     programs: NDArray[np.int64]
     zones: Any
     customers: int
+    absorbed: NDArray[np.bool_]
 
 
 def check_segment(playbook: Playbook, text: str) -> Rule:
@@ -119,9 +123,12 @@ class ColumnPlan:
         registers = np.full((rows, len(self.numbers)), NULL, np.int64)
         if rows:
             _fill(registers, records, self.playbook, self.numbers, now_ms)
+        absorbed = np.zeros(rows, np.bool_)
+        if engine.memory.clock.merged:
+            absorbed = engine.memory.arrays["merged"][first : first + rows, GROUP_ROOT] != 0
         return Look(
-            first, registers, self._plan, self._clauses, self._programs, self.playbook.plan.zones, engine.customers
-        )
+            first, registers, self._plan, self._clauses, self._programs, self.playbook.plan.zones, engine.customers, absorbed,
+        )  # fmt: skip
 
 
 def _look(engine: Engine, tags: Sequence[str], rule: Rule | None, first: int, rows_max: int) -> Look:
@@ -137,7 +144,14 @@ def held_by(found: Look) -> NDArray[np.int64]:
     hold_rows(
         found.plan, first, count, found.programs, found.registers, found.zones, np.zeros(STACK_MAX, np.int64), holds
     )
+    holds[found.absorbed] = 0
     return np.flatnonzero(holds) + found.first
+
+
+def leave_out_absorbed(engine: Engine, first: int, holds: NDArray[np.uint8]) -> None:
+    """Numbers that were merged into another's, from customer `first` on, hold nothing: they are not customers."""
+    if engine.memory.clock.merged:
+        holds[engine.memory.arrays["merged"][first : first + len(holds), GROUP_ROOT] != 0] = 0
 
 
 def _tags(playbook: Playbook, rule: Rule) -> list[str]:
