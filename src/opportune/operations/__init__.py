@@ -76,6 +76,5 @@ __all__ = [
     "pieces", "preview_changes", "preview_load", "preview_new", "preview_sms", "prove_snapshot", "publish", "read_accounts", "read_definitions",
     "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "rework_load", "run_online_retail",
     "run_sources", "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once",
-    "snapshot_segment", "source_inventory", "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page", "unmerge",
-    "view_customer", "view_decisions",
+    "snapshot_segment", "source_inventory", "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page", "unmerge", "view_customer", "view_decisions",
 ]  # fmt: skip
