@@ -15,7 +15,7 @@ from opportune.engine.parting import Causes, Steps, numbers_parted, part
 from opportune.engine.playbook import Playbook
 from opportune.engine.state import CUSTOMERS_MAX, Memory
 from opportune.engine.step import step
-from opportune.engine.tables import BATCH, ROOM, batch_at
+from opportune.engine.tables import BATCH, GROUP_ROOT, ROOM, batch_at
 from opportune.engine.turns import (
     DECISIONS_PER_TURN_MAX,
     DERIVED_PER_TURN_MAX,
@@ -113,10 +113,18 @@ class Engine:
         }
 
     def forgotten(self, first: int, rows: int) -> NDArray[np.intp]:
-        """Those of the customers first .. first+rows-1 who were forgotten: they are in no audience."""
+        """Those of the numbers first .. first+rows-1 whose customers were forgotten."""
         if not self.memory.clock.forgotten:
             return np.empty(0, np.intp)
         return np.flatnonzero(self.memory.arrays["keys"][first : first + rows] == NO_KEY) + first
+
+    def without_customer(self, first: int, rows: int) -> NDArray[np.intp]:
+        """Those of the numbers first .. first+rows-1 that are nobody's own: of customers who were forgotten, or merged into another's. They are in no audience."""
+        gone = self.forgotten(first, rows)
+        if not self.memory.clock.merged:
+            return gone
+        absorbed = self.memory.arrays["merged"][first : first + rows, GROUP_ROOT] != 0
+        return np.union1d(gone, np.flatnonzero(absorbed) + first).astype(np.intp)
 
     def to_arrays(self) -> Arrays:
         """The state, for a snapshot; views of live memory, to be copied or written before the next batch."""

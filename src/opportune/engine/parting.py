@@ -182,12 +182,15 @@ class _Hers:
 
 def _joined(one: FactBatch, other: FactBatch) -> FactBatch:
     """Two batches, one behind the other; what the kernel does not read is the first one's."""
-    names = ("kind", "code", "customer", "at_ms", "now_ms", "values")
-    columns: dict[str, Any] = {name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in names}
-    n = len(one) + len(other)
+
+    def column(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(one, name), getattr(other, name)])
+
+    first = np.concatenate([one.first, other.first[1:] + one.first[-1]])
+    values, n = np.concatenate([one.values, other.values]), len(one) + len(other)
     return FactBatch(
-        **columns, first=np.concatenate([one.first, other.first[1:] + one.first[-1]]),
-        message=np.zeros((n, 2), np.uint64), content=np.zeros(n, np.uint64),
+        column("kind"), column("code"), column("customer"), column("at_ms"), column("now_ms"), first, values,
+        np.zeros((n, 2), np.uint64), np.zeros(n, np.uint64),
     )  # fmt: skip
 
 

@@ -60,7 +60,7 @@ class InPlace:
         found = int(
             hold_records(engine.memory.records, first, rows, self.playbook.layout.record_bytes, self.terms, holds)
         )
-        gone = engine.forgotten(first, rows)
+        gone = engine.without_customer(first, rows)
         found -= int(holds[gone].sum())
         holds[gone] = 0
         return found

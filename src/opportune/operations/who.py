@@ -45,8 +45,8 @@ def customer_meant(people: People | None, who: str) -> int:
     if who.startswith("#"):
         if not (who[1:].isascii() and who[1:].isdecimal()):
             raise DeploymentError(f"`{who}` is no customer number; write for example #7")
-        number = int(who[1:])
-        return number if people is None else people.members_of(number)[0]
+        told = int(who[1:])
+        return told if people is None else people.members_of(told)[0]
     assert people is not None
     found = customer_named(people, who)
     if found is None:
