@@ -25,7 +25,7 @@ REFERENCE = DOCS / "reference"
 FUNCTION_TABLE = Path(facts.__file__).parents[1] / "rules" / "functions.json"
 COMMAND = "make docs"
 GENERATED = "<!-- Generated from the code by docs/build_reference.py; do not edit: run `make docs`. -->"
-DEFINING_ROOMS = ("facts", "profiles", "campaigns", "policy", "intake")
+DEFINING_ROOMS = ("facts", "profiles", "campaigns", "policy", "store", "intake")
 
 SCALARS = {
     facts.Duration: "duration, such as `7d`",

@@ -47,6 +47,7 @@ FIGURES = {
     },
     "simulate": {"simulate_as_it_was", "simulate_draft"},
     "remember": {"remember_new", "remember_new_processor", "find_by_identifier"},
+    "publishing": {"publish_took", "publish_nothing_taken_in", "publish_pieces_meanwhile", "publish_slowest_piece"},
     "touch": {
         "touch_intake_full",
         "touch_intake_meanwhile",
@@ -66,11 +67,8 @@ def figures_of(output: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_benchmark_prints_figures(name: str, tmp_path: Path) -> None:
-    arguments = (
-        ["--folder", str(tmp_path)]
-        if name in ("limit", "end_to_end", "http", "touch", "customer_360", "remember")
-        else []
-    )
+    with_folder = ("limit", "end_to_end", "http", "touch", "customer_360", "publishing", "remember", "simulate")
+    arguments = ["--folder", str(tmp_path)] if name in with_folder else []
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", "--quick", *arguments],
         cwd=ROOT, capture_output=True, text=True, timeout=280,

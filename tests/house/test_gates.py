@@ -82,7 +82,10 @@ BREACHES = {
     "cryptography lives in store": ("intake/sealing.py", "import cryptography\n"),
     "sqlglot lives in rules": ("engine/step.py", "import sqlglot\n"),
     "sqlalchemy, alembic and yaml live in store": ("operations/publish.py", "from sqlalchemy.orm import Session\n"),
-    "duckdb lives in warehouse, and in intake to read Parquet": ("rules/lower_duckdb.py", "import duckdb\n"),
+    "duckdb lives in warehouse, and in intake to read Parquet and to match": (
+        "rules/lower_duckdb.py",
+        "import duckdb\n",
+    ),
     "what speaks to providers, and what writes messages, lives in delivery": ("operations/send.py", "import httpx\n"),
     "typer and rich live in entrypoints": ("operations/publish.py", "from rich.table import Table\n"),
     "fastapi, starlette, uvicorn, uvloop and prometheus_client live in entrypoints": (

@@ -6,7 +6,6 @@ import shutil
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -86,8 +85,8 @@ def let_go(folder: Path) -> int:
 def state(folder: Path) -> Arrays:
     """All that an open deployment holds in memory."""
     deployment = open_deployment(folder, customers_max=CUSTOMERS_MAX)
-    rooms: tuple[Any, ...] = (deployment.engine, deployment.identity, deployment.repeats)
-    found = {f"{at}/{name}": array.copy() for at, room in enumerate(rooms) for name, array in room.to_arrays().items()}
+    rooms = (deployment.engine.to_arrays(), deployment.identity.to_arrays(), deployment.repeats.to_arrays())
+    found = {f"{at}/{name}": array.copy() for at, room in enumerate(rooms) for name, array in room.items()}
     found["accounting"] = np.frombuffer(deployment.accounting.encode(), np.uint8)
     deployment.close(snapshot=False)
     return found

@@ -152,6 +152,19 @@ def test_intervals_over_plain_columns_are_asked_where_they_lie(everybody: Engine
         assert not in_place(slower)
 
 
+def test_two_threads_find_whom_one_finds(everybody: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "arpu >= 40 AND NOT unlimited AND (city IS NULL OR city <> 'Shanghai')"
+    one = holding(everybody, text)
+    monkeypatch.setattr("opportune.operations.audience.ROWS_FOR_TWO_MIN", 2)
+    assert holding(everybody, text).tolist() == one.tolist()
+    asked, holds = (
+        InPlace.of(everybody, check_segment(everybody.playbook, text)),
+        np.zeros(everybody.customers, np.uint8),
+    )
+    assert asked is not None
+    assert asked.ask(everybody, 3, 11, holds) == int(one[3:14].sum()) == int(holds.sum()) > 0
+
+
 def test_events_that_detectors_made_stand_among_the_events(exported: Path) -> None:
     made = sum(
         int(np.isin(outputs.derived["customer"], range(1_000)).sum())

@@ -1,6 +1,7 @@
 """A service that exports, lets segments go and publishes, while facts come in all the time."""
 
 import asyncio
+import fcntl
 import threading
 import time
 from collections.abc import Iterator
@@ -21,10 +22,8 @@ from opportune.operations import (
     read_group,
     replay,
 )
-from opportune.operations import serving as serving_module
 from opportune.operations.publish import fold_ahead
 from opportune.warehouse import Warehouse, read_manifest
-from opportune.warehouse.manifest import writing
 
 CUSTOMERS_MAX = 10_000
 DEFINITIONS = """
@@ -130,7 +129,9 @@ def test_trouble_is_told_and_tried_again(deployment: Deployment) -> None:
         service = Service(deployment)
         await service.start()
         await service.post("web", visits(0), 100)
-        with writing(deployment.folder):
+        (deployment.folder / "warehouse").mkdir()
+        with (deployment.folder / "warehouse" / "lock").open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
             await service.upkeep.look()
         assert service.upkeep.failures == 1
         assert "is being written by another process" in service.upkeep.trouble
@@ -185,7 +186,7 @@ def test_facts_come_in_while_history_is_folded_for_a_new_counter(
 
         fold_ahead(one, rebuilding, on_progress)
 
-    monkeypatch.setattr(serving_module, "fold_ahead", watched)
+    monkeypatch.setattr("opportune.operations.serving.fold_ahead", watched)
 
     async def main() -> None:
         service = Service(deployment)

@@ -38,7 +38,7 @@ def definitions(folder: str) -> dict[str, dict[str, Any]]:
     for path in sorted((EXAMPLES / folder).glob("*.yaml")):
         for document in yaml.load_all(path.read_text(encoding="utf-8"), yaml.BaseLoader):
             kind = next(iter(document))
-            if kind != "source":
+            if kind not in ("source", "detector"):
                 assert document[kind] not in found[kind], f"{path.name}: {document[kind]} is defined twice"
                 found[kind][document[kind]] = msgspec.convert(
                     document, KINDS[kind], strict=False, dec_hook=decode_scalar

@@ -197,9 +197,10 @@ def test_names_at_their_limits() -> None:
     [
         ("campaing: x", (1, 1), "did you mean `campaign`?"),
         ("title: {en: x}\ntag: t", (1, 1), "put `tag:` first"),
-        ("sandwich: x", (1, 1), "known: `campaign`"),
+        ("sandwich: x", (1, 1), "`campaign`"),
         ("just words", (1, 1), "separate definitions with ---"),
-        ("[a, b]", (1, 1), "begin it with its kind"),
+        ("[a]", (1, 2), "begin it with its kind"),
+        ("[]", (1, 1), "begin it with its kind"),
     ],
 )
 def test_documents_that_are_no_definition(text: str, where: tuple[int, int], hint: str) -> None:

@@ -20,6 +20,12 @@ Category = Annotated[str, typer.Option("--category", help="A category, with all 
 Owner = Annotated[str, typer.Option("--owner", help="Of this owner.")]
 Tree = Annotated[bool, typer.Option("--tree", help="Only the categories, with how many are in each.")]
 Sensitivity = Annotated[str, typer.Option("--sensitivity", help="public, internal or personal.")]
+Unknown = Annotated[
+    bool, typer.Option("--unknown", help="What sources sent and nobody has declared, with a guess of its types.")
+]
+Write = Annotated[
+    Path | None, typer.Option("--write", help="Write definitions of the unknown events into this new file.")
+]
 Origin = Annotated[str, typer.Option("--origin", help="Tags: declared, rule, counter, score. Events: sent, detector.")]
 
 
@@ -132,12 +138,20 @@ def events(
     owner: Owner = "",
     origin: Origin = "",
     tree: Tree = False,
+    unknown: Unknown = False,
+    write: Write = None,
     as_json: AsJson = False,
     lang: Language = Lang.EN,
 ) -> None:
-    """The event catalogue: the events that fit, by category, with how often they happened and when last; the journal is read for that."""
+    """The event catalogue: the events that fit, by category, with how often they happened and when last; the journal is read for that.
+
+    With --unknown: events and properties that sources sent and nobody has declared; --write makes definitions of them, to be looked at and applied.
+    """
     from opportune.operations import EventFilter, category_tree, list_events, read_lineage
 
+    if unknown or write is not None:
+        _show_unknown(folder, search, write, as_json, lang)
+        return
     lineage = read_lineage(folder)
     found = list_events(lineage, EventFilter(search, category, owner, origin))
     if tree:
@@ -156,6 +170,28 @@ def events(
         for e in found
     ]  # fmt: skip
     show_table("event catalogue", columns, rows, lang)
+
+
+def _show_unknown(folder: Path, search: str, write: Path | None, as_json: bool, lang: Lang) -> None:
+    from opportune.operations import Sightings, write_definitions
+
+    sightings = Sightings(folder)
+    with progress("counting", in_bytes=True) as step:
+        sightings.advance(on_progress=lambda done, total: step(done, total, "counting"))
+    found = [one for one in sightings.seen() if search.lower() in one.event.lower()]
+    if write is not None:
+        write_definitions(found, write)
+    if as_json:
+        show_json(found)
+        return
+    columns = ("event", "declared", "source", "events", "last seen", "property", "times", "looks like")
+    rows: list[list[Any]] = []
+    for one in found:
+        head = [one.event, one.declared, one.source, one.count, one.last]
+        rows += [[*head, p.property, p.count, p.type or "?"] for p in one.properties] or [[*head, "", None, ""]]
+    show_table("unknown events", columns, rows, lang)
+    if write is not None and found:
+        print(f"{write}: {word('look at it, then apply it', lang)}")
 
 
 def event(

@@ -4,15 +4,25 @@ import typer
 
 from opportune.entrypoints.backup_commands import backup, restore
 from opportune.entrypoints.catalogue_commands import event, events, tag, tags
-from opportune.entrypoints.definition_commands import apply, check, init, schema
+from opportune.entrypoints.definition_commands import check, init, schema
 from opportune.entrypoints.demo_commands import bench, demo
+from opportune.entrypoints.draft_commands import drafts
+from opportune.entrypoints.duplicate_commands import duplicates
 from opportune.entrypoints.failures import Commands
 from opportune.entrypoints.import_commands import import_messages, quarantine
 from opportune.entrypoints.key_commands import keys
 from opportune.entrypoints.merging_commands import merge, unmerge
 from opportune.entrypoints.one_off_commands import send, send_test
 from opportune.entrypoints.people_commands import audit, export_person, forget, rotate_key
-from opportune.entrypoints.question_commands import customer, decisions, explain, replay, report
+from opportune.entrypoints.playbook_commands import apply, promote, pull, rollback
+from opportune.entrypoints.question_commands import (
+    customer,
+    decisions,
+    explain,
+    export_decisions,
+    replay,
+    report,
+)
 from opportune.entrypoints.segment_commands import segment
 from opportune.entrypoints.sending_commands import coupons, go_on, outbox, stop_sending, work
 from opportune.entrypoints.serve_commands import serve
@@ -31,6 +41,10 @@ app = typer.Typer(
 app.command(short_help="Make a data folder.")(init)
 app.command(short_help="Check a folder of definitions.")(check)
 app.command(short_help="Put a folder of definitions in force.")(apply)
+app.command(short_help="Go back to an earlier playbook.")(rollback)
+app.command(short_help="Take definitions to another deployment.")(promote)
+app.command(short_help="Write the definitions in force as YAML.")(pull)
+app.add_typer(drafts, name="drafts", short_help="Drafts: submit, approve, launch, and their trail.")
 app.command(short_help="The JSON Schemas of the definitions.")(schema)
 app.command(short_help="Forget a person, everywhere.")(forget)
 app.command("export-person", short_help="All that is known of one person, for her.")(export_person)
@@ -39,6 +53,9 @@ app.command("rotate-key", short_help="Change the key that seals what is personal
 app.command("import", short_help="Import files of messages.")(import_messages)
 app.command(short_help="What could not become a fact, and why.")(quarantine)
 app.command(short_help="The newest decisions.")(decisions)
+app.command("export-decisions", short_help="Every candidate's fate in the columns of the EEv2 extract.")(
+    export_decisions
+)
 app.command(short_help="All that is known of one customer.")(customer)
 app.command(short_help="Why, or why not: every campaign's fate at one event.")(explain)
 app.command(short_help="Decisions, contacts, goals, withheld by reason.")(report)
@@ -62,6 +79,7 @@ app.command(short_help="The tag catalogue: tree and search.")(tags)
 app.command(short_help="All about a tag: origin, use, values, coverage.")(tag)
 app.command(short_help="The event catalogue: search, counts, last seen.")(events)
 app.command(short_help="All about an event: properties, use, changes, counts.")(event)
+app.add_typer(duplicates, name="duplicates", short_help="Customers who are there twice: search, look, decide.")
 app.add_typer(segment, name="segment", short_help="Saved segments: sizes, overlaps, snapshots, export.")
 app.add_typer(outbox, name="outbox", short_help="Messages on their way: counts, lists, sending again.")
 app.add_typer(coupons, name="coupons", short_help="Coupon codes: import, list.")

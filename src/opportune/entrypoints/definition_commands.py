@@ -1,24 +1,20 @@
-"""Commands about definitions: init, check, apply, schema."""
+"""Commands about definitions in files: init, check, schema."""
 
-import os
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from opportune.entrypoints.failures import EXIT_MISTAKE, MistakeError
-from opportune.entrypoints.options import DEFAULT_FOLDER, AsJson, Folder, Lang, Language
+from opportune.entrypoints.options import DEFAULT_FOLDER, AsJson, Lang, Language
 from opportune.entrypoints.tables import show_json, show_table
-from opportune.entrypoints.words import word
 
 if TYPE_CHECKING:
     from opportune.operations import SmsPreview
-    from opportune.store import Change, Definitions
+    from opportune.store import DefinitionProblem, Definitions
 
 EXAMPLE = "minimal"
-VALUE_CHARACTERS_MAX = 60
 ODD_CHARACTERS_MAX = 12
 
 
@@ -59,74 +55,33 @@ def check(
 ) -> None:
     """Check a folder of definitions without using them: every problem with its place; exit code 1 where there is one.
 
+    What could be used and yet can hardly be meant (a condition that is never true, a budget below one contact) is warned about.
     Where messages leave as SMS, shows how long each is: with made-up values where a customer's would stand.
     """
-    from opportune.operations import DefinitionsRefusedError, compile_playbook, preview_sms, read_definitions
+    from opportune.operations import DefinitionsRefusedError, compile_playbook, preview_sms, read_definitions, warn
 
     definitions = None
     problems: list[Any] = []
+    warnings: list[DefinitionProblem] = []
     texts: list[SmsPreview] = []
     try:
         definitions = read_definitions(folder)
-        texts = preview_sms(definitions, compile_playbook(None, definitions))
+        playbook = compile_playbook(None, definitions)
+        texts, warnings = preview_sms(definitions, playbook), warn(definitions, playbook)
     except DefinitionsRefusedError as error:
         if not as_json:
             raise
         problems = error.problems
     count = _count(definitions) if definitions is not None else 0
     if as_json:
-        show_json({"definitions": count, "problems": problems, "sms": texts})
+        show_json({"definitions": count, "problems": problems, "warnings": warnings, "sms": texts})
     else:
         print(f"{count} definitions, no problems")
+        show_warnings(warnings, lang)
         if texts:
             _show_sms(texts, lang)
     if problems:
         raise typer.Exit(EXIT_MISTAKE)
-
-
-def apply(
-    definitions_folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="The folder with the definitions in YAML.")
-    ],
-    folder: Folder = DEFAULT_FOLDER,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what would change; works beside a writer.")
-    ] = False,
-    author: Annotated[
-        str, typer.Option("--author", envvar=["OPPORTUNE_AUTHOR", "USER"], help="Who does this, for the record.")
-    ] = "unknown",
-    as_json: AsJson = False,
-    lang: Language = Lang.EN,
-) -> None:
-    """Put a folder of definitions in force: check it, show what changes, ask, publish. It holds from the next event on."""
-    from opportune.operations import compile_playbook, open_deployment, preview_changes, publish, read_definitions
-
-    if as_json and not (yes or dry_run):
-        raise typer.BadParameter("--json cannot ask; say --yes or --dry-run")
-    definitions = read_definitions(definitions_folder)
-    if dry_run:
-        changes = _changes_beside_a_writer(folder, definitions)
-        if as_json:
-            show_json({"playbook": None, "seq": None, "changes": changes})
-        else:
-            _show_changes(changes, lang)
-        return
-    with open_deployment(folder) as deployment:
-        compile_playbook(deployment, definitions)
-        changes = preview_changes(deployment, definitions)
-        if not as_json:
-            _show_changes(changes, lang)
-        if changes and not yes and not _agreed():
-            print("nothing was changed")
-            return
-        done = publish(deployment, definitions, author)
-    if as_json:
-        show_json(done)
-    elif done.seq is None:
-        print(f"playbook {done.playbook} is in force already; nothing was changed")
-    else:
-        print(f"playbook {done.playbook} is in force from fact {done.seq:,} on ({done.took_ms:,} ms)")
 
 
 def schema(
@@ -144,35 +99,14 @@ def schema(
         print(path)
 
 
-def _changes_beside_a_writer(folder: Path, definitions: "Definitions") -> "list[Change]":
-    from opportune.operations import compile_playbook, journal_of
-    from opportune.store import Definitions, DefinitionStore, difference
-
-    journal_of(folder)
-    compile_playbook(None, definitions)
-    store = DefinitionStore(folder)
-    try:
-        latest = store.latest()
-        return difference(store.load(latest) if latest else Definitions(), definitions)
-    finally:
-        store.close()
-
-
-def _agreed() -> bool:
-    if not sys.stdin.isatty() and not os.environ.get("OPPORTUNE_ASK"):
-        raise MistakeError("cannot ask here whether to publish; say --yes (or --dry-run to only look)")
-    return typer.confirm("Publish?", err=True)
-
-
-def _show_changes(changes: "list[Change]", lang: Lang) -> None:
-    rows = []
-    for change in changes:
-        mark = word(change.kind, lang) + (f" ({word('words only', lang)})" if change.words_only else "")
-        head = [mark, f"{change.family} {change.name}"]
-        rows += [[*head, field.path, _shown(field.before), _shown(field.after)] for field in change.fields]
-        if not change.fields:
-            rows.append([*head, "", "", ""])
-    show_table("changes", ("change", "definition", "field", "before", "after"), rows, lang)
+def show_warnings(warnings: "tuple[DefinitionProblem, ...] | list[DefinitionProblem]", lang: Lang) -> None:
+    """What is in the definitions and can hardly be meant; nothing where there is nothing."""
+    rows = [
+        [f"{one.file}:{one.line}:{one.column}" if one.file else "", f"{one.family} {one.name}", one.code, one.message, one.hint]
+        for one in warnings
+    ]  # fmt: skip
+    if rows:
+        show_table("warnings", ("where", "definition", "code", "reason", "hint"), rows, lang)
 
 
 def _show_sms(texts: "list[SmsPreview]", lang: Lang) -> None:
@@ -183,13 +117,6 @@ def _show_sms(texts: "list[SmsPreview]", lang: Lang) -> None:
     ]  # fmt: skip
     columns = ("offer", "touchpoint", "language", "characters", "encoding", "parts", "characters left", "not in GSM-7")
     show_table("sms", columns, rows, lang)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "–"
-    text = value if isinstance(value, str) else str(value)
-    return text if len(text) <= VALUE_CHARACTERS_MAX else text[: VALUE_CHARACTERS_MAX - 1] + "…"
 
 
 def _count(definitions: "Definitions") -> int:

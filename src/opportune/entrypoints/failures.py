@@ -54,7 +54,8 @@ def message_of(error: Exception) -> str | None:
         return None
     from opportune.engine import CapacityError
     from opportune.journal import JournalError, JournalLocked
-    from opportune.operations import DefinitionsRefusedError, DeploymentError
+    from opportune.operations import ApprovalNeededError, DefinitionsRefusedError, DeploymentError
+    from opportune.operations.drafting import DraftRefusedError
     from opportune.warehouse import WarehouseError
 
     if isinstance(error, DefinitionsRefusedError):
@@ -62,7 +63,9 @@ def message_of(error: Exception) -> str | None:
         return f"{error}\n{many} problem{'s' if many > 1 else ''}; nothing was changed"
     if isinstance(error, JournalLocked):
         return f"error: {error}; stop the other process, or choose another --folder"
-    if isinstance(error, DeploymentError | JournalError | CapacityError | WarehouseError):
+    if isinstance(
+        error, DeploymentError | JournalError | CapacityError | WarehouseError | ApprovalNeededError | DraftRefusedError
+    ):
         return f"error: {error}"
     return None
 

@@ -22,6 +22,9 @@ Folder = Annotated[
 Language = Annotated[
     Lang, typer.Option("--lang", envvar="OPPORTUNE_LANG", help="Language of titles, reasons and headings: en or zh.")
 ]
+Author = Annotated[
+    str, typer.Option("--author", envvar=["OPPORTUNE_AUTHOR", "USER"], help="Who does this, for the record.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")]
 Url = Annotated[
     str | None,

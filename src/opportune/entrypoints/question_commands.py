@@ -57,6 +57,32 @@ def decisions(
         _show_decisions("decisions made", found, lang)
 
 
+def export_decisions(
+    out: Annotated[Path, typer.Argument(help="The CSV file to write.")],
+    folder: Folder = DEFAULT_FOLDER,
+    since: Since = None,
+    until: Until = None,
+    as_json: AsJson = False,
+) -> None:
+    """The fate of every candidate as a file in the columns of the EEv2 extract, for the tools that read it; by deciding all again.
+
+    One row for every campaign that an event triggered: what was proposed, and at which stage the others fell out.
+    """
+    from opportune.operations import export_decisions as write_decisions
+
+    since_ms, until_ms = _moments(folder, since, until)
+    with progress("deciding again", in_bytes=True) as step:
+        done = write_decisions(
+            folder, out, since_ms=since_ms, until_ms=until_ms, on_progress=lambda what, at, total: step(at, total, what)
+        )
+    if as_json:
+        show_json(done)
+    else:
+        print(
+            f"{out}: {done.rows:,} candidates of {done.interactions:,} events, {done.decided:,} of them with a proposal"
+        )
+
+
 def customer(
     who: Who,
     folder: Folder = DEFAULT_FOLDER,
@@ -194,10 +220,40 @@ def _show_explanation(found: "Explanation", lang: Lang) -> None:
     rows = []
     for one in found.candidates:
         seen = "; ".join(f"{c.condition} ({_pairs(c.values)})" if c.values else c.condition for c in one.unmet)
-        rows.append([one.title, one.reason, one.text, seen or one.figure, one.priority, one.offer, one.touchpoint])
-    show_table("candidates", ("campaign", "code", "text", "figure", "priority", "offer", "touchpoint"), rows, lang)
+        rows.append(
+            [
+                one.rank or "",
+                one.title,
+                one.reason,
+                one.text,
+                seen or one.figure,
+                one.priority,
+                one.offer,
+                one.touchpoint,
+            ]
+        )
+    columns = ("rank", "campaign", "code", "text", "figure", "priority", "offer", "touchpoint")
+    show_table("candidates", columns, rows, lang)
+    _show_flips(found, lang)
+    if found.silence:
+        print(found.silence)
     _show_decisions("decisions made", found.decisions, lang)
     print(word("same" if found.agrees and found.history_agrees else "not hers", lang))
+
+
+def _show_flips(found: "Explanation", lang: Lang) -> None:
+    """What would turn each fate round: steps that belong together, then other ways to open the first gate."""
+    mark = {True: "", False: " *"}
+    rows = [
+        [one.title, " + ".join(flip.text + mark[flip.smallest] for flip in one.flips), one.flips[-1].then, "; ".join(flip.text for flip in one.instead)]
+        for one in found.candidates
+        if one.flips
+    ]  # fmt: skip
+    show_table("what would change it", ("campaign", "smallest change", "then", "or first"), rows, lang)
+    if any(not flip.smallest for one in found.candidates for flip in one.flips):
+        print("* " + word("another value may be nearer", lang))
+    if found.unsearched:
+        print(f"{word('not searched', lang)}: {found.unsearched}")
 
 
 def _show_customer(view: "CustomerView", lang: Lang) -> None:

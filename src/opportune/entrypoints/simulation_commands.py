@@ -51,7 +51,7 @@ def simulate(
     if as_json:
         show_json(found)
     else:
-        _show(found, lang)
+        show_simulation(found, lang)
     if found.equal is False:
         complain(f"error: run again as it was, the period differs from the journal from fact {found.differs_at:,} on")
         raise typer.Exit(EXIT_MISTAKE)
@@ -72,7 +72,7 @@ def simulations(
         if as_json:
             show_json(found)
         else:
-            _show(found, lang)
+            show_simulation(found, lang)
         return
     states = all_of_folder(folder)
     if as_json:
@@ -85,7 +85,8 @@ def simulations(
     show_table("simulations", ("simulation", "title", "finished", "share"), rows, lang)
 
 
-def _show(found: "SimulationReport", lang: Lang) -> None:
+def show_simulation(found: "SimulationReport", lang: Lang) -> None:
+    """The report as tables."""
     from opportune.operations.simulation import uncertain
 
     rate = found.facts / found.seconds if found.seconds else 0

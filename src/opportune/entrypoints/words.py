@@ -4,7 +4,7 @@ from opportune.entrypoints.options import Lang
 
 WORDS: dict[str, tuple[str, str]] = {
     "applied": ("applied", "已应用"), "arm": ("arm", "组别"), "as of": ("as of", "截至"),
-    "absorbed": ("absorbed", "被合并"), "survivor": ("goes on as", "保留编号"), "numbers": ("numbers", "编号"), "merged": ("Merged", "已合并"),
+    "absorbed": ("absorbed", "被合并"), "survivor": ("goes on as", "保留编号"), "numbers": ("numbers", "编号"),
     "parted": ("Parted", "已拆分"), "stays": ("stays", "保留"), "leaves": ("leaves", "拆出"),
     "at": ("time", "时间"), "balance": ("received = applied + duplicate + quarantined", "接收 = 应用 + 重复 + 隔离"),
     "before any campaign": ("(before any campaign)", "（匹配之前）"), "campaign": ("campaign", "营销案"),
@@ -128,7 +128,28 @@ WORDS: dict[str, tuple[str, str]] = {
     "range": ("range", "取值范围"), "members": ("members", "成员"), "model": ("model", "模型"), "outside": ("outside", "外部来源"), "policy": ("policy", "接触策略"),
     "no warehouse": ("values: nothing exported yet; run: opportune export", "取值分布：尚未导出，请先运行 opportune export"),
     "known": ("known", "有值客户数"), "told": ("says something", "非空非零客户数"), "different": ("different values", "不同取值数"),
+    "drafts": ("Drafts", "草案"), "campaigns changed": ("campaigns changed", "涉及的营销案"), "waits for": ("waits for", "等待审批"),
+    "simulated": ("simulated", "已模拟"), "submitted": ("submitted", "已提交"), "approved": ("approved", "已批准"), "rejected": ("rejected", "已驳回"),
+    "launched": ("launched", "已生效"), "made": ("made", "已创建"), "revised": ("revised", "已修订"), "reworded": ("reworded", "已改文字"),
+    "reopened": ("reopened", "已退回草案"), "approvals": ("Approvals needed", "所需审批"), "found": ("found", "实际值"), "may give it": ("may give it", "审批人"),
+    "given by": ("given by", "已由谁批准"), "in its way": ("In its way", "阻碍"), "trail": ("Trail", "审计记录"), "approval": ("approval", "审批步骤"),
+    "binding": ("bound to", "绑定摘要"), "always": ("always", "始终需要"), "rules": ("changes the approval rules", "修改审批规则"), "budget": ("budget", "预算"),
     "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
+    "unknown events": ("Unknown events and properties", "未知事件与属性"), "times": ("times", "次数"), "looks like": ("looks like", "推测类型"),
+    "look at it, then apply it": ("look at it, then: opportune apply", "请检查后执行 opportune apply"),
+    "duplicates found": ("Duplicates", "疑似重复客户"), "pairs compared": ("pairs compared", "比对数"), "pairs the same": ("the same", "判为同一人"),
+    "pairs to review": ("to review", "待审核"), "pairs open": ("open", "待处理"), "pairs merged": ("merged", "已合并"), "clusters": ("Clusters", "关联组"),
+    "pairs": ("Pairs", "疑似重复对"), "pair": ("pair", "编号"), "probability": ("probability", "概率"), "alike in": ("alike in", "相似字段"),
+    "decided by": ("decided by", "处理人"), "merged": ("merged", "已合并"), "apart": ("apart", "不是同一人"), "not alike": ("not alike", "不相似"),
+    "likeness": ("likeness", "相似程度"), "weight": ("weight (bits)", "权重（比特）"), "hangs together with": ("hangs together with", "关联客户"),
+    "rank": ("rank", "名次"),
+    "what would change it": ("What would change it", "怎样才会不同"),
+    "smallest change": ("smallest change", "最小变化"),
+    "or first": ("or, for the first gate", "或（第一道关口）"),
+    "another value may be nearer": ("another value may be nearer", "可能有更接近的取值"),
+    "not searched": ("candidates for which no change was searched", "未搜索变化的候选数"),
+    "warnings": ("Warnings", "警告"),
+    "hint": ("hint", "建议"),
 }  # fmt: skip
 """Key: English, Chinese."""
 

@@ -29,9 +29,9 @@ ROWS_PER_LINE = 3
 class ColumnDecoder(Decoder):
     """A Decoder that decodes in compiled code what it can; same arguments, same results."""
 
-    def use(self, catalogue: Catalogue) -> None:
-        """Read from now on by another catalogue (a new playbook came into force)."""
-        super().use(catalogue)
+    def use(self, catalogue: Catalogue, *, lenient: bool = False) -> None:
+        """Read from now on by another catalogue, leniently or not (a new playbook came into force)."""
+        super().use(catalogue, lenient=lenient)
         if not hasattr(self, "_texts"):
             self._texts, self._texts_learnt = FingerprintMap(TEXTS_KNOWN_MAX), 0
             self._drawn, self._drawn_used = np.zeros(DRAWN_AT_ONCE, np.int64), DRAWN_AT_ONCE

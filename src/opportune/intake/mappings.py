@@ -1,6 +1,7 @@
 """Definitions of import mappings, as they stand in YAML."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import msgspec
 
@@ -126,6 +127,7 @@ class SourceDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     named. `tags` beside `rows` are set by each row of a message whenever they differ from the customer's row before, in the load.
     `order` breaks ties: of rows at one moment, those of the action named first are applied first. `sort` sorts rows that do not
     come in order of time. `message_id` names a field that identifies a row, so that a repeated row is dropped. Raw rows are kept for `keep`.
+    Of a `lenient` source, events and values that the catalogue does not know are taken aside, not into the quarantine.
     """
 
     source: str
@@ -145,6 +147,7 @@ class SourceDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sort: bool = False
     quality: QualityDefinition = QualityDefinition()
     keep: Duration = parse_duration("90d")
+    lenient: bool = False
     note: str = ""
 
     def origin(self) -> FileDefinition | DatabaseDefinition | ApiDefinition | PagesDefinition:
@@ -153,3 +156,28 @@ class SourceDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if len(found) != 1:
             raise ValueError(f"source {self.source}: say one of read, database, api and pages")
         return found[0]
+
+
+class SenderDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A source that sends by itself, with a write key of its name: a document without a place to read from.
+
+    Of a `lenient` one, events and values that the catalogue does not know are taken aside, not into the quarantine.
+    """
+
+    source: str
+    title: Title = Title()
+    lenient: bool = False
+    note: str = ""
+
+
+_SENDERS_KEYS = frozenset(SenderDefinition.__struct_fields__)
+
+
+def is_sender(document: Mapping[str, Any]) -> bool:
+    """Whether a source document has nothing but what a source that sends by itself may say."""
+    return _SENDERS_KEYS.issuperset(document)
+
+
+def is_lenient(document: Mapping[str, Any]) -> bool:
+    """Whether a source document, as it is written, says `lenient`. Raises msgspec.ValidationError where it is no yes or no."""
+    return msgspec.convert(document.get("lenient", False), bool, strict=False)

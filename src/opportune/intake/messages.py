@@ -71,14 +71,21 @@ class Message:
     personal: list[tuple[str, str]] = field(default_factory=list)
     extras: list[tuple[str, Any]] = field(default_factory=list)
     rounded: int = 0
+    set_aside: bool = False
+    """Whether something of it is kept as extras that a strict source would have had quarantined."""
 
 
 class MessageReader:
-    """Reads parsed lines as messages of one catalogue."""
+    """Reads parsed lines as messages of one catalogue.
 
-    def __init__(self, catalogue: Catalogue, *, live: bool) -> None:
+    A `lenient` one takes aside what the catalogue does not know: an unknown event becomes a SIGHTING, undeclared traits and values
+    that are not of their declared type become extras. What looks personal, or is declared so, is refused all the same.
+    """
+
+    def __init__(self, catalogue: Catalogue, *, live: bool, lenient: bool = False) -> None:
         self.catalogue = catalogue
         self.live = live
+        self.lenient = lenient
         self.zone = ZoneInfo(catalogue.zone)
         self._properties = {
             name: {schema.name: schema for schema in event.properties} for name, event in catalogue.events.items()
@@ -182,6 +189,9 @@ class MessageReader:
         name = fields.get("event")
         event = self.catalogue.events.get(name) if type(name) is str else None
         if event is None:
+            if self.lenient and type(name) is str and name and name not in self.catalogue.derived:
+                self._sight(name, fields, message)
+                return
             reason = QuarantineReason.MISSING_FIELD if name is None else QuarantineReason.UNKNOWN_EVENT
             raise RefusalError(
                 reason, "event: not in the catalogue" if name is not None else "event: say which event happened"
@@ -195,15 +205,14 @@ class MessageReader:
         schema: PropertySchema | None = self._properties[event.name].get(name)
         path = f"properties.{name[:60]}"
         if schema is None:
-            seems = _personal_within(name) or _personal_within(value)
-            if seems:
-                raise RefusalError(
-                    QuarantineReason.UNCLASSIFIED_PERSONAL,
-                    f"{path[:30]}: looks like {seems}; declare it for event {event.name}",
-                )
+            _refuse_personal(name, value, path, f"declare it for event {event.name}")
             message.extras.append((name, value))
             return
-        reading = read_value(value, schema.type, path, self.zone)
+        try:
+            reading = read_value(value, schema.type, path, self.zone)
+        except RefusalError as refused:
+            self._set_aside(name, value, schema.personal, refused, message)
+            return
         message.rounded += reading.rounded
         if schema.personal:
             if value is not None:
@@ -213,25 +222,52 @@ class MessageReader:
         if schema.type.kind is Kind.KEY and reading.text is not None:
             message.extras.append((name, value))
 
+    def _sight(self, name: str, fields: dict[str, Any], message: Message) -> None:
+        """An event that nobody declared: kept as it is, for somebody to declare it."""
+        read_name(name, "event")
+        properties = _members(fields.get("properties"), "properties")
+        for inner, value in (("event", name), *properties):
+            _refuse_personal(inner, value, f"properties.{inner[:60]}", "declare the event with it")
+        message.kind, message.set_aside = FactKind.SIGHTING, True
+        message.extras = [("event", name), ("properties", properties)]
+
+    def _set_aside(self, name: str, value: Any, personal: bool, refused: RefusalError, message: Message) -> None:
+        """Keep a value that is not of its declared type among the extras. Raises what was `refused` where that may not be."""
+        if not self.lenient or personal or _personal_within(value):
+            raise refused
+        message.extras.append((name, value))
+        message.set_aside = True
+
     def _identify(self, fields: dict[str, Any], message: Message) -> None:
         message.kind = FactKind.TAGS_SET
         for name, value in _members(fields.get("traits"), "traits"):
             path = f"traits.{name[:60]}"
             tag: TagSchema | None = self.catalogue.tags.get(name)
             if tag is None:
-                raise RefusalError(QuarantineReason.UNKNOWN_TAG, f"{path}: not in the catalogue")
+                if self.lenient:
+                    _refuse_personal(name, value, path, "declare it as a tag")
+                refused = RefusalError(QuarantineReason.UNKNOWN_TAG, f"{path}: not in the catalogue")
+                self._set_aside(name, value, False, refused, message)
+            else:
+                self._trait(tag, value, path, message)
+
+    def _trait(self, tag: TagSchema, value: Any, path: str, message: Message) -> None:
+        if not tag.settable and not tag.personal:
+            raise RefusalError(QuarantineReason.TAG_NOT_SETTABLE, f"{path}: it is derived from other facts")
+        try:
             reading: Reading = read_value(value, tag.type, path, self.zone)
-            message.rounded += reading.rounded
-            if tag.personal:
-                if value is not None:
-                    message.personal.append((name, plain_text(value)))
-                continue
-            if not tag.settable:
-                raise RefusalError(QuarantineReason.TAG_NOT_SETTABLE, f"{path}: it is derived from other facts")
-            is_key = tag.type.kind is Kind.KEY
-            message.slots += (Slot(tag.number), Slot(reading.encoded, reading.text, is_key))
-            if is_key and reading.text is not None:
-                message.extras.append((name, value))
+        except RefusalError as refused:
+            self._set_aside(tag.name, value, tag.personal, refused, message)
+            return
+        message.rounded += reading.rounded
+        if tag.personal:
+            if value is not None:
+                message.personal.append((tag.name, plain_text(value)))
+            return
+        is_key = tag.type.kind is Kind.KEY
+        message.slots += (Slot(tag.number), Slot(reading.encoded, reading.text, is_key))
+        if is_key and reading.text is not None:
+            message.extras.append((tag.name, value))
 
     def _contact(self, fields: dict[str, Any], message: Message) -> None:
         known = self.catalogue
@@ -325,6 +361,12 @@ def _flag(fields: dict[str, Any], name: str) -> int:
     if value not in (True, False, "true", "false"):
         raise RefusalError(QuarantineReason.WRONG_TYPE, f"{name}: expected true or false")
     return int(value in (True, "true"))
+
+
+def _refuse_personal(name: str, value: Any, path: str, remedy: str) -> None:
+    seems = _personal_within(name) or _personal_within(value)
+    if seems:
+        raise RefusalError(QuarantineReason.UNCLASSIFIED_PERSONAL, f"{path[:30]}: looks like {seems}; {remedy}")
 
 
 def _personal_within(value: Any) -> str:

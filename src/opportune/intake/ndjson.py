@@ -52,10 +52,11 @@ class FactSink(Protocol):
 class Intake:
     """What became of the messages of one `decode`; received = applied + duplicates + quarantined, always.
 
-    `clashes` are the duplicates whose body differed; `rounded` values lost digits beyond their scale; `conflicts` are
-    identifiers that already meant another customer and were not merged, by reason. `identifiers` (customer, kind, text) are the
-    new ones, `personal` (customer, field, text) the values for the store of people: neither is in the batch. `merged` are the
-    (survivor, absorbed) of which the batch says so.
+    `clashes` are the duplicates whose body differed; `rounded` values lost digits beyond their scale; `set_aside` are applied
+    messages of a lenient source of which something is kept that the catalogue does not know; `conflicts` are identifiers that
+    already meant another customer and were not merged, by reason. `identifiers` (customer, kind, text) are the new ones, `personal`
+    (customer, field, text) the values for the store of people: neither is in the batch. `merged` are the (survivor, absorbed) of
+    which the batch says so.
     """
 
     batch: FactBatch = field(default_factory=lambda: BatchBuilder().build())
@@ -69,6 +70,7 @@ class Intake:
     rounded: int = 0
     conflicts: Counter[Conflict] = field(default_factory=Counter)
     merged: list[tuple[int, int]] = field(default_factory=list)
+    set_aside: int = 0
 
 
 class Decoder:
@@ -76,7 +78,8 @@ class Decoder:
 
     `key` (16 bytes) is the deployment's; with a `seed` the customers' random keys are derived from their first
     identifier, so that a demonstration repeats; without one they come from the operating system.
-    `clock`: "live" stamps facts with the time of arrival, "import" with the time they happened.
+    `clock`: "live" stamps facts with the time of arrival, "import" with the time they happened. A `lenient` source is one from which
+    unknown events and values are taken aside instead of into the quarantine (see `MessageReader`).
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class Decoder:
         source: str,
         clock: Clock = "live",
         seed: bytes | None = None,
+        lenient: bool = False,
     ) -> None:
         self.dictionary = dictionary
         self.identity = identity
@@ -100,12 +104,12 @@ class Decoder:
         self.seed_words = None
         if seed is not None:
             self.seed_words = key_words(hashlib.blake2b(seed, digest_size=KEY_BYTES).digest())
-        self.use(catalogue)
+        self.use(catalogue, lenient=lenient)
 
-    def use(self, catalogue: Catalogue) -> None:
-        """Read from now on by another catalogue (a new playbook came into force)."""
+    def use(self, catalogue: Catalogue, *, lenient: bool = False) -> None:
+        """Read from now on by another catalogue, leniently or not (a new playbook came into force)."""
         self.catalogue = catalogue
-        self.reader = MessageReader(catalogue, live=self.live)
+        self.reader = MessageReader(catalogue, live=self.live, lenient=lenient)
         self._limits = limits_of(catalogue.linking, catalogue.identifiers)
 
     def decode(self, data: bytes, received_ms: int) -> Intake:
@@ -159,6 +163,7 @@ class Decoder:
             self.repeats.add(stamp, content, now_ms)
         intake.personal += [(customer, name, text) for name, text in message.personal]
         intake.rounded += message.rounded
+        intake.set_aside += message.set_aside
         intake.applied += 1
 
     def _encode(self, encoded: int, text: str | None, is_key: bool) -> int:

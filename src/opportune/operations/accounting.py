@@ -9,6 +9,7 @@ class SourceAccount(msgspec.Struct):
     """What became of one source's messages so far; `position` is how many an import has handed in, to go on from; `load` the source's load they are of.
 
     `conflicts` are merges refused, `conflicts_by` reason; `merged` those that were made.
+    `set_aside` of those applied hold something that a lenient source may say and the catalogue does not know.
     """
 
     received: int = 0
@@ -23,6 +24,7 @@ class SourceAccount(msgspec.Struct):
     load: int = 0
     conflicts_by: dict[str, int] = {}
     merged: int = 0
+    set_aside: int = 0
 
     @property
     def balanced(self) -> bool:
@@ -48,6 +50,7 @@ class Accounting(msgspec.Struct):
         for reason, many in intake.conflicts.items():
             account.conflicts_by[reason.value] = account.conflicts_by.get(reason.value, 0) + many
         account.merged += len(intake.merged)
+        account.set_aside += intake.set_aside
         return account
 
     def encode(self) -> bytes:

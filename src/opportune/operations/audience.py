@@ -4,6 +4,7 @@ Such a condition is asked of the records where they lie, some thousand customers
 asks for more (a rolling counter, a rule tag, local time, a pattern) is looked at in copies, like a one-off send.
 """
 
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,6 +19,8 @@ from opportune.rules import INTERVAL, Ref, Rule, RulePlanBuilder
 
 ROWS_IN_PLACE = 200_000
 """Customers that are asked while the engine is at rest: about a millisecond."""
+ROWS_FOR_TWO_MIN = 50_000
+"""From so many customers on, two threads share the work: asking waits for memory, and two processors have twice as much on its way."""
 
 
 class InPlace:
@@ -57,13 +60,24 @@ class InPlace:
 
     def ask(self, engine: Engine, first: int, rows: int, holds: NDArray[np.uint8]) -> int:
         """Set holds[first : first + rows]; how many are held. With the engine at rest."""
-        found = int(
-            hold_records(engine.memory.records, first, rows, self.playbook.layout.record_bytes, self.terms, holds)
-        )
+        records, size = engine.memory.records, self.playbook.layout.record_bytes
         gone = engine.without_customer(first, rows)
-        found -= int(holds[gone].sum())
+        found = [0, 0]
+
+        def hold(part: int, begin: int, many: int) -> None:
+            found[part] = int(hold_records(records, begin, many, size, self.terms, holds))
+
+        if rows < ROWS_FOR_TWO_MIN:
+            hold(0, first, rows)
+        else:
+            half = rows // 2
+            other = threading.Thread(target=hold, args=(1, first + half, rows - half), name="audience")
+            other.start()
+            hold(0, first, half)
+            other.join()
+        found.append(-int(holds[gone].sum()))
         holds[gone] = 0
-        return found
+        return sum(found)
 
 
 def _is_plain(playbook: Playbook, tag: str) -> bool:

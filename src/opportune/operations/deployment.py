@@ -41,6 +41,7 @@ from opportune.intake import (
     IdentityIndex,
     RepeatFilter,
     hash_identifier,
+    is_lenient,
     key_words,
 )
 from opportune.journal import (
@@ -130,6 +131,7 @@ class Deployment:
         self._last: Commit | None = None
         self._journaled_texts = 0
         self._playbook_at: tuple[int, int] | None = None
+        self._lenient: tuple[int, frozenset[str]] = (0, frozenset())
         self._parted: BaseException | None = None
         self._links_unsettled = 0
         self._identifiers_dropped = False
@@ -166,12 +168,21 @@ class Deployment:
         """What messages may say under the playbook in force."""
         return self.engine.playbook.catalogue
 
-    def decoder(self, source: str, clock: Clock) -> Decoder:
-        """A decoder of one source's messages into facts of this deployment."""
+    def decoder(self, source: str, clock: Clock, *, lenient: bool | None = None) -> Decoder:
+        """A decoder of one source's messages into facts of this deployment; `lenient` as its definition in force says, unless it is given."""
         return ColumnDecoder(
             self.catalogue, self.dictionary, self.identity, self.repeats,
             key=self.key, source=source, clock=clock, seed=self.seed,
+            lenient=self.is_lenient(source) if lenient is None else lenient,
         )  # fmt: skip
+
+    def is_lenient(self, source: str) -> bool:
+        """Whether the definitions in force let a source say what the catalogue does not know."""
+        version = self.playbook.version
+        if self._lenient[0] != version:
+            known = self.store.load(version, "source").sources if 0 < version <= self.store.latest() else {}
+            self._lenient = version, frozenset(name for name, document in known.items() if is_lenient(document))
+        return source in self._lenient[1]
 
     def history(self, before_seq: int) -> Iterator[tuple[FactBatch, Outputs]]:
         """All facts before a number, with their outputs, oldest first."""

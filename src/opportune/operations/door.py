@@ -322,7 +322,7 @@ class Door:
         playbook = self.deployment.playbook.version
         if playbook != self._decoders_playbook:
             for decoder in self._decoders.values():
-                decoder.use(self.deployment.catalogue)
+                decoder.use(self.deployment.catalogue, lenient=self.deployment.is_lenient(decoder.source))
             self._decoders_playbook = playbook
         if (source, clock) not in self._decoders:
             self._decoders[source, clock] = self.deployment.decoder(source, clock)

@@ -17,11 +17,12 @@ from opportune.facts import Arrays, FactKind
 from opportune.intake import MOVED_VALUES
 from opportune.journal import Group, Journal
 from opportune.operations.accounts import read_accounts
-from opportune.store import Loads, Outbox, People, Secrets, Traces
+from opportune.store import Duplicates, Loads, Outbox, People, Secrets, Traces
 from opportune.warehouse import WarehouseLocked, forget_extras, warehouse_folder
 
 SIMULATIONS, BASES, CHECKPOINTS = "simulations", "bases", "checkpoints"
 """Folders of simulations: all of them, the states at the beginnings of periods, and where one that was cut short goes on."""
+DUPLICATES = "duplicates.db"
 WAREHOUSE_SECONDS_MAX = 600.0
 WAREHOUSE_LOOK_SECONDS = 0.2
 
@@ -58,6 +59,10 @@ def erase_texts(folder: Path, secrets: Secrets, people: People, numbers: Sequenc
             messages = outbox.forget(numbers, Traces(wanted), time.time_ns() // 1_000_000)
     for account in read_accounts(folder).get("file", {}).values():
         lines += forget_in_files(folder, account, numbers, Traces(wanted))
+    if numbers and (folder / DUPLICATES).exists():
+        with closing(Duplicates(folder)) as duplicates:
+            for number in numbers:
+                duplicates.forget(number)
     drop_simulated_states(folder)
     return Erased(people.forget(numbers[0] if numbers else None, wanted), raw_rows, messages, lines)
 

@@ -35,27 +35,41 @@ class EventSeen(msgspec.Struct, frozen=True):
     received: str
 
 
-class EventCounts:
-    """Counts of one journal's events. `end_seq` is the fact counted up to (excluded); `advance` goes on from there.
+class GroupSources:
+    """Tells whose messages the groups of a journal hold, to be asked of each in turn: of one source, which its accounting says."""
 
-    A group of the journal holds messages of one source, and says in its accounting which. Not for several threads at a time.
-    """
+    def __init__(self) -> None:
+        self._received: dict[str, int] = {}
+
+    def of(self, group: Group) -> str:
+        """The source whose account went on in this group."""
+        if "accounting" not in group.arrays:
+            return HOUSE
+        accounts = Accounting.decode(group.arrays["accounting"].tobytes()).sources
+        moved = [name for name, one in accounts.items() if one.received != self._received.get(name, 0)]
+        self._received = {name: one.received for name, one in accounts.items()}
+        return moved[0] if len(moved) == 1 else HOUSE
+
+
+class EventCounts:
+    """Counts of one journal's events. `end_seq` is the fact counted up to (excluded); `advance` goes on from there. Not for several threads at a time."""
 
     def __init__(self, folder: Path) -> None:
         """Of a data folder. Raises DeploymentError where it is none."""
         self._folder = folder
         self.end_seq = 0
-        self._received: dict[str, int] = {}
+        self._sources = GroupSources()
         self._body: PlaybookBody | None = None
         self._seen: dict[tuple[int, str], list[int]] = {}
 
     def advance(self, seconds_max: float = float("inf"), on_progress: OnProgress | None = None) -> bool:
         """Count what the journal has got since; False where it took longer than it may, so that there is more to count."""
         reader, begun, done = journal_of(self._folder), time.monotonic(), 0
+        total = reader.bytes
         for group in reader.read(self.end_seq):
             done += self._count(group)
             if on_progress is not None:
-                on_progress(min(done, reader.bytes), reader.bytes)
+                on_progress(min(done, total), total)
             if time.monotonic() - begun > seconds_max:
                 return False
         return True
@@ -75,20 +89,11 @@ class EventCounts:
         for at in batch.code[batch.kind == FactKind.PLAYBOOK].tolist():
             self._body = decode_body(batch.bodies[at])
         rows = batch.kind == FactKind.EVENT
-        self._add(self._source_of(group), batch.code[rows], batch.at_ms[rows], group.received_ms)
+        self._add(self._sources.of(group), batch.code[rows], batch.at_ms[rows], group.received_ms)
         if len(outputs.derived):
             self._add(DETECTOR, outputs.derived["event"], outputs.derived["at_ms"], group.received_ms)
         self.end_seq = group.end_seq
         return sum(array.nbytes for array in group.arrays.values())
-
-    def _source_of(self, group: Group) -> str:
-        """The source whose account went on in this group."""
-        if "accounting" not in group.arrays:
-            return HOUSE
-        accounts = Accounting.decode(group.arrays["accounting"].tobytes()).sources
-        moved = [name for name, one in accounts.items() if one.received != self._received.get(name, 0)]
-        self._received = {name: one.received for name, one in accounts.items()}
-        return moved[0] if len(moved) == 1 else HOUSE
 
     def _add(self, source: str, codes: NDArray[Any], at_ms: NDArray[Any], received_ms: int) -> None:
         for code in np.unique(codes).tolist():

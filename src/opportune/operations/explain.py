@@ -1,4 +1,4 @@
-"""Ask: why, or why not? One customer is replayed alone up to one event, through the same kernel entry that decided then."""
+"""Ask: why, or why not, and what would change it? One customer is replayed alone up to one event, through the kernel entry that decided then."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,8 +12,10 @@ from opportune.engine import Engine, Playbook
 from opportune.facts import NO_OFFER, NULL, REASON_TEXTS, FactKind, Reason
 from opportune.operations.decisions import DecisionLine, decision_line
 from opportune.operations.deployment import DeploymentError
+from opportune.operations.flips import Flip, Flips
 from opportune.operations.names import Language, Names, scaled, span
 from opportune.operations.one_customer import CustomerFact, OneCustomer, Trail, read_trail, row_in, same_decisions
+from opportune.operations.supposing import Supposing, TooManyError
 from opportune.operations.tag_values import row_of
 from opportune.rules import Ref, Rule, conjuncts, evaluate, read
 
@@ -28,6 +30,12 @@ _MOMENT_REASONS = (
     Reason.DECISION_OPEN, Reason.AGAIN_TOO_SOON, Reason.CAMPAIGN_COOL_DOWN, Reason.CAP_CAMPAIGN,
 )  # fmt: skip
 
+_IN_THE_RUNNING = (Reason.PROPOSED, Reason.CONTROL, Reason.UNIVERSAL_CONTROL, Reason.OUTRANKED)
+SILENCE = {
+    "no candidate": ("no campaign in force waits for this event", "没有执行中的营销案等待该事件"),
+    "withheld": ("every campaign that waits for this event was withheld, each for its reason", "等待该事件的营销案均未推荐，原因逐一列出"),
+}  # fmt: skip
+
 
 class UnmetCondition(msgspec.Struct, frozen=True):
     """A condition that was not true, in words, and the values it looked at (None where unknown)."""
@@ -37,7 +45,11 @@ class UnmetCondition(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """The fate of one campaign that the event triggers. `figure` is the reason's key figure in words, `arg` as a number."""
+    """The fate of one campaign that the event triggers. `figure` is the reason's key figure in words, `arg` as a number.
+
+    `rank` is its place among those that could win, by priority; 0 for the others. `flips` are the smallest changes after which, all together,
+    its fate would be the other one (none where none was found), `instead` other changes that would open its first gate.
+    """
 
     campaign: str
     title: str
@@ -50,13 +62,17 @@ class Candidate(msgspec.Struct, frozen=True):
     offer: str
     touchpoint: str
     unmet: tuple[UnmetCondition, ...] = ()
+    rank: int = 0
+    flips: tuple[Flip, ...] = ()
+    instead: tuple[Flip, ...] = ()
 
 
 class Explanation(msgspec.Struct, frozen=True):
     """What an event meant for a customer and why. `agrees`: deciding again gave exactly what was journaled then.
 
     `history_agrees` says the same of all her earlier decisions, `differs_at` where the first one differs. `derived` are the events
-    that detectors made at the same fact.
+    that detectors made at the same fact. `silence` says why where nothing was decided. Of the last `unsearched` candidates no change was
+    searched for, because too many had been tried by then.
     """
 
     customer: int
@@ -75,6 +91,8 @@ class Explanation(msgspec.Struct, frozen=True):
     history_agrees: bool
     differs_at: int | None
     derived: tuple[str, ...] = ()
+    silence: str = ""
+    unsearched: int = 0
 
 
 def explain(
@@ -92,6 +110,7 @@ def explain(
     alone = OneCustomer(trail)
     alone.play(event.seq)
     before = np.concatenate([np.empty(0, trail.decisions.dtype), *alone.decisions])
+    again, contacts = Supposing(alone), alone.contacts
     outputs, fates = alone.trace()
     journaled = trail.decisions
     made = outputs.decisions.copy()
@@ -107,13 +126,45 @@ def explain(
         for row in outputs.derived
     ]  # fmt: skip
     tellings = {one.code: _Telling(alone.engine, names, one) for one in told} | {event.code: telling}
+    candidates = _ranked([_telling_of(fate, names, tellings, telling).candidate(fate) for fate in fates], fates)
+    events = [_telling_of(fate, names, tellings, telling).event for fate in fates]
+    turned = _turned(candidates, fates, events, Flips(again, names, contacts))
+    lines = tuple(decision_line(row, names) for row in (then if len(then) else made))
     return Explanation(
         customer, event.seq, name, names.title("event", name), telling.properties(),
         event.at_ms, names.moment(event.at_ms), event.now_ms, names.moment(event.now_ms), playbook.version,
-        tuple(_telling_of(fate, names, tellings, telling).candidate(fate) for fate in fates),
-        tuple(decision_line(row, names) for row in (then if len(then) else made)),
-        same_decisions(made, then), differs_at is None, differs_at, tuple(names.name("event", one.code) for one in told),
+        (*turned, *candidates[len(turned) :]), lines, same_decisions(made, then), differs_at is None, differs_at,
+        tuple(names.name("event", one.code) for one in told), _silence(candidates, lines, names), len(candidates) - len(turned),
     )  # fmt: skip
+
+
+def _ranked(candidates: list[Candidate], fates: NDArray[Any]) -> list[Candidate]:
+    """With the place of each that passed every gate; of equals the first one named is before."""
+    running = [at for at in range(len(fates)) if Reason(int(fates["reason"][at])) in _IN_THE_RUNNING]
+    order = sorted(running, key=lambda at: (-int(fates["priority"][at]), int(fates["campaign"][at])))
+    ranks = {at: rank for rank, at in enumerate(order, 1)}
+    return [msgspec.structs.replace(one, rank=ranks.get(at, 0)) for at, one in enumerate(candidates)]
+
+
+def _turned(
+    candidates: list[Candidate], fates: NDArray[Any], events: list[CustomerFact], flips: Flips
+) -> list[Candidate]:
+    """The candidates with what would turn their fates round, as far as the search got."""
+    found: list[Candidate] = []
+    for one, fate, event in zip(candidates, fates, events, strict=True):
+        try:
+            turn = flips.turn(int(fate["campaign"]), event)
+        except TooManyError:
+            break
+        found.append(msgspec.structs.replace(one, flips=turn.flips, instead=turn.instead))
+    return found
+
+
+def _silence(candidates: list[Candidate], lines: tuple[DecisionLine, ...], names: Names) -> str:
+    """Why nothing was decided."""
+    if lines:
+        return ""
+    return SILENCE["withheld" if candidates else "no candidate"][0 if names.language == "en" else 1]
 
 
 def _telling_of(fate: Any, names: Names, tellings: "dict[int, _Telling]", asked: "_Telling") -> "_Telling":
@@ -182,7 +233,7 @@ class _Telling:
         """One candidate's fate in words."""
         reason, arg = Reason(int(fate["reason"])), int(fate["arg"])
         name = self.names.campaign(int(fate["campaign"]))
-        chosen = reason in (Reason.PROPOSED, Reason.CONTROL, Reason.UNIVERSAL_CONTROL, Reason.OUTRANKED)
+        chosen = reason in _IN_THE_RUNNING
         priority = int(fate["priority"])
         return Candidate(
             name, self.names.title("campaign", name), reason.name, reason.value, REASON_TEXTS[reason][self.side],

@@ -46,7 +46,8 @@ def import_sources(
     skip = _position(deployment, name)
     found = read_messages(sources, folder, zone=deployment.catalogue.zone, skip=skip)
     parts = ((data, p.messages, p.bytes_done, p.bytes_total) for p, data in found)
-    return _import(deployment, name, parts, skip, on_import, on_outputs)
+    lenient = all(source.lenient for source in sources)
+    return _import(deployment, name, parts, skip, on_import, on_outputs, lenient)
 
 
 def import_ndjson(
@@ -78,8 +79,9 @@ def _import(
     start: int,
     on_import: OnImport | None,
     on_outputs: OnOutputs | None,
+    lenient: bool | None = None,
 ) -> Imported:
-    decoder = deployment.decoder(name, "import")
+    decoder = deployment.decoder(name, "import", lenient=lenient)
     begun = time.monotonic()
     messages, decisions, goals = start, 0, 0
     folding: deque[Ingested] = deque()

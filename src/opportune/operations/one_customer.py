@@ -26,6 +26,7 @@ from opportune.facts import (
     FactKind,
     Outputs,
     TextDictionary,
+    contacts_made,
     owners_of_marks,
 )
 from opportune.journal import Group
@@ -272,10 +273,16 @@ class OneCustomer:
             self._at += 1
         self._process(builder)
 
+    @property
+    def waiting(self) -> CustomerFact:
+        """The fact that `play` stopped before."""
+        step = self._steps[self._at][2]
+        assert isinstance(step, CustomerFact)
+        return step
+
     def trace(self) -> tuple[Outputs, NDArray[Any]]:
         """Take the fact that `play` stopped before: its outputs, and the fate of every candidate (array FATE)."""
-        seq, _, step = self._steps[self._at]
-        assert isinstance(step, CustomerFact)
+        seq, step = self._steps[self._at][0], self.waiting
         builder = BatchBuilder()
         self._add(builder, seq, step)
         batch = builder.build()
@@ -283,6 +290,12 @@ class OneCustomer:
         self._keep(batch, outputs)
         self._at += 1
         return outputs, fates
+
+    @property
+    def contacts(self) -> int:
+        """How many contacts of hers have counted so far, those that another system stated among them."""
+        stated = sum(int((batch.kind == FactKind.CONTACT).sum()) for batch, _ in self._done)
+        return stated + sum(len(contacts_made(outputs)) for _, outputs in self._done)
 
     def _publish(self, step: Publishing) -> None:
         if self._every_tag and step.seq == self.trail.playbooks[-1].seq:

@@ -9,9 +9,11 @@ from opportune.engine import DefinitionSet, Playbook, PlaybookError, Rebuilding
 from opportune.facts import BatchBuilder, DeploymentDefinition, FactKind, TextDictionary
 from opportune.operations.content_check import check_contents
 from opportune.operations.deployment import Deployment, DeploymentError, OnProgress, read_group
+from opportune.operations.duplicates import check_matchings
 from opportune.operations.kept_facts import KeptFacts
 from opportune.operations.segments import check_segments
 from opportune.operations.source_definitions import check_sources
+from opportune.operations.warnings import warn
 from opportune.store import Change, DefinitionProblem, Definitions, ProblemCode, difference, load_folder
 
 FOLDED_AHEAD_ROUNDS_MAX = 8
@@ -30,7 +32,8 @@ class DefinitionsRefusedError(Exception):
 class Publication(msgspec.Struct, frozen=True):
     """What `publish` did: the playbook's number and where in the journal it came into force (None: nothing had changed).
 
-    `took_ms` is the time from the ask to the answer; `paused_ms` how much of it nothing else could be taken in.
+    `took_ms` is the time from the ask to the answer; `paused_ms` how much of it nothing else could be taken in. `warnings`: what is in
+    force now, and yet can hardly be meant.
     """
 
     playbook: int
@@ -39,6 +42,7 @@ class Publication(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
     took_ms: int
     paused_ms: int = 0
+    warnings: tuple[DefinitionProblem, ...] = ()
 
 
 class Prepared(msgspec.Struct):
@@ -51,6 +55,7 @@ class Prepared(msgspec.Struct):
     rebuilding: Rebuilding | None
     begun: float
     paused_ms: int
+    warnings: tuple[DefinitionProblem, ...] = ()
 
 
 def read_definitions(folder: Path) -> Definitions:
@@ -98,6 +103,7 @@ def compile_with(
         *check_contents(definitions, playbook),
         *check_segments(definitions, playbook),
         *check_sources(definitions),
+        *check_matchings(definitions),
     ]
     if wrong:
         raise DefinitionsRefusedError(wrong)
@@ -110,11 +116,34 @@ def preview_changes(deployment: Deployment, definitions: Definitions) -> list[Ch
     return difference(deployment.store.load(latest) if latest else Definitions(), definitions)
 
 
+class ApprovalNeededError(Exception):
+    """Approval is on: what is to be published is made a draft, and launched when it is approved."""
+
+
 def publish(deployment: Deployment, definitions: Definitions, author: str) -> Publication:
     """Save the definitions as the next playbook and put it in force at the next fact.
 
+    Raises ApprovalNeededError where the playbook in force has approval rules, DefinitionsRefusedError, StoreFailedError,
+    DeploymentError and JournalError.
+    """
+    refuse_unapproved(deployment)
+    return put_definitions_in_force(deployment, definitions, author)
+
+
+def refuse_unapproved(deployment: Deployment) -> None:
+    """Raises ApprovalNeededError where the playbook in force has approval rules."""
+    rules = deployment.store.in_force().approval
+    if rules is not None and rules.steps:
+        raise ApprovalNeededError(
+            "approval is on in this deployment, so nothing is published directly; make a draft: opportune apply FOLDER"
+        )
+
+
+def put_definitions_in_force(deployment: Deployment, definitions: Definitions, author: str) -> Publication:
+    """Like `publish`, for what needs no approval or has it.
+
     Compiling and building new columns happen before the playbook is journaled; it is in force once it is, also where a crash then
-    keeps the store from hearing of it. Raises DefinitionsRefusedError, StoreFailedError, DeploymentError and JournalError.
+    keeps the store from hearing of it.
     """
     prepared = prepare(deployment, definitions, ahead=False)
     return prepared if isinstance(prepared, Publication) else put_in_force(deployment, prepared, author)
@@ -129,10 +158,11 @@ def prepare(deployment: Deployment, definitions: Definitions, *, ahead: bool = T
     deployment.settle()
     in_force, fingerprint = deployment.playbook.version, deployment.playbook.fingerprint
     if in_force and deployment.store.latest() == in_force and not preview_changes(deployment, definitions):
-        return Publication(in_force, fingerprint, None, (), 0)
+        return Publication(in_force, fingerprint, None, (), 0, 0, tuple(warn(definitions, deployment.playbook)))
     playbook = compile_playbook(deployment, definitions)
     rebuilding = deployment.engine.rebuilding(playbook) if ahead else None
-    return Prepared(definitions, playbook, in_force, rebuilding, begun, _since(begun))
+    warnings = tuple(warn(definitions, playbook))
+    return Prepared(definitions, playbook, in_force, rebuilding, begun, _since(begun), warnings)
 
 
 def fold_ahead(deployment: Deployment, rebuilding: Rebuilding, on_progress: OnProgress | None = None) -> None:
@@ -176,7 +206,9 @@ def put_in_force(deployment: Deployment, prepared: Prepared, author: str) -> Pub
     deployment.flush()
     deployment.store.publish(draft.number, seq, now_ms)
     paused_ms = prepared.paused_ms + _since(begun)
-    return Publication(draft.number, playbook.fingerprint, seq, draft.changes, _since(prepared.begun), paused_ms)
+    return Publication(
+        draft.number, playbook.fingerprint, seq, draft.changes, _since(prepared.begun), paused_ms, prepared.warnings
+    )
 
 
 def _since(begun: float) -> int:

@@ -13,6 +13,7 @@ from opportune.operations.decision_feed import DecisionFeed
 from opportune.operations.decisions import moment_in
 from opportune.operations.deployment import Deployment, DeploymentError
 from opportune.operations.door import Door, Taken
+from opportune.operations.drafting import Drafting
 from opportune.operations.event_counts import EventCounts, EventSeen
 from opportune.operations.forget import LiveForgetting
 from opportune.operations.lineage import Lineage
@@ -21,7 +22,14 @@ from opportune.operations.merging import Merging
 from opportune.operations.names import Language
 from opportune.operations.one_off import OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import OneOffSends
-from opportune.operations.publish import Publication, fold_ahead, prepare, put_in_force
+from opportune.operations.publish import (
+    Prepared,
+    Publication,
+    fold_ahead,
+    prepare,
+    put_in_force,
+    refuse_unapproved,
+)  # fmt: skip
 from opportune.operations.saying import Saying
 from opportune.operations.segments import SegmentSize
 from opportune.operations.sending import Sending
@@ -36,6 +44,7 @@ from opportune.operations.tag_distribution import (
 )
 from opportune.operations.touch import Touches
 from opportune.operations.trial_sends import TrialSend, TrialSent
+from opportune.operations.unknown_events import Sightings, UnknownEvent
 from opportune.operations.upkeep import Upkeep
 from opportune.operations.who import customer_meant
 from opportune.store import Definitions
@@ -60,12 +69,14 @@ class Service:
         self.one_offs = OneOffSends(self.door)
         self.forgetting = LiveForgetting(deployment, self.door)
         self.merging = Merging(deployment, self.door)
+        self.drafting = Drafting(deployment.folder)
         self.customers = LiveCustomers(deployment, self.door, self.saying.names)
         self.upkeep = Upkeep(deployment, self.door)
         self._keeping: asyncio.Task[None] | None = None
         self._publishing = asyncio.Lock()
         self._catalogue: tuple[int, Lineage] | None = None
         self._event_counts = EventCounts(deployment.folder)
+        self._sightings = Sightings(deployment.folder)
         self._counting = asyncio.Lock()
         self._asking = (
             asyncio.Lock()
@@ -96,6 +107,7 @@ class Service:
         await asyncio.to_thread(self.door.close)
         self.sending.close()
         await asyncio.to_thread(self.customers.close)
+        self.drafting.close()
         await asyncio.to_thread(self.deployment.close)
 
     @property
@@ -121,15 +133,30 @@ class Service:
     async def publish(self, definitions: Definitions, author: str) -> Publication:
         """Put definitions in force at the next fact. What they need of history is folded ahead, while facts are taken in.
 
-        Raises DefinitionsRefusedError, DeploymentError, StoreFailedError.
+        Raises ApprovalNeededError, DefinitionsRefusedError, DeploymentError, StoreFailedError.
         """
+        refuse_unapproved(self.deployment)
         async with self._publishing:
-            prepared = await self.work(lambda deployment: prepare(deployment, definitions))
+            prepared = await self._prepared(definitions)
             if isinstance(prepared, Publication):
                 return prepared
-            if prepared.rebuilding is not None:
-                await asyncio.to_thread(fold_ahead, self.deployment, prepared.rebuilding)
             published = await self.work(lambda deployment: put_in_force(deployment, prepared, author))
+        await self.sending.follow_playbook()
+        return published
+
+    async def _prepared(self, definitions: Definitions) -> Prepared | Publication:
+        """Compiled, and with what it needs of history folded up to now while facts are taken in."""
+        prepared = await self.work(lambda deployment: prepare(deployment, definitions))
+        if isinstance(prepared, Prepared) and prepared.rebuilding is not None:
+            await asyncio.to_thread(fold_ahead, self.deployment, prepared.rebuilding)
+        return prepared
+
+    async def launch(self, draft: int, actor: str) -> Publication:
+        """Put an approved draft in force at the next fact. Raises DraftRefusedError and what publishing raises."""
+        ready = await asyncio.to_thread(self.drafting.ready, draft)
+        async with self._publishing:
+            prepared = await self._prepared(ready.definitions)
+            published = await self.work(lambda d: self.drafting.launch_ready(d, ready, actor, prepared))
         await self.sending.follow_playbook()
         return published
 
@@ -186,6 +213,12 @@ class Service:
         async with self._counting:
             await asyncio.to_thread(self._event_counts.advance, COUNTING_SECONDS_MAX)
             return self._event_counts.seen(), self._event_counts.end_seq
+
+    async def sightings(self) -> tuple[list[UnknownEvent], int]:
+        """(what sources said that nobody has declared, the fact counted up to), in bounded time like `events_seen`."""
+        async with self._counting:
+            await asyncio.to_thread(self._sightings.advance, COUNTING_SECONDS_MAX)
+            return self._sightings.seen(), self._sightings.end_seq
 
     async def tag(self, tag: str, language: Language) -> TagDistribution:
         """A tag's values and coverage: now, from the engine's columns, where it is at hand; else as far as the warehouse reaches.

@@ -3,32 +3,41 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from opportune.facts import decode_scalar
-from opportune.intake import ExtraMissingError, Load, SourceDefinition
+from opportune.intake import ExtraMissingError, Load, SenderDefinition, SourceDefinition, is_sender
 from opportune.operations.deployment import DeploymentError, journal_of
 from opportune.operations.folder_key import read_key
 from opportune.store import DefinitionProblem, Definitions, DefinitionStore, Loads, ProblemCode
 
+Kind = TypeVar("Kind", SourceDefinition, SenderDefinition)
+
 
 def read_source(name: str, document: dict[str, Any]) -> SourceDefinition:
     """A source definition. Raises DeploymentError with its name and what is wrong."""
+    return _read(name, document, SourceDefinition)
+
+
+def _read(name: str, document: dict[str, Any], kind: type[Kind]) -> Kind:
     try:
-        return msgspec.convert(document, SourceDefinition, strict=False, dec_hook=decode_scalar)
+        return msgspec.convert(document, kind, strict=False, dec_hook=decode_scalar)
     except (msgspec.ValidationError, ValueError) as error:
         raise DeploymentError(f"source {name}: {error}") from error
 
 
 def sources_of(definitions: Definitions, names: Sequence[str] = ()) -> list[SourceDefinition]:
-    """The source definitions of a set, by name or all. Raises DeploymentError for one that is missing or wrong."""
-    wanted = list(names) or list(definitions.sources)
+    """The sources of a set that are fetched, by name or all. Raises DeploymentError for one that is missing or wrong, or sends by itself."""
+    fetched = [name for name, document in definitions.sources.items() if not is_sender(document)]
+    wanted = list(names) or fetched
     for name in wanted:
         if name not in definitions.sources:
             raise DeploymentError(f"no source `{name}`; there are: {', '.join(definitions.sources) or 'none'}")
+        if name not in fetched:
+            raise DeploymentError(f"source {name} sends by itself, with a write key; there is nothing to fetch")
     return [read_source(name, definitions.sources[name]) for name in wanted]
 
 
@@ -37,6 +46,9 @@ def check_sources(definitions: Definitions) -> list[DefinitionProblem]:
     problems = []
     for name, document in definitions.sources.items():
         try:
+            if is_sender(document):
+                _read(name, document, SenderDefinition)
+                continue
             source = read_source(name, document)
             source.origin()
             Load(source, 0, ZoneInfo("UTC"), list)
@@ -58,15 +70,17 @@ def _placed(told: str) -> tuple[str, str]:
     return (f"{path}]", words) if sign and path.startswith("clean[") else ("", told)
 
 
-def definitions_of(folder: Path) -> Definitions:
-    """The definitions saved last in a data folder. Raises DeploymentError where it is none or has none."""
+def definitions_of(folder: Path, playbook: int | None = None) -> Definitions:
+    """The definitions saved last in a data folder, or those of an earlier playbook. Raises DeploymentError where it is none or has none."""
     journal_of(folder)
     store = DefinitionStore(folder)
     try:
         latest = store.latest()
         if not latest:
             raise DeploymentError(f"{folder} has no definitions yet; put some in force first: opportune apply")
-        return store.load(latest)
+        return store.load(latest if playbook is None else playbook)
+    except KeyError as error:
+        raise DeploymentError(f"{folder}: {error.args[0]}") from error
     finally:
         store.close()
 

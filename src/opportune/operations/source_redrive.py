@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from opportune.intake import BodyRefusedError, Load, Shown, Verdict, redriven_line, require_object
+from opportune.intake import BodyRefusedError, Load, Shown, Verdict, is_sender, redriven_line, require_object
 from opportune.operations.deployment import Deployment, DeploymentError
 from opportune.operations.ingest import ingest
 from opportune.operations.source_definitions import definitions_of, open_loads, read_source
@@ -56,7 +56,7 @@ def rows_again(document: bytes, item: Quarantined, definitions: Definitions, loa
 
     Raises BodyRefusedError where it is no JSON object, DeploymentError for a source definition that is wrong.
     """
-    if not is_row(document) or item.source not in definitions.sources:
+    if not is_row(document) or is_sender(definitions.sources.get(item.source, {})):
         return [document]
     members = require_object(document)
     row = bytes(members.get("row", msgspec.Raw(b"null")))

@@ -5,6 +5,8 @@ reference; `RulePlanBuilder` makes tables for the kernel (`failing_clause`, `run
 What functions mean is written down, with examples, in functions.json. Pure; the only room that knows sqlglot.
 """
 
+from opportune.rules.certainty import Verdict, verdict
+from opportune.rules.changes import Change, nearest_changes
 from opportune.rules.check import check, check_condition
 from opportune.rules.functions import FUNCTIONS, Function, function_table
 from opportune.rules.limits import RULE_CHARS_MAX, RULE_DEPTH_MAX, RULE_NODES_MAX
@@ -18,7 +20,8 @@ from opportune.rules.reach import Reach, check_reach
 from opportune.rules.reading import read
 from opportune.rules.reference import evaluate
 from opportune.rules.scope import Scope
-from opportune.rules.tree import EVENT_AT, NOW, ZONE, Ref, Rule, Tree, conjuncts
+from opportune.rules.substitute import written_out
+from opportune.rules.tree import EVENT_AT, NOW, ZONE, Ref, Rule, Tree, all_of, conjuncts, disjuncts
 
 __all__ = [
     "DUCKDB_SETTINGS",
@@ -38,6 +41,7 @@ __all__ = [
     "TERM",
     "ZONE",
     "ZONE_MACRO",
+    "Change",
     "Function",
     "Reach",
     "Ref",
@@ -48,16 +52,22 @@ __all__ = [
     "RulePlanBuilder",
     "Scope",
     "Tree",
+    "Verdict",
+    "all_of",
     "check",
     "check_condition",
     "check_reach",
     "conjuncts",
+    "disjuncts",
     "evaluate",
     "failing_clause",
     "function_table",
     "hold_rows",
+    "nearest_changes",
     "read",
     "run_program",
     "to_duckdb",
+    "verdict",
+    "written_out",
     "zone_macro",
 ]

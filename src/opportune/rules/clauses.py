@@ -103,7 +103,12 @@ def clauses_of(tree: Tree, text_code: Callable[[str], int]) -> list[Clause]:
 
     No clause at all: always true. One clause without terms: never.
     """
-    return sorted(_Splitter(text_code).split(tree, Want.TRUE), key=_cost)
+    return sorted(clauses_asking(tree, Want.TRUE, text_code), key=_cost)
+
+
+def clauses_asking(tree: Tree, want: Want, text_code: Callable[[str], int]) -> list[Clause]:
+    """The clauses that all hold exactly where the answer to `want` is yes, in no order."""
+    return _Splitter(text_code).split(tree, want)
 
 
 class _Splitter:

@@ -3,7 +3,7 @@
 A condition is a node of kind bool whose value is 1, 0 or NULL (SQL's three-valued logic).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -257,3 +257,18 @@ def conjuncts(rule: Rule) -> tuple[Rule, ...]:
     if not isinstance(rule.tree, And):
         return (rule,)
     return tuple(Rule("", part, part.type, refs_of(part)) for part in rule.tree.parts)
+
+
+def disjuncts(rule: Rule) -> tuple[Rule, ...]:
+    """The parts of a rule of which one must hold, each a rule of its own; the rule itself where it is no OR."""
+    if not isinstance(rule.tree, Or):
+        return (rule,)
+    return tuple(Rule("", part, part.type, refs_of(part)) for part in rule.tree.parts)
+
+
+def all_of(rules: Sequence[Rule]) -> Rule | None:
+    """The rule that holds where all of these conditions do; None where there is none."""
+    if len(rules) < 2:
+        return rules[0] if rules else None
+    tree = And(tuple(rule.tree for rule in rules))
+    return Rule(" AND ".join(f"({rule.text})" for rule in rules), tree, BOOL, refs_of(tree))

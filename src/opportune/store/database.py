@@ -27,7 +27,7 @@ _PRAGMAS = (
     "PRAGMA cache_size=-20000",  # KiB: hashes come in no order, and their index must not be read again for each
 )
 
-Schema = Literal["definitions", "people", "keys", "outbox", "loads"]
+Schema = Literal["definitions", "people", "keys", "outbox", "loads", "duplicates"]
 
 
 class StoreFailedError(OSError):

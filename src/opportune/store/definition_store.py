@@ -147,12 +147,12 @@ class DefinitionStore:
                     connection.execute(sa.insert(table), rows)
         return PlaybookDraft(number + 1, whole, tuple(difference(_load(members), definitions)), new=True)
 
-    def load(self, number: int) -> Definitions:
-        """The definitions of a playbook. Raises KeyError for an unknown number."""
+    def load(self, number: int, family: str | None = None) -> Definitions:
+        """The definitions of a playbook, or those of one family. Raises KeyError for an unknown number."""
         with self._engine.connect() as connection:
             if connection.scalar(sa.select(_playbook.c.number).where(_playbook.c.number == number)) is None:
                 raise KeyError(f"there is no playbook {number}; the latest is {_latest_number(connection)}")
-            return _load(_members(connection, number))
+            return _load(_members(connection, number, family))
 
     def latest(self) -> int:
         """The number of the playbook saved last; 0 if there is none."""
@@ -182,6 +182,11 @@ class DefinitionStore:
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
         return (row.playbook, row.seq) if row else None
+
+    def in_force(self) -> Definitions:
+        """The definitions of the playbook in force; none where none ever was."""
+        published = self.published()
+        return self.load(published[0]) if published else Definitions()
 
     def playbooks(self, before: int | None = None, limit: int = 100) -> list[PlaybookRow]:
         """Playbooks, the newest first, at most LIST_MAX; for the next page `before` is the last number of this one."""
@@ -213,7 +218,7 @@ class DefinitionStore:
 
     def versions(self, family: str, name: str, limit: int = 100) -> list[DefinitionVersion]:
         """The versions of one definition, the newest first, at most LIST_MAX. Raises KeyError for an unknown family."""
-        kind = FAMILIES[family]
+        FAMILIES[family]  # KeyError where there is none
         query = (
             sa.select(_definition)
             .where(_definition.c.family == family, _definition.c.name == name)
@@ -224,7 +229,7 @@ class DefinitionStore:
             return [
                 DefinitionVersion(
                     row.version,
-                    _decode(kind, row.body),
+                    decoded(family, row.body),
                     Fingerprint(row.decides, row.words),
                     row.created_ms,
                     row.author,
@@ -234,7 +239,7 @@ class DefinitionStore:
 
     def steps(self, family: str, name: str, limit: int = 100) -> list[DefinitionStep]:
         """The playbooks that added, changed or removed a definition, the newest first, at most LIST_MAX. Raises KeyError for an unknown family."""
-        kind = FAMILIES[family]
+        FAMILIES[family]  # KeyError where there is none
         body = sa.and_(
             _definition.c.family == _change.c.family,
             _definition.c.name == _change.c.name,
@@ -252,7 +257,7 @@ class DefinitionStore:
         with self._engine.connect() as connection:
             return [
                 DefinitionStep(
-                    row.playbook, None if row.body is None else _decode(kind, row.body), row.created_ms, row.author
+                    row.playbook, None if row.body is None else decoded(family, row.body), row.created_ms, row.author
                 )
                 for row in connection.execute(query)
             ]
@@ -289,11 +294,11 @@ def _latest_number(connection: sa.Connection) -> int:
     return connection.scalar(sa.select(sa.func.coalesce(sa.func.max(_playbook.c.number), 0))) or 0
 
 
-def _members(connection: sa.Connection, number: int) -> list[Any]:
+def _members(connection: sa.Connection, number: int, family: str | None = None) -> list[Any]:
     """The rows of the definitions of a playbook: each one's latest step up to `number`, unless that removed it."""
     last = (
         sa.select(_change.c.family, _change.c.name, sa.func.max(_change.c.playbook).label("playbook"))
-        .where(_change.c.playbook <= number)
+        .where(_change.c.playbook <= number, sa.true() if family is None else _change.c.family == family)
         .group_by(_change.c.family, _change.c.name)
         .subquery()
     )
@@ -329,10 +334,11 @@ def _marks(rows: Iterable[Any]) -> Versions:
 def _load(members: Iterable[Any]) -> Definitions:
     loaded = Definitions()
     for row in members:
-        loaded.of(row.family)[row.name] = _decode(FAMILIES[row.family], row.body)
+        loaded.of(row.family)[row.name] = decoded(row.family, row.body)
     return loaded
 
 
-def _decode(kind: Any, body: str) -> Any:
-    raw = msgspec.json.decode(body)
+def decoded(family: str, body: str) -> Any:
+    """A definition out of its stored JSON."""
+    kind, raw = FAMILIES[family], msgspec.json.decode(body)
     return raw if kind is dict else decode(raw, kind)

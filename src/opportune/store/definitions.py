@@ -11,6 +11,7 @@ from opportune.campaigns import CampaignDefinition, OfferDefinition, SegmentDefi
 from opportune.facts import DeploymentDefinition, EventDefinition, IdentifierDefinition
 from opportune.policy import PolicyDefinition
 from opportune.profiles import DetectorDefinition, TagDefinition
+from opportune.store.approval import ApprovalDefinition
 from opportune.store.problems import DefinitionProblem, ProblemCode
 from opportune.store.yaml_text import Node, position_in_scalar
 
@@ -25,9 +26,11 @@ FAMILIES: Final[dict[str, Any]] = {
     "policy": PolicyDefinition,
     "campaign": CampaignDefinition,
     "segment": SegmentDefinition,
+    "approval": ApprovalDefinition,
     "source": dict,
+    "matching": dict,
 }
-"""Family (a document's first key) -> its struct. `source` documents stay mappings: intake checks them."""
+"""Family (a document's first key) -> its struct. `source` and `matching` documents stay mappings: intake checks them."""
 
 NAME_CHARACTERS_MAX = 63
 NAME = re.compile(rf"[a-z][a-z0-9_-]{{0,{NAME_CHARACTERS_MAX - 1}}}")
@@ -104,7 +107,9 @@ class Definitions:
     policies: dict[str, PolicyDefinition] = field(default_factory=dict)
     campaigns: dict[str, CampaignDefinition] = field(default_factory=dict)
     segments: dict[str, SegmentDefinition] = field(default_factory=dict)
+    approvals: dict[str, ApprovalDefinition] = field(default_factory=dict)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    matchings: dict[str, dict[str, Any]] = field(default_factory=dict)
     places: Places = field(default_factory=Places)
     problems: tuple[DefinitionProblem, ...] = ()
     broken: frozenset[tuple[str, str]] = frozenset()
@@ -118,6 +123,11 @@ class Definitions:
     def policy(self) -> PolicyDefinition | None:
         """The one contact policy, or None where none is written."""
         return next(iter(self.policies.values()), None)
+
+    @property
+    def approval(self) -> ApprovalDefinition | None:
+        """The one set of approval rules, or None where none is written."""
+        return next(iter(self.approvals.values()), None)
 
     def of(self, family: str) -> dict[str, Any]:
         """The definitions of a family by name; the dict itself. Raises KeyError for an unknown family."""

@@ -23,7 +23,9 @@ WORDS: Final[dict[str, tuple[str, ...]]] = {
     "policy": ("title", "note"),
     "campaign": ("title", "owner", "note"),
     "segment": ("title", "where", "owner", "note"),
+    "approval": ("title", "note"),
     "source": ("title", "owner", "note"),
+    "matching": ("title", "owner", "note"),
 }
 """What of a definition is words: it may be edited without a new approval, and no decision changes by it. `*` is any key.
 All else decides. An offer's content is words: what is *said*; who hears it, where and when stays the same."""

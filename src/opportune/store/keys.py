@@ -23,10 +23,13 @@ ID_BYTES, SECRET_BYTES = 5, 32
 SCOPES_MAX = 50
 
 SCOPE = re.compile(
-    r"(?:intake:[A-Za-z0-9][\w.+-]{0,99})|(?:touch:(?:\*|[A-Za-z0-9][\w.-]{0,99}))|read|operate|reveal|forget|merge|ofrep|metrics",
+    r"(?:intake:[A-Za-z0-9][\w.+-]{0,99})|(?:touch:(?:\*|[A-Za-z0-9][\w.-]{0,99}))"
+    r"|read|operate|define|approve|reveal|forget|merge|ofrep|metrics",
     re.ASCII,
 )
-SCOPE_WORDS = "intake:SOURCE, touch:TOUCHPOINT, touch:*, read, operate, reveal, forget, merge, ofrep, metrics"
+SCOPE_WORDS = (
+    "intake:SOURCE, touch:TOUCHPOINT, touch:*, read, operate, define, approve, reveal, forget, merge, ofrep, metrics"
+)
 
 _TABLES = sa.MetaData()
 _key = sa.Table(
@@ -54,6 +57,11 @@ class ApiKey(msgspec.Struct, frozen=True):
     def allows(self, scope: str) -> bool:
         """Whether it may do what `scope` names; `touch:*` is every touchpoint."""
         return scope in self.scopes or (scope.startswith("touch:") and "touch:*" in self.scopes)
+
+    @property
+    def who(self) -> str:
+        """The name that stands in records for what is done with the key."""
+        return self.name or self.id
 
     @property
     def source(self) -> str | None:

@@ -238,6 +238,16 @@ class People:
                 for number, _, text in self._opened(connection, rows):
                     yield number, text
 
+    def all_personal(self, field: str) -> Iterator[tuple[int, str]]:
+        """(customer, text) of one personal field of everybody who has it."""
+        query = sa.select(PERSONAL).where(PERSONAL.c.field == field).order_by(PERSONAL.c.customer)
+        with self._engine.connect() as connection:
+            for rows in connection.execution_options(yield_per=10_000).execute(query).partitions():
+                keys = self.keys.of(connection, [row.customer for row in rows])
+                for row in rows:
+                    place = f"personal/{row.customer}/{field}"
+                    yield row.customer, _open(keys.get(row.customer), row.sealed, place).decode()
+
     def personal_of(self, customer: int) -> dict[str, str]:
         """The personal fields of a customer; of a field under several of her numbers the one of the number known longest. Raises SealBrokenError."""
         with self._engine.connect() as connection:

@@ -10,7 +10,7 @@ ALTERNATIVES_SHOWN_MAX = 12
 
 
 class ProblemCode(StrEnum):
-    """Why a definition is refused; programs may rely on these words."""
+    """Why a definition is refused, or (the last four) only warned about; programs may rely on these words."""
 
     UNREADABLE = "unreadable"
     YAML = "yaml"
@@ -27,6 +27,10 @@ class ProblemCode(StrEnum):
     CONTRADICTION = "contradiction"
     OUT_OF_RANGE = "out_of_range"
     NOT_COMPILABLE = "not_compilable"
+    NEVER_TRUE = "never_true"
+    ALWAYS_TRUE = "always_true"
+    NEVER_HAPPENS = "never_happens"
+    NO_EFFECT = "no_effect"
 
 
 class DefinitionProblem(msgspec.Struct, frozen=True):

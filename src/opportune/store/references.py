@@ -10,6 +10,7 @@ from opportune.campaigns import CampaignDefinition, OfferDefinition
 from opportune.facts import EventDefinition, Kind
 from opportune.policy import PolicyDefinition
 from opportune.profiles import DetectorDefinition, TagDefinition
+from opportune.store.approval import ApprovalDefinition
 from opportune.store.definitions import Definitions
 from opportune.store.problems import DefinitionProblem, ProblemCode, did_you_mean
 
@@ -30,8 +31,9 @@ def check_references(definitions: Definitions) -> list[DefinitionProblem]:
         "offer": known.offer,
         "campaign": known.campaign,
         "policy": known.policy,
+        "approval": known.approval,
     }
-    problems = _only_one(definitions, "policy") + _only_one(definitions, "deployment")
+    problems = [one for family in ("policy", "deployment", "approval") for one in _only_one(definitions, family)]
     for family, name, definition in definitions.all():
         if family in checks:
             problems += [definitions.problem(family, name, *found) for found in checks[family](definition)]
@@ -193,3 +195,13 @@ class _Known:
         if tag is not None and tag.type not in (None, Kind.TEXT):
             message = f"`{policy.time_zone}` is a {tag.type.value if tag.type else ''}, but a time zone is a text"
             yield "time_zone", ProblemCode.CONTRADICTION, message, "name a tag with `type: text`"
+
+    def approval(self, approval: ApprovalDefinition) -> Found:
+        names = [step.step for step in approval.steps]
+        for index, step in enumerate(approval.steps):
+            if step.step in names[:index]:
+                message = f"the step `{step.step}` is there twice"
+                yield f"steps[{index}].step", ProblemCode.CONTRADICTION, message, "rename or remove one of them"
+            for inner, category in enumerate(step.when.categories if step.when is not None else ()):
+                path = f"steps[{index}].when.categories[{inner}]"
+                yield from self.word("category", category, self.categories, "campaign", path)

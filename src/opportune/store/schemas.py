@@ -25,6 +25,11 @@ _SIMPLE: dict[Any, dict[str, Any]] = {
     bool: {"type": "boolean"},
     Any: {},
 }
+_MAPPINGS = {
+    "source": "Where messages are imported from; its keys are checked when the import is set up.",
+    "matching": "How customers are found who are probably one person; its keys are checked when it is applied.",
+}
+"""Family -> what its documents are, where they stay mappings."""
 _SCALARS = (Duration, Rate, LocalTime, Decimal)
 
 
@@ -67,7 +72,7 @@ def _document(family: str, parts: dict[str, Any]) -> dict[str, Any]:
     if kind is dict:
         return {
             "type": "object",
-            "description": "Where messages are imported from; its keys are checked when the import is set up.",
+            "description": _MAPPINGS[family],
             "properties": {family: _name(family)},
             "required": [family],
         }

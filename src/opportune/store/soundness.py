@@ -40,8 +40,9 @@ from opportune.facts import (
 )
 from opportune.policy import Cap, PolicyDefinition, PolicyQuietHours
 from opportune.profiles import BUCKETS_MAX, CounterDefinition, DetectorDefinition, TagDefinition
+from opportune.store.approval import ApprovalStep, ApprovalWhen
 from opportune.store.canonical import fields_of
-from opportune.store.definitions import Definitions
+from opportune.store.definitions import NAME, Definitions
 from opportune.store.problems import DefinitionProblem, ProblemCode
 
 SCALE_MAX = 9
@@ -63,6 +64,7 @@ _LEAST: dict[type, dict[str, int]] = {
     CampaignCap: {"max": 1},
     IdentifierDefinition: {"most": 1},
     Cap: {"max": 1},
+    ApprovalWhen: {"contacts_over": 0, "customers_over": 0},
 }
 """The smallest whole number that makes sense, by struct and field."""
 
@@ -70,6 +72,7 @@ _MONEY: dict[type, dict[str, int]] = {
     TouchpointDefinition: {"cost": PRIORITY_VALUE_MAX},
     OfferDefinition: {"value": PRIORITY_VALUE_MAX, "cost": PRIORITY_VALUE_MAX},
     Budget: {"money": BUDGET_MINOR_MAX},
+    ApprovalWhen: {"budget_over": BUDGET_MINOR_MAX},
 }
 """Amounts of money, by struct and field, with the most minor units each may be."""
 
@@ -365,6 +368,15 @@ def _policy(policy: PolicyDefinition, path: str) -> Found:
         yield from _day(day, f"holidays[{index}]")
 
 
+def _approval_step(step: ApprovalStep, path: str) -> Found:
+    if not NAME.fullmatch(step.step):
+        hint = "use small letters, digits, - and _, a letter first"
+        yield f"{path}.step", ProblemCode.BAD_NAME, f"`{step.step}` cannot be the name of a step", hint
+    if step.when is not None and step.when == ApprovalWhen():
+        hint = "say when, for example `contacts_over: 10000`, or leave `when` out: then it is always required"
+        yield f"{path}.when", ProblemCode.CONTRADICTION, "this step is never required", hint
+
+
 _CHECKS: dict[type, Callable[[Any, str], Found]] = {
     DeploymentDefinition: _deployment,
     RetentionDefinition: _retention,
@@ -378,4 +390,5 @@ _CHECKS: dict[type, Callable[[Any, str], Found]] = {
     PolicyQuietHours: _quiet,
     CampaignDefinition: _campaign,
     PolicyDefinition: _policy,
+    ApprovalStep: _approval_step,
 }

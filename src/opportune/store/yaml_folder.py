@@ -44,11 +44,17 @@ def load_folder(folder: Path) -> Definitions:
     return _with_problems(loaded, [too_many, *loaded.problems])
 
 
-def load_files(files: Iterable[tuple[str, bytes]]) -> Definitions:
-    """The definitions of (file name, content) pairs, checked on their own and against each other."""
+def load_files(files: Iterable[tuple[str, bytes]], onto: Definitions | None = None) -> Definitions:
+    """The definitions of (file name, content) pairs, checked on their own and against each other.
+
+    With `onto` they are added to that set, or stand in the place of those of the same name.
+    """
     reading = _Reading()
     for file, content in files:
         reading.read(file, content)
+    for family, name, definition in onto.all() if onto is not None else ():
+        if (family, name) not in reading.broken:
+            reading.found.of(family).setdefault(name, definition)
     loaded = replace(reading.found, broken=frozenset(reading.broken))
     return _with_problems(loaded, [*reading.problems, *check_definitions(loaded)])
 
@@ -85,7 +91,9 @@ class _Reading:
         self.problems += problems
         self.found.places.add_file(file, content)
         for root in documents:
-            self._document(file, root)
+            # A list of definitions is what JSON has instead of several documents.
+            for one in root.children.values() if isinstance(root.raw, list) and root.raw else (root,):
+                self._document(file, one)
 
     def _document(self, file: str, root: Node) -> None:
         family = self._family(file, root)

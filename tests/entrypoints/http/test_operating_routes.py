@@ -81,7 +81,8 @@ def test_errors_are_problems(
 
 def test_state_needs_no_key(server: Server) -> None:
     assert server.ask("GET", "/health").json == {"status": "ok"}
-    assert server.ask("GET", "/ready").json["status"] == "ready"
+    ready = server.ask("GET", "/ready").json
+    assert (ready["status"], ready["warehouse"]["trouble"]) == ("ready", False)
     assert server.ask("GET", "/version").json["version"]
     assert server.ask("GET", "/metrics").status == 401
 
@@ -100,6 +101,11 @@ def test_metrics_say_what_the_accounting_says(server: Server) -> None:
         assert found["opportune_intake_messages_total", (("outcome", outcome), ("source", "web"))] == account[outcome]
     assert found["opportune_ready", ()] == 1
     assert found["opportune_journal_lag_facts", ()] == 0
+    warehouse = server.operate("GET", "/v1/warehouse").json
+    assert found["opportune_warehouse_facts", ()] == warehouse["exported_seq"]
+    assert found["opportune_warehouse_lag_facts", ()] <= warehouse["lag"]
+    assert found["opportune_journal_bytes", ()] <= warehouse["journal_bytes"]
+    assert (warehouse["failures"], warehouse["trouble"], warehouse["journal_first_seq"]) == (0, "", 0)
     assert found["opportune_bounds_met_total", (("what", "detections_refused"),)] == 0
     assert found["opportune_detections_waiting", ()] == 0
     assert found["opportune_http_requests_total", (("group", "intake"), ("status", "200"))] >= 1

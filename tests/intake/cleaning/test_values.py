@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from opportune.intake.cleaning import Recipe
+from opportune.intake.cleaning import Recipe, duplicates
 from tests.intake.cleaning.cleaned import clean, column, steps
 
 
@@ -86,9 +86,38 @@ def test_duplicates_by_key_and_altogether() -> None:
     ]
 
 
+def test_duplicates_that_are_nearly_alike() -> None:
+    rows: list[dict[str, Any]] = [
+        {"post": "2600", "name": "Anna Müller", "street": "12 Rawsthorne Street"},
+        {"post": "2600", "name": "ANNA MULLER", "street": "12, Rawsthorne Streeet"},  # one letter too many
+        {"post": "2600", "name": "Anna Muelner", "street": "12 Rawsthorne Street"},  # two of twelve letters
+        {"post": "2601", "name": "Anna Müller", "street": "12 Rawsthorne Street"},  # equal, elsewhere
+        {"post": "2600", "name": "Anna Müller"},  # one without a street is not like one with
+        {"name": "Anna Müller"},
+        {"post": "2600", "street": None},
+    ]
+    text = "[{duplicates: {by: [post], alike: {name: 90%, street: 90%}}}]"
+    done = clean(text, rows)
+    assert done.verdicts == ["SAME", "LEFT_OUT", "SAME", "SAME", "SAME", "SAME", "SAME"]
+    assert done.counts == [(0, 1, 0)]
+    assert done.recipe.counts[0].step == "duplicates post name street"
+    loose = "[{duplicates: {by: [post], alike: {name: 83%}, else: quarantine}}]"
+    assert clean(loose, rows).verdicts == ["SAME", "REFUSED", "REFUSED", "SAME", "REFUSED", "SAME", "SAME"]
+    exact = "[{duplicates: {alike: {name: 100%}}}]"
+    assert clean(exact, rows).verdicts == ["SAME", "LEFT_OUT", "SAME", "LEFT_OUT", "LEFT_OUT", "LEFT_OUT", "SAME"]
+
+
+def test_duplicates_that_are_nearly_alike_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duplicates, "COMPARED_MAX", 3)
+    rows = [{"post": "1", "name": name * 3} for name in "abcd"]
+    with pytest.raises(OverflowError, match="more than 3 rows are equal"):
+        clean("[{duplicates: {by: [post], alike: {name: 90%}}}]", rows)
+
+
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
+        ("[{duplicates: {alike: {x: 0%}}}]", "above 0"),
         ("[{trim: x, case: {fields: x, to: lower}}]", "one of"),
         ("[{name: nothing}]", "one of"),
         ("[{take: {field: x, pattern: '(', into: y}}]", r"clean\[0\].*regular expression"),

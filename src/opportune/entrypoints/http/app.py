@@ -14,6 +14,10 @@ from opportune.entrypoints.http.catalogue_routes import catalogue_router
 from opportune.entrypoints.http.customer_pages import customer_router
 from opportune.entrypoints.http.customer_routes import profile_router
 from opportune.entrypoints.http.decision_routes import decision_router
+from opportune.entrypoints.http.definition_routes import definition_router
+from opportune.entrypoints.http.draft_routes import draft_router
+from opportune.entrypoints.http.duplicate_routes import duplicate_router
+from opportune.entrypoints.http.explain_routes import explain_router
 from opportune.entrypoints.http.intake_routes import IntakeRoutes
 from opportune.entrypoints.http.limits import RETRY_AFTER_SECONDS, Limits
 from opportune.entrypoints.http.merging_routes import merging_router
@@ -102,6 +106,10 @@ def make_app(
     rest.include_router(operating_router(service, authority, bounds))
     rest.include_router(source_router(service, authority))
     rest.include_router(decision_router(service, authority))
+    rest.include_router(duplicate_router(service, authority))
+    rest.include_router(definition_router(service, authority, bounds))
+    rest.include_router(draft_router(service, authority, bounds))
+    rest.include_router(explain_router(service, authority))
     touches = TouchRoutes(service, authority, bounds)
     rest.include_router(touches.router())
     rest.include_router(people_router(service, authority))

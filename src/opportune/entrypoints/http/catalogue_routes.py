@@ -24,6 +24,7 @@ from opportune.operations import (
     TagEntry,
     TagFilter,
     TagPage,
+    UnknownEvent,
     category_tree,
     event_page,
     list_events,
@@ -65,6 +66,13 @@ class EventList(msgspec.Struct, frozen=True):
     events: list[EventEntry]
     categories: list[CategoryNode]
     seen: list[EventSeen]
+    end_seq: int
+
+
+class UnknownEventList(msgspec.Struct, frozen=True):
+    """Unknown events up to the fact `end_seq` (excluded)."""
+
+    events: list[UnknownEvent]
     end_seq: int
 
 
@@ -115,6 +123,11 @@ def catalogue_router(service: Service, authority: Authority) -> APIRouter:
         told = [one for one in seen if one.event in names]
         tree = category_tree(lineage, (one.category for one in found))
         return answered(EventList(found, tree, told, end_seq))
+
+    @router.get("/sightings", response_model=described(UnknownEventList))
+    async def sightings() -> Response:
+        """Events and properties that sources sent and nobody has declared, with a first guess of their types; no value is shown."""
+        return answered(UnknownEventList(*await service.sightings()))
 
     @router.get("/events/{event}", response_model=described(EventAbout))
     async def event(event: Name) -> Response:

@@ -29,7 +29,8 @@ Number = Annotated[int, Path(ge=1, le=ID_MAX, description="The item's number in 
 
 
 class Account(BaseModel):
-    """What became of a source's messages: received = applied + duplicates + quarantined, always."""
+    """What became of a source's messages: received = applied + duplicates + quarantined, always; `set_aside` of those applied hold
+    something that the catalogue does not know, from a lenient source."""
 
     source: str
     received: int
@@ -41,7 +42,20 @@ class Account(BaseModel):
     conflicts: int
     conflicts_by: dict[str, int]
     merged: int
+    set_aside: int
     balanced: bool
+
+
+class WarehouseState(BaseModel):
+    """How far the warehouse has come, and what it lacks, in facts; why the last export failed; what the journal still has."""
+
+    exported_seq: int
+    lag: int
+    failures: int
+    trouble: str
+    journal_first_seq: int
+    journal_bytes: int
+    journal_dropped_bytes: int
 
 
 class QuarantinedItem(BaseModel):
@@ -117,6 +131,15 @@ def operating_router(service: Service, authority: Authority, limits: Limits) -> 
         """What became of every source's messages."""
         found = dict(service.deployment.accounting.sources)
         return [_account(name, found[name]) for name in sorted(found)]
+
+    @router.get("/warehouse", tags=["state"], dependencies=operating)
+    def warehouse() -> WarehouseState:
+        """What the service's export has done, and what retention has let go of since the start."""
+        upkeep, journal = service.upkeep, service.deployment.journal
+        return WarehouseState(
+            exported_seq=upkeep.exported_seq, lag=upkeep.lag, failures=upkeep.failures, trouble=upkeep.trouble,
+            journal_first_seq=journal.first_seq, journal_bytes=journal.bytes, journal_dropped_bytes=upkeep.dropped_bytes,
+        )  # fmt: skip
 
     @router.get("/sources/{source}/accounting", tags=["sources"], dependencies=reading)
     def accounting(source: Source) -> Account:

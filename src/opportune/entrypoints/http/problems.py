@@ -14,7 +14,14 @@ from opportune.entrypoints.http.answers import STATUS_OF, retry_headers
 from opportune.entrypoints.http.limits import RETRY_AFTER_FAILURE_SECONDS
 from opportune.intake import BodyRefusedError
 from opportune.journal import JournalError
-from opportune.operations import DeploymentError, GoneError, OverloadedError
+from opportune.operations import (
+    ApprovalNeededError,
+    DefinitionsRefusedError,
+    DeploymentError,
+    GoneError,
+    OverloadedError,
+)
+from opportune.operations.drafting import DraftRefusedError
 from opportune.store import StoreFailedError
 
 MEDIA_TYPE = "application/problem+json"
@@ -39,9 +46,10 @@ def problem(
     *,
     hint: str = "",
     places: Sequence[Mapping[str, str]] = (),
+    found: Sequence[msgspec.Struct] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The answer."""
+    """The answer; `found`: the problems of definitions, or what stands in the way of a draft."""
     told: dict[str, Any] = {
         "type": "about:blank", "title": http.HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail,
     }  # fmt: skip
@@ -49,11 +57,13 @@ def problem(
         told["hint"] = hint
     if places:
         told["places"] = list(places)
+    if found:
+        told["problems"] = list(found)
     return Response(msgspec.json.encode(told), status, headers, MEDIA_TYPE)
 
 
 OURS = (
-    GoneError, BodyRefusedError, OverloadedError, DeploymentError, JournalError, StoreFailedError, TimeoutError,
+    GoneError, BodyRefusedError, DefinitionsRefusedError, DraftRefusedError, ApprovalNeededError, OverloadedError, DeploymentError, JournalError, StoreFailedError, TimeoutError,
 )  # fmt: skip
 
 
@@ -91,6 +101,13 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 def _ours(error: Exception) -> Response:
     if isinstance(error, GoneError):
         return problem(409, "gone", str(error), hint="list the quarantine again")
+    if isinstance(error, DefinitionsRefusedError):
+        many = len(error.problems)
+        return problem(422, "definitions_refused", f"{many} problems; nothing was changed", found=error.problems)
+    if isinstance(error, DraftRefusedError):
+        return problem(404 if error.code == "no_draft" else 409, error.code, error.message, found=error.obstacles)
+    if isinstance(error, ApprovalNeededError):
+        return problem(409, "approval_needed", str(error))
     if isinstance(error, BodyRefusedError):
         return problem(STATUS_OF[error.code], error.code, error.message)
     if isinstance(error, TimeoutError):

@@ -34,7 +34,7 @@ def state_router(service: Service, authority: Authority, registry: CollectorRegi
             )
         asks, size = service.door.queued
         upkeep = service.upkeep
-        warehouse = {"exported_seq": upkeep.exported_seq, "lag": upkeep.lag, "trouble": upkeep.trouble}
+        warehouse = {"exported_seq": upkeep.exported_seq, "lag": upkeep.lag, "trouble": bool(upkeep.trouble)}
         return JSONResponse({"status": "ready", "queued": {"asks": asks, "bytes": size}, "warehouse": warehouse})
 
     @router.get("/version")

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from opportune.facts import Decimal
+from opportune.facts import Decimal, Rate
 
 Fields = str | tuple[str, ...]
 Otherwise = Literal["quarantine", "leave_out", "missing", "keep"]
@@ -96,9 +96,14 @@ class ValidStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
 
 
 class DuplicatesStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"otherwise": "else"}):
-    """A row that has been in this load before: equal in the fields of `by`, or altogether where none is named. The first stays."""
+    """A row that has been in this load before: equal in the fields of `by`, or altogether where none is named. The first stays.
+
+    With `alike` the fields named there need not be equal: a share of their letters has to be right (`name: 90%`), in rows that are equal in
+    `by`. Case, accents and punctuation do not count; a text is not like an absent one. It takes the extra `sources`.
+    """
 
     by: tuple[str, ...] = ()
+    alike: dict[str, Rate] = {}
     otherwise: Literal["leave_out", "quarantine"] = "leave_out"
 
 
@@ -177,7 +182,7 @@ class StepDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         looked_at: Fields = () if not isinstance(given, str | tuple) else given
         for name in ("fields", "field", "of", "by"):
             looked_at = looked_at or getattr(given, name, ())
-        return " ".join([self.kind(), *fields_of(looked_at)])
+        return " ".join([self.kind(), *fields_of(looked_at), *getattr(given, "alike", ())])
 
 
 def fields_of(fields: Fields) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import msgspec
 
 from opportune.intake.cleaning.contacts import email, phone
 from opportune.intake.cleaning.definitions import StepDefinition, fields_of
-from opportune.intake.cleaning.duplicates import Duplicates
+from opportune.intake.cleaning.duplicates import duplicates
 from opportune.intake.cleaning.measures import Product, date, unit, valid
 from opportune.intake.cleaning.missing import fill
 from opportune.intake.cleaning.outliers import Outliers
@@ -33,7 +33,7 @@ _MAKERS: dict[str, Callable[[Any, Statistics | None], Step]] = {
     "take": lambda given, _: Take(given),
     "product": lambda given, _: Product(given),
     "valid": lambda given, _: valid(given),
-    "duplicates": lambda given, _: Duplicates(given),
+    "duplicates": lambda given, _: duplicates(given),
     "missing": fill,
     "outliers": Outliers,
     "scale": Scale,

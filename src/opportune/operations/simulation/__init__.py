@@ -4,10 +4,10 @@ period -> contacts_then (what answers to what) -> run -> tally, displaced -> rep
 """
 
 from opportune.operations.simulation.asks import (
-    SimulationState, fingerprint_text, simulate, simulation_report, simulations,
+    SimulationState, fingerprint_text, report_digest, report_key, simulate, simulation_report, simulations,
 )  # fmt: skip
 from opportune.operations.simulation.report import SimulationReport, uncertain
 
 __all__ = [
-    "SimulationReport", "SimulationState", "fingerprint_text", "simulate", "simulation_report", "simulations", "uncertain",
+    "SimulationReport", "SimulationState", "fingerprint_text", "report_digest", "report_key", "simulate", "simulation_report", "simulations", "uncertain",
 ]  # fmt: skip

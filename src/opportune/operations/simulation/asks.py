@@ -24,6 +24,7 @@ REPORT, PROGRESS = "report.json", "progress.json"
 AS_IT_WAS = "as-it-was"
 PROGRESS_SECONDS = 0.5
 KEY_BYTES = 8
+DIGEST_BYTES = 16
 
 
 class SimulationState(msgspec.Struct, frozen=True):
@@ -98,6 +99,17 @@ def simulation_report(folder: Path, key: str) -> SimulationReport:
     if not key.isalnum() or not path.exists():
         raise DeploymentError(f"no simulation `{key}` has a report; see them with `opportune simulations`")
     return msgspec.json.decode(path.read_bytes(), type=SimulationReport)
+
+
+def report_key(report: SimulationReport) -> str:
+    """The key under which a report is kept."""
+    return _key(report.fingerprint, report.first_seq, report.end_seq)
+
+
+def report_digest(report: SimulationReport) -> str:
+    """A hash of what a report found; its name and how long it took do not count."""
+    found = msgspec.structs.replace(report, name="", seconds=0.0)
+    return hashlib.blake2b(msgspec.json.encode(found, order="deterministic"), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def _key(mark: str, first_seq: int, end_seq: int) -> str:
