@@ -54,12 +54,11 @@ def test_what_goes_wrong_is_said_in_a_line(root: Path) -> None:
     assert "there are: open, merged, apart, all" in asked(root, "list", "--state", "closed").err
 
 
-def test_a_definition_that_merges_finds_first_and_then_says_that_it_cannot(tmp_path: Path) -> None:
+def test_a_definition_that_merges_merges_those_that_are_the_same(tmp_path: Path) -> None:
     populated(tmp_path, 60, MATCHING + "merge: true\n")
-    said = asked(tmp_path, "find")
-    assert said.code == 1
-    assert "merging is not available" in said.err
-    assert asked(tmp_path, "list", "--json").json
+    said = asked(tmp_path, "find", "--json")
+    assert said.json["merged"] > 0
+    assert asked(tmp_path, "list", "--json", "--state", "merged").json
 
 
 def test_unknown_events_are_shown_and_written_as_definitions(root: Path, tmp_path: Path) -> None:

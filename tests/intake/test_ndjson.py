@@ -226,7 +226,7 @@ def test_identifiers_join_and_conflicts_are_counted() -> None:
 
     def customer(**who: Any) -> tuple[int, int]:
         intake = whole(door.decode(lines({"type": "track", "event": "app_opened", **who}), NOW))
-        return int(intake.batch.customer[-1]), intake.conflicts
+        return int(intake.batch.customer[-1]), intake.conflicts.total()
 
     assert customer(anonymousId="device-1") == (0, 0)
     assert customer(userId="ann", anonymousId="device-1") == (0, 0)  # the anonymous customer gets a name

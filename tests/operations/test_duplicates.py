@@ -1,5 +1,6 @@
 """The queue of duplicates: found without labels, masked, decided once and for good; names stay in `people.db`."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,6 @@ import pytest
 from opportune.operations import (
     DefinitionsRefusedError,
     DeploymentError,
-    MergingUnavailableError,
     decide_pair,
     find_duplicates,
     list_clusters,
@@ -16,6 +16,7 @@ from opportune.operations import (
     merge_same,
     open_deployment,
     read_definitions,
+    replay,
     show_duplicate,
 )
 from opportune.operations.duplicates import open_duplicates
@@ -91,15 +92,16 @@ def test_pages_go_on_where_the_last_one_ended(found: tuple[Path, Pairs]) -> None
     assert pages == whole
 
 
-def test_merging_is_refused_clearly_and_the_pair_stays_open(found: tuple[Path, Pairs]) -> None:
-    folder, _ = found
+def test_the_same_are_one_customer_from_then_on(found: tuple[Path, Pairs], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(found[0], tmp_path / "data"))
     first = list_duplicates(folder, PairState.OPEN)[0]
     with open_deployment(folder, customers_max=CUSTOMERS_MAX) as deployment:
-        with pytest.raises(MergingUnavailableError, match=f"#{first.high} cannot be merged into #{first.low}"):
-            decide_pair(folder, first.number, "same", "eve", "", deployment)
-        with pytest.raises(MergingUnavailableError):
-            merge_same(deployment, matching_of(folder), "eve")
-    assert list_duplicates(folder, PairState.OPEN)[0] == first
+        line = decide_pair(folder, first.number, "same", "eve", "one passport", deployment)
+        assert (line.state, line.decided_by) == (PairState.MERGED, "eve")
+        assert deployment.identity.members(first.low) == [first.low, first.high]
+        assert merge_same(deployment, matching_of(folder), "eve") > 0
+        assert len(deployment.identity.groups) > 1
+    assert replay(folder, customers_max=CUSTOMERS_MAX).equal
 
 
 def test_clusters_of_open_pairs_name_their_gaps(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from opportune.operations import (
     read_definitions,
 )
 from opportune.operations.customer import view_customer
+from opportune.operations.erasure import SIMULATIONS
 from opportune.operations.simulation import (
     SimulationReport,
     simulate,
@@ -198,7 +199,7 @@ def test_a_simulation_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     (told,) = simulations(folder)
     assert not told.finished
     assert told.total == whole.facts
-    (folder / asks_file.FOLDER / told.key / asks_file.REPORT).unlink()
+    (folder / SIMULATIONS / told.key / asks_file.REPORT).unlink()
     resumed: list[int] = []
     report = simulated(
         folder, draft, on_progress=lambda what, done, _: resumed.append(done) if what == "simulating" else None

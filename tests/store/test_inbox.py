@@ -85,7 +85,7 @@ class TestInbox:
         inbox.place("c", "app", 9, {"text": "for Wang Fang"}, 30)
         assert inbox.pull(9, "app", 40)[0].body == {"text": "for Wang Fang"}
         assert all(b"Wang Fang" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-        outbox.forget(9, Traces([]), 50)
+        outbox.forget([9], Traces([]), 50)
         inbox.close()
         outbox.close()
         assert all(b"Wang Fang" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

@@ -293,7 +293,7 @@ def test_purging_takes_what_is_over_and_told(outbox: Outbox) -> None:
 def test_forgetting_takes_back_and_empties(outbox: Outbox, tmp_path: Path) -> None:
     sent(outbox, "1")
     outbox.put([new("2", variables={"name": "Wang Fang"}), NewMessage("3", "sms", 8, variables={"name": "Li Na"})], 1)
-    assert outbox.forget(7, Traces([]), 50) == 2
+    assert outbox.forget([7], Traces([]), 50) == 2
     row = outbox.get("2")
     assert row is not None
     assert (row.state, row.variables, row.reason) == (OutboxState.WITHDRAWN, {}, "forgotten")

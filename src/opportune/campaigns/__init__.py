@@ -1,6 +1,9 @@
 """Touchpoints, offers, campaigns: control groups, arbitration, and the goals by which a campaign is measured. Pure."""
 
 from opportune.campaigns.arbitration import choose_weighted, priority_of
+from opportune.campaigns.combine import (
+    adopt_pairs, clear_pairs, close_pair, combine_instances, combine_pairs, take_over_open,
+)  # fmt: skip
 from opportune.campaigns.control import bucket, seed_of, weighted_bucket
 from opportune.campaigns.definitions import (
     Budget, CampaignCap, CampaignDefinition, CampaignPolicy, Capacity, Delivery, Goal, OfferChoice, OfferDefinition,
@@ -37,11 +40,13 @@ __all__ = [
     "STEP_HOURS", "STEP_LEASED", "STEP_PUSHES", "STEP_WAITS", "TOUCHPOINT", "WAITING", "WANTED_NOTHING", "WATCHED",
     "WEIGHT_PPM_MAX", "WHEEL_SLOTS", "WITHDRAWN", "Budget", "CampaignCap", "CampaignDefinition", "CampaignPlan",
     "CampaignPolicy", "Capacity", "Delivery", "Goal", "OfferChoice", "OfferDefinition", "QuietHours", "Regret",
-    "SegmentDefinition", "Step", "TouchpointDefinition", "Trigger", "Validity", "WorkingHours", "bucket", "campaigns_of",
-    "choose_weighted", "close_record", "due_in_slot", "due_instance", "due_of", "fetch_lists", "fetch_plan",
-    "find_number", "find_open", "find_pair", "first_open", "forget_campaigns", "free_instance", "goals_of", "heads_of", "instances_of",
+    "SegmentDefinition", "Step", "TouchpointDefinition", "Trigger", "Validity", "WorkingHours", "adopt_pairs",
+    "bucket", "campaigns_of", "choose_weighted", "clear_pairs", "close_pair", "close_record", "combine_instances",
+    "combine_pairs", "due_in_slot", "due_instance", "due_of", "fetch_lists", "fetch_plan", "find_number", "find_open",
+    "find_pair", "first_open", "forget_campaigns", "free_instance", "goals_of", "heads_of", "instances_of",
     "limits_of", "may_hold", "next_in_order", "note_held", "offers_of", "open_heads_of", "open_instance", "open_of",
     "open_pair", "open_record", "pair_contact", "pair_decided", "pair_reason", "pair_refused", "pair_resting",
     "point_campaigns", "priority_of", "progress", "reach", "reserved_of", "room_for_open", "seed_of", "set_deadline",
-    "showings_of", "steps_of", "take_contacts", "touches_of", "touchpoints_of", "unlink", "weighted_bucket",
+    "showings_of", "steps_of", "take_contacts", "take_over_open", "touches_of", "touchpoints_of", "unlink",
+    "weighted_bucket",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ import csv
 import fcntl
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from opportune.delivery.channels.file import COLUMNS
 from opportune.store import Traces
 
 
-def forget_in_files(folder: Path, account: dict[str, Any], customer: int | None, traces: Traces) -> int:
-    """Blank the lines of an account's files that went to a customer (None: to nobody known) or in which her traces stand; how many.
+def forget_in_files(folder: Path, account: dict[str, Any], numbers: Sequence[int], traces: Traces) -> int:
+    """Blank the lines of an account's files that went to a customer, by any of her `numbers` (none: to nobody known), or in which her traces stand; how many.
 
     Each keeps its length and its key, so that whoever reads on from a place, or looks for repeats, is not confused. `folder` is the data
     folder. Raises OSError.
@@ -24,17 +24,17 @@ def forget_in_files(folder: Path, account: dict[str, Any], customer: int | None,
     gone = 0
     for path in sorted(Path(account_folder(account, folder).get("folder", folder)).glob("*.*")):
         if path.suffix in (".ndjson", ".csv"):
-            gone += _blank(path, path.suffix == ".csv", customer, traces)
+            gone += _blank(path, path.suffix == ".csv", numbers, traces)
     return gone
 
 
-def _blank(path: Path, is_csv: bool, customer: int | None, traces: Traces) -> int:
+def _blank(path: Path, is_csv: bool, numbers: Sequence[int], traces: Traces) -> int:
     gone = 0
     with path.open("rb+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         for offset, record in _records(file.read(), is_csv):
             key, touchpoint, number, empty = _identity(record, is_csv)
-            if key is None or empty or not (number == customer or traces.among(record)):
+            if key is None or empty or not (number in numbers or traces.among(record)):
                 continue
             left = {"key": key, "touchpoint": touchpoint, "forgotten": True}
             blank = f"{key},{touchpoint}".encode() + b"," * (len(COLUMNS) - 2) if is_csv else msgspec.json.encode(left)

@@ -25,23 +25,38 @@ from opportune.engine.home_time import home_time
 from opportune.engine.open_decisions import withdraw_marketing, withdraw_reached, withdraw_unconsented
 from opportune.engine.outputs import emit_goal
 from opportune.engine.tables import (
+    at_ms_of,
     events_of,
     first_of,
     ledger_of,
+    moments_of,
     regs_of,
+    tag_moments_of,
     values_of,
 )
 from opportune.facts import MS_PER_DAY, MS_PER_HOUR, NULL, Answer, Arm, GoalKind, compiled_leaf
-from opportune.policy import record_complaint, record_consent, record_contact, record_do_not_disturb, record_refusal
+from opportune.policy import (
+    record_complaint,
+    record_consent,
+    record_consent_at,
+    record_contact,
+    record_do_not_disturb,
+    record_do_not_disturb_at,
+    record_refusal,
+)
 from opportune.profiles import (
     FOLDED_LATE,
     FOLDED_OVERFLOW,
     SLOT_AT,
+    columns_of,
     count_event,
     counters_of,
     event_counters_of,
+    load,
     roll_windows,
     set_tag,
+    store,
+    tag_columns_of,
 )
 
 OPEN = 1
@@ -132,8 +147,32 @@ def _fits(plan: Any, room: Any, first: int, count: int) -> bool:
 def absorb_tags(plan: Any, state: Any, batch: Any, i: int, row: int) -> None:
     """TAGS_SET: pairs of tag number and value."""
     base = row * plan.record_bytes
-    for at in range(first_of(batch)[i], first_of(batch)[i + 1] - 1, 2):
+    if len(moments_of(state)):
+        moment = moment_of(state, at_ms_of(batch)[i])
+        for at in range(first_of(batch)[i], int(first_of(batch)[i + 1]) - 1, 2):
+            set_tag_at(plan, state, row, values_of(batch)[at], values_of(batch)[at + 1], moment)
+        return
+    for at in range(first_of(batch)[i], int(first_of(batch)[i + 1]) - 1, 2):
         set_tag(plan.profiles, state.records, base, values_of(batch)[at], values_of(batch)[at + 1])
+
+
+@compiled_leaf
+def moment_of(state: Any, at_ms: int) -> int:
+    """When something was said, as moments are kept: in ms + 1. A moment ahead of now counts as now."""
+    return int(min(at_ms, state.clock.now_ms)) + 1
+
+
+@compiled_leaf
+def set_tag_at(plan: Any, state: Any, row: int, tag: int, value: int, moment: int) -> None:
+    """Set a tag as of a moment: an older value changes nothing; of the same moment the greater one rules."""
+    if tag >= len(tag_moments_of(plan)) or tag_moments_of(plan)[tag] < 0:
+        return
+    column = columns_of(plan.profiles)[tag_columns_of(plan.profiles)[tag]]
+    at, word = row * plan.record_bytes + column.offset, int(tag_moments_of(plan)[tag])
+    said = moments_of(state)[row, word]
+    if moment > said or (moment == said and value > load(state.records, at, int(column.width))):
+        store(state.records, at, int(column.width), value)
+        moments_of(state)[row, word] = moment
 
 
 @compiled_leaf
@@ -156,18 +195,29 @@ def absorb_contact(plan: Any, state: Any, campaign: int, touchpoint: int, row: i
 
 
 @compiled_leaf
-def absorb_consent(plan: Any, state: Any, room: Any, purpose: int, channel: int, given: int, row: int) -> None:
+def absorb_consent(
+    plan: Any, state: Any, room: Any, purpose: int, channel: int, given: int, row: int, at_ms: int
+) -> None:
     """CONSENT: given or withdrawn for a purpose, for one channel or (NULL) for all. What is open goes with it."""
-    record_consent(plan.policy, ledger_of(state), row, purpose, channel, given != 0)
+    if len(moments_of(state)):
+        moment = moment_of(state, at_ms)
+        record_consent_at(plan.policy, ledger_of(state), moments_of(state), row, purpose, channel, given != 0, moment)
+    else:
+        record_consent(plan.policy, ledger_of(state), row, purpose, channel, given != 0)
     if given == 0:
         withdraw_unconsented(plan, state, room, row, purpose)
 
 
 @compiled_leaf
-def absorb_do_not_disturb(plan: Any, state: Any, room: Any, on: bool, row: int) -> None:
+def absorb_do_not_disturb(plan: Any, state: Any, room: Any, on: bool, row: int, at_ms: int) -> None:
     """DO_NOT_DISTURB: the customer joins or leaves the list. Joining it takes back what is open."""
-    record_do_not_disturb(plan.policy, ledger_of(state), row, on)
-    if on:
+    holds = True
+    if len(moments_of(state)):
+        moment = moment_of(state, at_ms)
+        holds = record_do_not_disturb_at(plan.policy, ledger_of(state), moments_of(state), row, on, moment)
+    else:
+        record_do_not_disturb(plan.policy, ledger_of(state), row, on)
+    if on and holds:
         withdraw_marketing(state, room, row)
 
 

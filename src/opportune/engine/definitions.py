@@ -3,7 +3,7 @@
 import msgspec
 
 from opportune.campaigns import CampaignDefinition, OfferDefinition, TouchpointDefinition
-from opportune.facts import DeploymentDefinition, EventDefinition, decode_scalar, encode_scalar
+from opportune.facts import DeploymentDefinition, EventDefinition, IdentifierDefinition, decode_scalar, encode_scalar
 from opportune.policy import PolicyDefinition
 from opportune.profiles import DetectorDefinition, TagDefinition
 
@@ -19,6 +19,7 @@ class DefinitionSet(msgspec.Struct, frozen=True):
     offers: dict[str, OfferDefinition] = {}
     campaigns: dict[str, CampaignDefinition] = {}
     detectors: dict[str, DetectorDefinition] = {}
+    identifiers: dict[str, IdentifierDefinition] = {}
 
     @property
     def every_event(self) -> dict[str, EventDefinition]:

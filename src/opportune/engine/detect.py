@@ -29,6 +29,7 @@ from opportune.facts import (
 )
 from opportune.profiles import (
     ANSWERS,
+    AREA,
     BEGINS,
     CROSSING,
     DATE,
@@ -96,7 +97,7 @@ def detect(plan: Any, state: Any, room: Any, event: int, row: int, at_ms: int, d
 def reader_after(plan: Any, batch: Any, i: int, last: int) -> int:
     """The first detector after `last` that reads a tag which a TAGS_SET fact sets; -1: none."""
     first, found = tag_first_of(plan.detection), -1
-    for at in range(first_of(batch)[i], first_of(batch)[i + 1] - 1, 2):
+    for at in range(first_of(batch)[i], int(first_of(batch)[i + 1]) - 1, 2):
         tag = values_of(batch)[at]
         if tag + 1 < len(first):
             for place in range(first[tag], first[tag + 1]):
@@ -120,6 +121,28 @@ def detect_tags(plan: Any, state: Any, room: Any, batch: Any, i: int, row: int, 
         elif not before:
             _set_day(plan, state, room, d, row)
         d = reader_after(plan, batch, i, d)
+
+
+@compiled_leaf
+def look_again(plan: Any, state: Any, room: Any, row: int, other: int) -> None:
+    """Customer `other` became part of `row`: what is seen of her now was seen, and is not told; days follow from her tags."""
+    if plan.detection.detectors_rows == 0:
+        return
+    load_moment(plan, state, room, row, state.clock.now_ms)
+    looks = looks_of(state.detections)
+    for d in range(plan.detection.detectors_rows):
+        detector = detectors_of(plan.detection)[d]
+        if detector.form == DATE:
+            _set_day(plan, state, room, d, row)
+        elif detector.form == AREA:
+            looks[row, detector.look] = max(looks[row, detector.look], looks[other, detector.look])
+        elif detector.form == RULE or detector.form == CROSSING:
+            load_registers(plan, state, room, asked_of(plan)[detector.asked], row)
+            if detector.form == CROSSING:
+                looks[row, detector.look] = regs_of(room)[detector.ref] ^ NULL
+            else:
+                fits = _fits(plan, room, int(detector.clause_first), int(detector.clause_count))
+                looks[row, detector.look] = int(fits)
 
 
 @compiled_leaf

@@ -1,5 +1,6 @@
 """The engine: state and playbook, and one pure step from a batch of facts to what follows from it."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,10 +11,11 @@ from opportune.engine.candidates import BEST_WORDS
 from opportune.engine.definitions import DefinitionSet, decode_body
 from opportune.engine.forget import NO_KEY
 from opportune.engine.migrate import contacts_of, limits_moved, migrated, needs_history
+from opportune.engine.parting import Causes, Steps, numbers_parted, part
 from opportune.engine.playbook import Playbook
 from opportune.engine.state import CUSTOMERS_MAX, Memory
 from opportune.engine.step import step
-from opportune.engine.tables import BATCH, ROOM, batch_at
+from opportune.engine.tables import BATCH, GROUP_ROOT, ROOM, batch_at
 from opportune.engine.turns import (
     DECISIONS_PER_TURN_MAX,
     DERIVED_PER_TURN_MAX,
@@ -29,8 +31,10 @@ from opportune.facts import (
     GOAL,
     LIMIT,
     MOVE,
+    NOBODY,
     WITHHELD,
     Arrays,
+    BatchBuilder,
     FactBatch,
     FactKind,
     Outputs,
@@ -109,10 +113,18 @@ class Engine:
         }
 
     def forgotten(self, first: int, rows: int) -> NDArray[np.intp]:
-        """Those of the customers first .. first+rows-1 who were forgotten: they are in no audience."""
+        """Those of the numbers first .. first+rows-1 whose customers were forgotten."""
         if not self.memory.clock.forgotten:
             return np.empty(0, np.intp)
         return np.flatnonzero(self.memory.arrays["keys"][first : first + rows] == NO_KEY) + first
+
+    def without_customer(self, first: int, rows: int) -> NDArray[np.intp]:
+        """Those of the numbers first .. first+rows-1 that are nobody's own: of customers who were forgotten, or merged into another's. They are in no audience."""
+        gone = self.forgotten(first, rows)
+        if not self.memory.clock.merged:
+            return gone
+        absorbed = self.memory.arrays["merged"][first : first + rows, GROUP_ROOT] != 0
+        return np.union1d(gone, np.flatnonzero(absorbed) + first).astype(np.intp)
 
     def to_arrays(self) -> Arrays:
         """The state, for a snapshot; views of live memory, to be copied or written before the next batch."""
@@ -133,7 +145,8 @@ class Engine:
         """What a playbook will need of history, to be folded ahead, beside this engine; None where nothing is missing. With the engine at rest."""
         if not needs_history(self.memory, self.playbook, playbook):
             return None
-        return Rebuilding(playbook, TextDictionary(self.dictionary.since(0)), self.memory.customers_max)
+        copied = TextDictionary(self.dictionary.since(0))
+        return Rebuilding(playbook, copied, self.memory.customers_max, self._groups())
 
     def prepare(self, playbook: Playbook, rebuilding: "Rebuilding | None" = None) -> None:
         """A playbook that has been compiled already, to be used when its PLAYBOOK fact comes; and what was folded for it up to that fact."""
@@ -162,16 +175,20 @@ class Engine:
 
     def _process(self, batch: FactBatch, room: "Room") -> Outputs:
         self._admit(batch)
-        if not batch.bodies:  # only PLAYBOOK facts have them
+        if not batch.bodies:  # only PLAYBOOK and UNMERGED facts have them
             return self._run(batch, 0, len(batch), room)
-        playbooks = np.flatnonzero(batch.kind == FactKind.PLAYBOOK)
+        apart = np.flatnonzero(np.isin(batch.kind, (FactKind.PLAYBOOK, FactKind.UNMERGED)))
         parts, start = [], 0
-        for at in playbooks.tolist():
+        for at in apart.tolist():
             parts.append(self._run(batch, start, at, room))
             self._unread = (batch, at, Outputs.concatenate(parts))
-            parts.append(self.publish(batch.bodies[int(batch.code[at])]))
+            body = batch.bodies[int(batch.code[at])]
+            if batch.kind[at] == FactKind.PLAYBOOK:
+                parts.append(self.publish(body))
+                room = self._room if room.traced is None else Room(self.playbook, room.traced)
+            else:
+                self._part(int(batch.customer[at]), numbers_parted(body))
             self._unread = None
-            room = self._room if room.traced is None else Room(self.playbook, room.traced)
             parts.append(self._run(batch, at, at + 1, room))
             start = at + 1
         parts.append(self._run(batch, start, len(batch), room))
@@ -204,11 +221,44 @@ class Engine:
         self._room = Room(self.playbook)
         return Outputs.from_arrays({"limits": limits_moved(before, self.memory)})
 
-    def _rebuilt(self, playbook: Playbook, rebuilding: "Rebuilding | None") -> Memory:
-        """The state that all history folds to under this playbook's columns: what new counters and rings are taken from."""
+    def _part(self, customer: int, leaving: list[int]) -> None:
+        """The numbers `leaving` are another person than the rest of the group of `customer`; both are derived from history anew.
+
+        Who was forgotten stays so: of her nothing is derived.
+        """
+        if len(self.forgotten(customer, 1)):
+            return
         first = self.next_seq - (self._unread[1] if self._unread is not None else 0)
-        if rebuilding is None or rebuilding.end_seq != first:
-            rebuilding = Rebuilding(playbook, self.dictionary, self.memory.customers_max)
+
+        def fold(many: int, merged: NDArray[np.int32], steps: Steps) -> Memory:
+            aside = folding_aside(self.playbook, self.dictionary, many, merged)
+            for one in steps:
+                if isinstance(one, bytes):
+                    aside.playbook.count_contacts_by(decode_body(one))
+                else:
+                    aside._run(one, 0, len(one), aside._room)
+            aside._run(tick(self.now_ms), 0, 1, aside._room)
+            return aside.memory
+
+        past = itertools.chain(
+            ((batch, len(batch), outputs) for batch, outputs in (self.history(first) if self.history else ())),
+            () if self._unread is None else (self._unread,),
+        )
+        part(self.playbook, self.memory, customer, leaving, past, fold)
+
+    def _groups(self) -> NDArray[np.int32]:
+        """The groups of now, i4[customers, 2] (GROUP_ROOT, GROUP_NEXT); no rows while nobody was merged."""
+        return self.memory.arrays["merged"][: self.customers if self.memory.clock.merged else 0].copy()
+
+    def _rebuilt(self, playbook: Playbook, rebuilding: "Rebuilding | None") -> Memory:
+        """The state that all history folds to under this playbook's columns: what new counters and rings are taken from.
+
+        What was folded ahead counts only where nobody was merged or parted since it began: whose a fact is must not depend on when one began.
+        """
+        first = self.next_seq - (self._unread[1] if self._unread is not None else 0)
+        groups = self._groups()
+        if rebuilding is None or rebuilding.end_seq != first or not rebuilding.folds(groups):
+            rebuilding = Rebuilding(playbook, self.dictionary, self.memory.customers_max, groups)
             for batch, outputs in self.history(first) if self.history is not None else ():
                 rebuilding.take(batch, outputs)
         if self._unread is not None:  # what this batch held before the playbook is not in the journal yet
@@ -229,7 +279,7 @@ class Engine:
 
     def _fold_contacts(self, outputs: Outputs, first: int, end: int) -> None:
         """Fold the contacts that inputs first .. end-1 led to; they are no inputs, so they take no number."""
-        contacts = contacts_of(outputs, first, end)
+        _, contacts = contacts_of(outputs, first, end)
         if self.memory.clock.forgotten:  # who was forgotten among these facts has had none
             contacts = contacts.take(np.flatnonzero(self.memory.arrays["keys"][contacts.customer] != NO_KEY))
         if len(contacts):
@@ -257,15 +307,32 @@ class Engine:
         return Outputs.concatenate(parts)
 
 
-class Rebuilding:
-    """All history folded under a playbook that is not in force yet, batch after batch: beside the engine, where `dictionary` is a copy."""
+def folding_aside(
+    playbook: Playbook, dictionary: TextDictionary, customers_max: int, groups: NDArray[np.int32]
+) -> Engine:
+    """An engine that folds history under this playbook without deciding, with these `groups`: whose a fact is does not depend on when they merged."""
+    aside = Engine(dictionary, customers_max=customers_max)
+    aside.playbook = playbook.without_decisions(dictionary)
+    aside.playbook.grow()
+    aside.memory = Memory(playbook, customers_max)
+    aside._room = Room(aside.playbook)
+    aside.memory.arrays["merged"][: len(groups)] = groups
+    aside.memory.clock.merged = int(groups.any())
+    return aside
 
-    def __init__(self, playbook: Playbook, dictionary: TextDictionary, customers_max: int) -> None:
-        aside = self._aside = Engine(dictionary, customers_max=customers_max)
-        aside.playbook = playbook.without_decisions(dictionary)
-        aside.playbook.grow()
-        aside.memory = Memory(playbook, customers_max)
-        aside._room = Room(aside.playbook)
+
+class Rebuilding:
+    """All history folded under a playbook that is not in force yet, batch after batch: beside the engine, where `dictionary` is a copy.
+
+    `groups` i4[customers, 2] are the groups of numbers that are one person each, when it began.
+    """
+
+    def __init__(
+        self, playbook: Playbook, dictionary: TextDictionary, customers_max: int, groups: NDArray[np.int32]
+    ) -> None:
+        self._aside = folding_aside(playbook, dictionary, customers_max, groups)
+        self._groups = groups
+        self._causes = Causes()
 
     @property
     def end_seq(self) -> int:
@@ -277,10 +344,16 @@ class Rebuilding:
         """The state so far."""
         return self._aside.memory
 
+    def folds(self, groups: NDArray[np.int32]) -> bool:
+        """Whether these are still the groups that it began with."""
+        known = len(self._groups)
+        return np.array_equal(self._groups, groups[:known]) and not groups[known:].any()
+
     def take(self, batch: FactBatch, outputs: Outputs, end: int | None = None) -> None:
         """Fold the next batch, or the first `end` facts of it, with what the engine made of it then."""
         self._aside._admit(batch)
-        self._aside._refold(batch, len(batch) if end is None else end, outputs)
+        told = self._causes.attribute(batch, outputs, self.end_seq)
+        self._aside._refold(batch, len(batch) if end is None else end, told)
 
 
 @compiled
@@ -379,6 +452,13 @@ class Room:
             self.traced.append(self.arrays["fates"][:fates].copy())
         self._used[:] = 0
         return outputs
+
+
+def tick(now_ms: int) -> FactBatch:
+    """A batch of one TICK."""
+    builder = BatchBuilder()
+    builder.add(FactKind.TICK, 0, NOBODY, now_ms, now_ms)
+    return builder.build()
 
 
 _NOTHING = Outputs.from_arrays({})

@@ -3,13 +3,14 @@
 from typing import Any
 
 from opportune.campaigns import forget_campaigns
+from opportune.engine.merge import forget_row, next_of
 from opportune.engine.open_decisions import withdraw_forgotten
-from opportune.engine.tables import keys_of, ledger_of
+from opportune.engine.tables import keys_of
 from opportune.facts import compiled_leaf
-from opportune.profiles import forget_pending, forget_record
+from opportune.profiles import forget_pending
 
 NO_KEY = 0
-"""The random key of a customer who was forgotten."""
+"""The random key of a customer who was forgotten, by each of her numbers."""
 
 
 @compiled_leaf
@@ -20,12 +21,15 @@ def is_forgotten(state: Any, row: int) -> bool:
 
 @compiled_leaf
 def absorb_forgotten(plan: Any, state: Any, room: Any, row: int) -> None:
-    """FORGOTTEN: tags, counters, contacts, consents, goals, what is waited for and the random key are gone; budgets keep what was spent."""
+    """FORGOTTEN: tags, counters, contacts, consents, goals, what is waited for and the random keys of all her numbers are gone; budgets keep what was spent."""
     withdraw_forgotten(plan, state, room, row)
-    forget_campaigns(state.campaigns, row)
     forget_pending(state.detections, row)
-    forget_record(plan.profiles, state.records, state.wide, row)
-    for word in range(state.ledger_words):
-        ledger_of(state)[row, word] = 0
-    keys_of(state)[row] = NO_KEY
-    state.clock.forgotten += 1
+    forget_row(plan, state, row)
+    number = row
+    while True:
+        forget_campaigns(state.campaigns, number)  # a merge leaves emptied places at the number that was absorbed
+        keys_of(state)[number] = NO_KEY
+        state.clock.forgotten += 1
+        number = next_of(state, number)
+        if number == row:
+            break

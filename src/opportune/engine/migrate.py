@@ -24,7 +24,7 @@ from opportune.facts import (
     compiled_leaf,
     contacts_made,
 )
-from opportune.policy import TIME_WORDS, refresh_every_block
+from opportune.policy import CONSENT_MOMENTS_FROM, CONSENTS, TIME_WORDS, refresh_every_block
 from opportune.profiles import PENDING_SLOTS, RECORD_HEADER_BYTES, WIDE_HEADER_BYTES, WIDE_PLACE, adopt_pending
 
 
@@ -32,6 +32,7 @@ def needs_history(old: Memory, was: Playbook, new: Playbook) -> bool:
     """Whether something of the new playbook's state can only be built from history."""
     return int(old.clock.customers) > 0 and bool(
         _missing_columns(was, new)
+        or _dates_anew(was, new)
         or _missing_campaign_caps(was, new)
         or _missing_rings(was, new)
         or _new_detectors(was, new)
@@ -45,6 +46,8 @@ def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Me
     """
     customers = int(old.clock.customers)
     missing = _missing_columns(was, new) if customers else set[int]()
+    if customers and whole and _dates_anew(was, new):
+        missing |= set(new.layout.columns)
     capped = customers > 0 and _missing_campaign_caps(was, new)
     detecting = _new_detectors(was, new)
     aside = rebuilt() if needs_history(old, was, new) else None
@@ -60,6 +63,11 @@ def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Me
         _copy_wide(source["wide"], was, target["wide"], new)
     if "ledger" not in kept:
         _copy_ledger(source["ledger"], was, target["ledger"][:customers], new, aside)
+    dated = new.moments.words and customers and "moments" not in kept
+    if dated:
+        _take_moments(
+            source["moments"], was, memory, new, aside if missing or _dates_anew(was, new) else None, customers, whole
+        )
     if "pairs" not in kept:
         memory.ensure_pools(len(source["pairs"]))
         width = min(source["pairs"].shape[1], target["pairs"].shape[1])
@@ -81,18 +89,20 @@ def migrated(old: Memory, was: Playbook, new: Playbook, rebuilt: Callable[[], Me
     if old.clock.alone:  # nothing was counted, so what is closed is only what was told
         target["limits"][: len(source["limits"]), LIMIT_CLOSED] = source["limits"][:, LIMIT_CLOSED]
     _move_withheld(source, target, int(old.clock.touched))
-    if was.definitions.policy != new.definitions.policy:
+    if was.definitions.policy != new.definitions.policy or dated:
         refresh_blocks_at(new.address, memory.address, customers)
     return memory
 
 
 def _kept(old: Memory, was: Playbook, new: Playbook, missing: bool) -> Arrays:
     """What both playbooks lay out alike goes on as it is: most changes of a playbook copy nothing."""
-    names = ["keys", "heads", "instances", "wheel", "open_heads", "open_pool", "open_wheel"]
+    names = ["keys", "merged", "heads", "instances", "wheel", "open_heads", "open_pool", "open_wheel"]
     if was.layout == new.layout and not missing:
         names += ["records", "wide"]
     if was.ledger == new.ledger:
         names.append("ledger")
+    if was.moments == new.moments and not missing:
+        names.append("moments")
     if was.plan.campaigns.pair_words == new.plan.campaigns.pair_words:
         names.append("pairs")
     if was.watch == new.watch:
@@ -180,6 +190,11 @@ def _new_detectors(was: Playbook, new: Playbook) -> set[int]:
     return {number for number, mark in new.watch.marks.items() if was.watch.marks.get(number) != mark}
 
 
+def _dates_anew(was: Playbook, new: Playbook) -> bool:
+    """Whether moments of what was said are kept from here on: what was said before is then ordered by them, too."""
+    return bool(new.moments.words and not was.moments.words)
+
+
 def _missing_columns(was: Playbook, new: Playbook) -> set[int]:
     """The tags whose column is not there as the new playbook means it; with other zones every counter may mean other hours and days."""
     found = set(new.layout.rings) if _zones(was) != _zones(new) else set[int]()
@@ -199,6 +214,33 @@ def _missing_columns(was: Playbook, new: Playbook) -> set[int]:
 def _zones(playbook: Playbook) -> tuple[str, str | None]:
     policy = playbook.definitions.policy
     return playbook.definitions.deployment.zone, policy.time_zone if policy is not None else None
+
+
+def _take_moments(
+    source: NDArray[np.int64],
+    was: Playbook,
+    memory: Memory,
+    new: Playbook,
+    aside: Memory | None,
+    customers: int,
+    whole: bool,
+) -> None:
+    """When what was said was said; where history was folded aside for it, consents are those of that fold, by their moments.
+
+    Where history is not `whole`, what is known already stays.
+    """
+    target = memory.arrays["moments"][:customers]
+    if aside is not None:
+        target[:] = aside.arrays["moments"][:customers]
+        if whole or not was.moments.words:
+            said = slice(CONSENTS, new.ledger.header)
+            memory.arrays["ledger"][:customers, said] = aside.arrays["ledger"][:customers, said]
+            return
+    pairs = CONSENT_MOMENTS_FROM + min(was.moments.pairs, new.moments.pairs)
+    target[:, :pairs] = source[:, :pairs]
+    for number, word in new.moments.tags.items():
+        if number in was.moments.tags:
+            target[:, word] = source[:, was.moments.tags[number]]
 
 
 def _missing_rings(was: Playbook, new: Playbook) -> bool:
@@ -283,15 +325,15 @@ def _move_withheld(source: Arrays, target: Arrays, touched: int) -> None:
     target["touched"][:touched] = np.where(cells // REASONS == last, end * REASONS + cells % REASONS, cells)
 
 
-def contacts_of(outputs: Outputs, first: int, end: int) -> FactBatch:
-    """The contacts that inputs first .. end-1 led to, as CONTACT facts in their order, to fold them into contact rings again."""
+def contacts_of(outputs: Outputs, first: int, end: int) -> tuple[NDArray[np.int64], FactBatch]:
+    """The contacts that inputs first .. end-1 led to, as CONTACT facts in their order, to fold them into contact rings again; and those inputs."""
     made = contacts_made(outputs)
     made = made[(made["seq"] >= first) & (made["seq"] < end)]
     n = len(made)
     now_ms = made["now_ms"].copy()
     values = np.full((n, 2), NULL, np.int64)
     values[:, 0] = made["touchpoint"]
-    return FactBatch(
+    return made["seq"].astype(np.int64), FactBatch(
         np.full(n, FactKind.CONTACT, np.uint8), made["campaign"].copy(), made["customer"].copy(), now_ms, now_ms.copy(),
         np.arange(0, 2 * n + 1, 2, dtype=np.uint32), values.reshape(-1), np.zeros((n, 2), np.uint64), np.zeros(n, np.uint64),
     )  # fmt: skip

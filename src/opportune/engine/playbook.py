@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from opportune.campaigns import point_campaigns, seed_of
 from opportune.engine.compile_campaigns import CampaignCompiler, touchpoint_row
 from opportune.engine.compile_detectors import DetectorCompiler, Watch
+from opportune.engine.compile_moments import Moments, moments_of_tags
 from opportune.engine.compile_profiles import Registers, check_counters, hot_columns, hot_tags
 from opportune.engine.definitions import CompileProblem, DefinitionSet, PlaybookBody, PlaybookError
 from opportune.engine.tables import PLAN, PLAN_TABLES, Plan
@@ -29,7 +30,7 @@ class Playbook:
     """Definitions in force, compiled.
 
     `plan` is what the kernel reads; `layout` and `ledger` say where state lives; `catalogue` is what intake reads messages by;
-    `vocabulary` holds the checked rules of rule tags, `campaign_rules` those of campaigns; `watch` is what detectors remember.
+    `vocabulary` holds the checked rules of rule tags, `campaign_rules` those of campaigns; `watch` is what detectors remember, `moments` of what it is remembered when it was said.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Playbook:
         self.zones = [definitions.deployment.zone]
         self.plan: Plan
         self.watch: Watch
+        self.moments: Moments
         self._compile(also_hot, record_bytes_max)
         if self.vocabulary.problems:
             raise PlaybookError(self.vocabulary.problems)
@@ -174,6 +176,7 @@ class Playbook:
                 [CompileProblem("policy", d.policy.policy if d.policy else "", "", str(error))]
             ) from error
         rules = builder.build()
+        self.moments = moments_of_tags(d, tags, len(names["consent"]))
         detection = detectors.build(self.layout)
         self.watch = detectors.watch
         triggers = EventTables(
@@ -200,7 +203,7 @@ class Playbook:
         self.plan = Plan(
             rules._replace(clauses=triggers.clauses), profiles, policy, campaigns, zone_table(self.zones), zone_of_code,
             triggers.events, triggers.admissions, triggers.candidates, *triggers.segments, triggers.loads,
-            triggers.asked, detection, figures,
+            triggers.asked, self.moments.table(len(names["tag"])), detection, figures,
         )  # fmt: skip
         self.registers_size = registers.size
         self._point()

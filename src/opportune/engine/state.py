@@ -14,11 +14,12 @@ from opportune.engine.turns import PLACES_PER_TURN_MAX
 from opportune.facts import Arrays, point
 from opportune.profiles import PENDING, PENDING_SLOTS, point_records
 
-STATE_LAYOUT = 5
+STATE_LAYOUT = 6
 """What the arrays of a state mean; a state of another layout cannot be loaded, only folded again from the journal.
 
 1: contact times as 64-bit words. 2: contact times of 48 bits, narrow buckets.
 3: open decisions. 4: what detectors wait for, and saw last. 5: customers who were forgotten.
+6: customers merged, moments of what was said.
 """
 CUSTOMERS_MAX = 16_000_000
 POOL_START = 4_096
@@ -28,6 +29,7 @@ POOL_PER_CUSTOMER, POOL_RESERVED_MAX = 2, 2**25
 """Places of the pools whose address space is reserved: a pool that outgrows them is copied to a larger one, which takes time."""
 
 
+_PLAIN = ("keys", "ledger", "moments", "merged", "limits", "withheld", "touched", "told")
 _OPEN = ("open_heads", "open_pool", "open_wheel")
 _OPEN_FIGURES = ("used", "free_head", "many", "refused")
 _DETECTIONS = ("pending_heads", "pending", "pending_values", "pending_wheel", "looks")
@@ -53,6 +55,8 @@ class Memory:
             "records": (customers_max * self.record_bytes, np.uint8),
             "wide": ((customers_max + 1) * self.wide_bytes, np.uint8),
             "ledger": ((customers_max, playbook.ledger.words), np.uint16),
+            "moments": ((customers_max if playbook.moments.words else 0, playbook.moments.words), np.int64),
+            "merged": ((customers_max, 2), np.int32),
             "heads": ((customers_max, 4), np.int32),
             "pairs": ((places, plan.campaigns.pair_words), np.int64),
             "instances": (places, INSTANCE),
@@ -140,6 +144,8 @@ class Memory:
             "records": customers * self.record_bytes,
             "wide": (int(self.wide.used) + 1) * self.wide_bytes,
             "ledger": customers,
+            "moments": customers if len(self.arrays["moments"]) else 0,
+            "merged": customers if self.clock.merged else 0,
             "heads": customers,
             "pairs": int(used.pairs_used) + 1,
             "instances": int(used.instances_used) + 1,
@@ -194,7 +200,7 @@ class Memory:
 
     def _point(self) -> None:
         into = self._bundle[0]
-        point(into, {name: self.arrays[name] for name in ("keys", "ledger", "limits", "withheld", "touched", "told")})
+        point(into, {name: self.arrays[name] for name in _PLAIN})
         point_records(into.records, self.arrays["records"])
         point_records(into.wide, self.arrays["wide"])
         point(into.open, {name: self.arrays[name] for name in _OPEN})

@@ -25,6 +25,7 @@ from opportune.engine.detect import end_pending
 from opportune.engine.forget import absorb_forgotten, is_forgotten
 from opportune.engine.happen import happen, over_on_wheel, set_tags
 from opportune.engine.limits import drive_limit, end_marks
+from opportune.engine.merge import absorb_merged, root_of
 from opportune.engine.tables import (
     at_ms_of,
     batch_at,
@@ -43,7 +44,7 @@ from opportune.engine.tables import (
     values_of,
 )
 from opportune.engine.touch import absorb_receipt, absorb_touch
-from opportune.engine.turns import room_for_turn
+from opportune.engine.turns import room_for_merge, room_for_turn
 from opportune.facts import NOBODY, NULL, FactKind, compiled_leaf, prefetch
 from opportune.profiles import NO_PENDING, create_record, i8_of, over_pending, pending_heads_of
 
@@ -60,6 +61,7 @@ TOUCH = int(FactKind.TOUCH)
 RECEIPT = int(FactKind.RECEIPT)
 SENDING = int(FactKind.SENDING)
 FORGOTTEN = int(FactKind.FORGOTTEN)
+MERGED = int(FactKind.MERGED)
 
 EVERY_ROW = -1
 AHEAD, AHEAD_LISTS = 6, 3
@@ -91,6 +93,13 @@ def step(plan_address: int, state_address: int, batch_address: int, room_address
         if not advance(plan, state, room, now_ms_of(batch)[i]):
             return i
         kind, customer = int(kind_of(batch)[i]), int(customer_of(batch)[i])
+        absorbed = customer
+        if state.clock.merged != 0 and customer != NOBODY and kind != CUSTOMER:
+            absorbed = customer = root_of(state, customer)
+        if kind == MERGED:
+            absorbed = root_of(state, int(values_of(batch)[first_of(batch)[i]]))
+            if not room_for_merge(room):
+                return i
         # A fact that publishes, or tells a limit, ends no deadlines: they end at the next one, when limits are settled.
         settled = kind != PLAYBOOK and kind != LIMIT
         if settled and not end_deadlines(plan, state, room, EVERY_ROW):
@@ -107,6 +116,10 @@ def step(plan_address: int, state_address: int, batch_address: int, room_address
                 if first_open(state.open, customer) != NO_RECORD:
                     end_deadlines(plan, state, room, customer)
                 index = over_pending(state.detections, customer, state.clock.now_ms)
+            if index == NO_PENDING and absorbed != customer:  # what is over of hers was hers alone
+                if first_open(state.open, absorbed) != NO_RECORD:
+                    end_deadlines(plan, state, room, absorbed)
+                index = over_pending(state.detections, absorbed, state.clock.now_ms)
             event, told = -1, int(room.used.derived)
             if index != NO_PENDING:
                 if not room_for_turn(plan, state, room):
@@ -185,9 +198,9 @@ def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> int:
     elif kind == CONTACT:
         absorb_contact(plan, state, code, values[first], row, at_ms)
     elif kind == CONSENT:
-        absorb_consent(plan, state, room, code, values[first], values[first + 1], row)
+        absorb_consent(plan, state, room, code, values[first], values[first + 1], row, at_ms)
     elif kind == DO_NOT_DISTURB:
-        absorb_do_not_disturb(plan, state, room, values[first] != 0, row)
+        absorb_do_not_disturb(plan, state, room, values[first] != 0, row, at_ms)
     elif kind == RESPONSE:
         absorb_response(plan, state, code, values[first], row, at_ms)
     elif kind == CUSTOMER:
@@ -196,4 +209,11 @@ def take(plan: Any, state: Any, batch: Any, room: Any, i: int, row: int) -> int:
         state.clock.customers = max(state.clock.customers, row + 1)
     elif kind == FORGOTTEN:
         absorb_forgotten(plan, state, room, row)
+    elif kind == MERGED:
+        other = root_of(state, int(values[first]))
+        if is_forgotten(state, other):
+            return -1  # nobody can be merged with her any more
+        survivor = absorb_merged(plan, state, room, row, other)
+        if first_open(state.open, survivor) != NO_RECORD:
+            end_deadlines(plan, state, room, survivor)
     return -1

@@ -120,6 +120,7 @@ class Plan(NamedTuple):
     bounds: NDArray[np.int64]
     loads: np.recarray
     asked: np.recarray
+    tag_moments: NDArray[np.int32]
     detection: DetectionPlan
     figures: dict[str, int]
 
@@ -135,9 +136,10 @@ PLAN_TABLES = (
     "bounds",
     "loads",
     "asked",
+    "tag_moments",
 )
 """The tables of a Plan that stand in its bundle itself. Of two only the loads count: `admissions`, one row of EVENT_PLAN, for
-where a decision waits; `asked`, a row for each condition of a detector."""
+where a decision waits; `asked`, a row for each condition of a detector. `tag_moments`: the word of MOMENTS per tag number, -1 without."""
 RULES = bundle({"terms": 1, "clauses": 1, "programs": 1, "code": 1, "luts": 2})
 ZONES = bundle({"first": 1, "at": 1, "offset": 1})
 PLAN = bundle(
@@ -161,6 +163,7 @@ PLAN = bundle(
 )
 zone_of_code_of, events_of = table("zone_of_code", "i4"), table("events", EVENT_PLAN)
 admissions_of, asked_of = table("admissions", EVENT_PLAN), table("asked", EVENT_PLAN)
+tag_moments_of = table("tag_moments", "i4")
 candidate_words_of = table("candidates", "i8")
 candidates_of, loads_of = table("candidates", CANDIDATE), table("loads", LOAD)
 blocks_of, columns_of, sets_of = table("blocks", BLOCK), table("columns", COLUMN), table("sets", "i8")
@@ -207,12 +210,13 @@ CLOCK = record(
         ("marks", "i8"),  # moves and decisions of the fact being processed
         ("told", "i8"),  # rows of the table told that wait for their mark
         ("forgotten", "i8"),  # customers of whom nothing is known any more
+        ("merged", "i8"),  # merges so far; while it is 0 every number is a customer of its own
     ]
 )
 
 REASONS = 128
 STATE = bundle(
-    {"keys": 1, "ledger": 2, "limits": 2, "withheld": 2, "touched": 1, "told": 2},
+    {"keys": 1, "ledger": 2, "moments": 2, "merged": 2, "limits": 2, "withheld": 2, "touched": 1, "told": 2},
     [
         ("records", RECORDS),
         ("wide", RECORDS),
@@ -224,7 +228,8 @@ STATE = bundle(
 )
 """All that is remembered; a snapshot is a copy of its arrays and of the clock.
 
-keys u8[customers]; ledger u2[customers, words]; limits i8[limits, 2]: units left, 1 = closed; withheld i4[campaigns + 1, REASONS]
+keys u8[customers]; ledger u2[customers, words]; moments i8[customers, words]: when what was said was said (ms + 1), where some kind of
+identifier merges: do-not-disturb, consents, then tags; merged i4[customers, 2]: GROUP_ROOT, GROUP_NEXT; limits i8[limits, 2]: units left, 1 = closed; withheld i4[campaigns + 1, REASONS]
 since the last flush, the last row for what was withheld before matching; touched i4[]: its cells in use, in order of first use;
 told i8[LIMITS_TOLD_MAX, 3]: (limit, closed, after how many marks) of a single-customer replay.
 """
@@ -233,6 +238,9 @@ LIMIT_LEFT, LIMIT_CLOSED = 0, 1
 keys_of, ledger_of, limit_state_of = table("keys", "u8"), table("ledger", "u2", 2), table("limits", "i8", 2)
 withheld_of, touched_of = table("withheld", "i4", 2), table("touched", "i4")
 told_of = table("told", "i8", 2)
+moments_of, merged_of = table("moments", "i8", 2), table("merged", "i4", 2)
+GROUP_ROOT, GROUP_NEXT = 0, 1
+"""Of a number that was merged: the survivor's, and the next of the same group in a ring; both plus 1, 0 for its own."""
 
 BATCH = bundle({"kind": 1, "code": 1, "customer": 1, "at_ms": 1, "now_ms": 1, "first": 1, "values": 1})
 """The columns of a FactBatch that the kernel reads."""

@@ -20,6 +20,19 @@ PLACES_PER_TURN_MAX = max(DECISIONS_PER_TURN_MAX, PENDING_PER_CUSTOMER_MAX) + 1
 """Places of each pool that may be taken."""
 
 
+MERGED_TURNS = 4
+"""A merge ends what is over of two customers, withdraws what the survivor may not have, and goes on with the rest: so many turns' moves."""
+
+
+@compiled_leaf
+def room_for_merge(room: Any) -> bool:
+    """Whether the room holds whatever the turn of a MERGED fact may write beyond an ordinary one."""
+    used = room.used
+    moves = used.moves + MERGED_TURNS * MOVES_PER_TURN_MAX
+    limits = used.limits + MERGED_TURNS * LIMITS_PER_TURN_MAX
+    return moves <= len(moves_of(room)) and limits <= len(limit_facts_of(room))
+
+
 @compiled_leaf
 def room_for_turn(plan: Any, state: Any, room: Any) -> bool:
     """Whether the room, and where detectors are at work the pools, hold whatever one turn may write."""

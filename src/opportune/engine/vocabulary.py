@@ -8,6 +8,7 @@ from opportune.facts import (
     Decimal,
     EventDefinition,
     EventSchema,
+    IdentifierRule,
     Kind,
     Numbering,
     PropertySchema,
@@ -248,7 +249,7 @@ class Vocabulary:
 
     def _number_names(self) -> None:
         number, d = self.numbering.number, self.definitions
-        for kind in IDENTIFIER_KINDS:
+        for kind in (*IDENTIFIER_KINDS, *d.identifiers):
             number("identifier", kind)
         for family, names in (
             ("event", self.every_event),
@@ -305,6 +306,7 @@ class Vocabulary:
             {name: known["touchpoint"][name] for name in d.touchpoints},
             known["channel"], known["category"], known["purpose"], known["identifier"],
             d.deployment.zone, self.money_scale, derived,
+            {name: IdentifierRule(one.merges, one.anonymous, one.most or 0) for name, one in d.identifiers.items()},
         )  # fmt: skip
 
 

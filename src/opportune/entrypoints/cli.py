@@ -11,6 +11,7 @@ from opportune.entrypoints.duplicate_commands import duplicates
 from opportune.entrypoints.failures import Commands
 from opportune.entrypoints.import_commands import import_messages, quarantine
 from opportune.entrypoints.key_commands import keys
+from opportune.entrypoints.merging_commands import merge, unmerge
 from opportune.entrypoints.one_off_commands import send, send_test
 from opportune.entrypoints.people_commands import audit, export_person, forget, rotate_key
 from opportune.entrypoints.playbook_commands import apply, promote, pull, rollback
@@ -67,6 +68,8 @@ app.command(short_help="Let old history go, or say what would.")(retention)
 app.command(short_help="Copy the data folder, in use or not.")(backup)
 app.command(short_help="Copy a backup into a new data folder.")(restore)
 app.command(short_help="Serve a data folder over HTTP.")(serve)
+app.command(short_help="Two customers are one person.")(merge)
+app.command(short_help="One customer is two people after all.")(unmerge)
 app.command(short_help="Send a campaign once, to a list or a segment.")(send)
 app.command("test-send", short_help="Send an offer's content to yourself.")(send_test)
 app.command("stop-sending", short_help="Let nothing leave any more.")(stop_sending)

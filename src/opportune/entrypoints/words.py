@@ -4,6 +4,8 @@ from opportune.entrypoints.options import Lang
 
 WORDS: dict[str, tuple[str, str]] = {
     "applied": ("applied", "已应用"), "arm": ("arm", "组别"), "as of": ("as of", "截至"),
+    "absorbed": ("absorbed", "被合并"), "survivor": ("goes on as", "保留编号"), "numbers": ("numbers", "编号"),
+    "parted": ("Parted", "已拆分"), "stays": ("stays", "保留"), "leaves": ("leaves", "拆出"),
     "at": ("time", "时间"), "balance": ("received = applied + duplicate + quarantined", "接收 = 应用 + 重复 + 隔离"),
     "before any campaign": ("(before any campaign)", "（匹配之前）"), "campaign": ("campaign", "营销案"),
     "campaigns": ("Campaigns", "营销案"), "candidates": ("Candidates", "候选营销案"), "caps": ("Contacts against the caps", "接触频次与上限"),

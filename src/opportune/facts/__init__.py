@@ -2,10 +2,10 @@
 
 from opportune.facts.batch import NOBODY, Arrays, BatchBuilder, FactBatch
 from opportune.facts.bundles import bundle, in_lines, point, pointed, record, table
-from opportune.facts.catalogue import Catalogue, EventSchema, Numbering, PropertySchema, TagSchema
+from opportune.facts.catalogue import Catalogue, EventSchema, IdentifierRule, Numbering, PropertySchema, TagSchema
 from opportune.facts.compiled import COMPILED, compiled, compiled_leaf
 from opportune.facts.definitions import (
-    MAX_AGE_MS, DeploymentDefinition, EventDefinition, PropertyDefinition, RetentionDefinition, Title,
+    MAX_AGE_MS, DeploymentDefinition, EventDefinition, IdentifierDefinition, PropertyDefinition, RetentionDefinition, Title,
 )  # fmt: skip
 from opportune.facts.dictionary import TEXTS_MAX, TextDictionary
 from opportune.facts.kinds import (
@@ -15,6 +15,7 @@ from opportune.facts.lists import WHEEL_HEAD, join_slot, leave_customer, leave_s
 from opportune.facts.outputs import (
     CONTACTED, DECISION, DERIVED, DERIVED_VALUES_MAX, FATE, GOAL, LIMIT, MOVE, NO_CAMPAIGN, NO_OFFER, NO_TOUCHPOINT, WITHHELD, Outputs, contacts_made, made_at_once, owners_of_marks,
 )  # fmt: skip
+from opportune.facts.persons import Persons
 from opportune.facts.reasons import REASON_TEXTS, Reason
 from opportune.facts.rows import first_byte, load8, lowest_bit, prefetch
 from opportune.facts.scalars import (
@@ -30,11 +31,11 @@ __all__ = [
     "MS_PER_SECOND", "NOBODY", "NO_CAMPAIGN", "NO_OFFER", "NO_TOUCHPOINT", "NULL", "PPM", "REASON_TEXTS",
     "SET_MEMBERS_MAX", "TEXTS_MAX", "TEXT_BYTES_MAX", "VALUE_MAX", "WHEEL_HEAD", "WITHHELD", "Answer", "Arm",
     "Arrays", "BatchBuilder", "Catalogue", "Decimal", "DeploymentDefinition", "Duration", "EventDefinition",
-    "EventSchema", "FactBatch", "FactKind", "GoalKind", "Kind", "LocalTime", "MoveKind", "Numbering", "Outcome",
-    "Outputs", "PropertyDefinition", "PropertySchema", "Rate", "Reason", "RetentionDefinition", "TagSchema",
-    "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle", "compiled", "compiled_leaf", "contacts_made",
-    "decode_scalar", "encode_scalar", "first_byte", "in_lines", "join_slot", "leave_customer", "leave_slot", "load8",
-    "local_moment", "lowest_bit", "made_at_once", "owners_of_marks", "parse_duration", "parse_rate", "parse_scaled",
-    "point", "pointed", "prefetch", "record", "schema_of_scalar", "table", "transitions", "value_type", "zone_change",
-    "zone_offset", "zone_table",
+    "EventSchema", "FactBatch", "FactKind", "GoalKind", "IdentifierDefinition", "IdentifierRule", "Kind", "LocalTime",
+    "MoveKind", "Numbering", "Outcome", "Outputs", "Persons", "PropertyDefinition", "PropertySchema", "Rate",
+    "Reason", "RetentionDefinition", "TagSchema", "TextDictionary", "Title", "ValueType", "ZoneTable", "bundle",
+    "compiled", "compiled_leaf", "contacts_made", "decode_scalar", "encode_scalar", "first_byte", "in_lines",
+    "join_slot", "leave_customer", "leave_slot", "load8", "local_moment", "lowest_bit", "made_at_once",
+    "owners_of_marks", "parse_duration", "parse_rate", "parse_scaled", "point", "pointed", "prefetch", "record",
+    "schema_of_scalar", "table", "transitions", "value_type", "zone_change", "zone_offset", "zone_table",
 ]  # fmt: skip

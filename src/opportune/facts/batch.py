@@ -31,7 +31,7 @@ class FactBatch:
     message  u8[n,2]  keyed 128-bit hash of (source, message id); zero where the message has no id
     content  u8[n]    hash of the message's content, to tell a repeat from a clash of ids
     texts    texts that the dictionary learnt with this batch, in code order
-    bodies   bytes of PLAYBOOK facts
+    bodies   bytes of PLAYBOOK and UNMERGED facts
     extras   index of fact -> JSON object of what the message held beyond the catalogue (and the text of keys)
     """
 
@@ -144,9 +144,9 @@ class BatchBuilder:
         self._values.extend(values)
         self._first.append(len(self._values))
 
-    def add_body(self, kind: int, body: bytes, at_ms: int, now_ms: int | None = None) -> None:
-        """Append a fact about nobody that carries bytes (PLAYBOOK); `now_ms` is `at_ms` where it is not given."""
-        self.add(kind, len(self.bodies), NOBODY, at_ms, at_ms if now_ms is None else now_ms)
+    def add_body(self, kind: int, body: bytes, at_ms: int, now_ms: int | None = None, customer: int = NOBODY) -> None:
+        """Append a fact that carries bytes (PLAYBOOK, UNMERGED); `now_ms` is `at_ms` where it is not given."""
+        self.add(kind, len(self.bodies), customer, at_ms, at_ms if now_ms is None else now_ms)
         self.bodies.append(body)
 
     def build(self) -> FactBatch:

@@ -77,10 +77,19 @@ class TagSchema(msgspec.Struct, frozen=True):
     personal: bool = False
 
 
+class IdentifierRule(msgspec.Struct, frozen=True):
+    """What an identifier of a kind is good for: see `IdentifierDefinition`. `most` 0: any number."""
+
+    merges: bool = False
+    anonymous: bool = False
+    most: int = 0
+
+
 class Catalogue(msgspec.Struct, frozen=True):
     """What may be said in this deployment: its events, tags and names, and how its scalars are read.
 
-    `derived` are the events that detectors make: they have numbers and types like any other, but nobody can send them.
+    `derived` are the events that detectors make: they have numbers and types like any other, but nobody can send them. `linking` are
+    the rules of identifier kinds; none where no kind is defined.
     """
 
     events: dict[str, EventSchema] = {}
@@ -95,3 +104,4 @@ class Catalogue(msgspec.Struct, frozen=True):
     zone: str = "UTC"
     money_scale: int = 2
     derived: dict[str, EventSchema] = {}
+    linking: dict[str, IdentifierRule] = {}

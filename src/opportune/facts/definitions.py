@@ -50,6 +50,22 @@ class DeploymentDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     note: str = ""
 
 
+class IdentifierDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A kind of identifier, by which sources name customers.
+
+    `merges`: customers seen with it in one message are one person, up to `most` values of it per person (a phone may merge, a shared device
+    may not). `anonymous`: it names a visitor of whom nothing else is known. Where no kind is defined, no two known customers are merged.
+    """
+
+    identifier: str
+    title: Title = Title()
+    anonymous: bool = False
+    merges: bool = False
+    most: int | None = None
+    owner: str = ""
+    note: str = ""
+
+
 class PropertyDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One property of an event: its type and, for numbers, the range a value must lie in."""
 

@@ -26,6 +26,8 @@ class FactKind(IntEnum):
     SENDING           sending is stopped (1) or goes on (0); values = that
     FORGOTTEN         code 0: from here on nothing is known of the customer, whose number is never given again; code 1: nothing that leads to
                       her is left anywhere, values = how many facts of the journal were redacted
+    MERGED            two customers are one person; `customer` is the survivor's number, values = the number that is absorbed
+    UNMERGED          the person was two after all; code = index into the batch's `bodies`, a JSON list of the numbers that leave
     SIGHTING          an event that no playbook has declared, from a lenient source; its name and properties are the fact's extras
     LIMIT             (single-customer replay only) a budget, stock or capacity closed or opened; code = limit number; values = 1 closed / 0 open,
                       after how many of the customer's moves and decisions within the next fact (absent: at once)
@@ -47,6 +49,8 @@ class FactKind(IntEnum):
     RECEIPT = 14
     SENDING = 15
     FORGOTTEN = 16
+    MERGED = 17
+    UNMERGED = 18
     SIGHTING = 19
 
 

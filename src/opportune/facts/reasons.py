@@ -43,6 +43,7 @@ class Reason(IntEnum):
     CAMPAIGN_ENDED = 84
     PRESENTED_LATE = 85
     FORGOTTEN = 86
+    MERGED = 87
 
 
 REASON_TEXTS: dict[Reason, tuple[str, str, str]] = {
@@ -81,6 +82,7 @@ REASON_TEXTS: dict[Reason, tuple[str, str, str]] = {
     Reason.CAMPAIGN_ENDED: ("the campaign is no longer in force", "营销案已不在执行中", ""),
     Reason.PRESENTED_LATE: ("the touchpoint showed it after its lease was over and another touchpoint had it", "触点在租约结束后才展示，此时已转由其他触点负责", ""),
     Reason.FORGOTTEN: ("the customer was forgotten on request", "客户已按要求被遗忘", ""),
+    Reason.MERGED: ("the customer was merged with another who has a decision of this campaign already", "客户已与另一客户合并，后者已有该营销案的决策", ""),
     Reason.SENDING_STOPPED: ("all sending is stopped", "已停止一切发送", ""),
     Reason.OUTSIDE_WORKING_HOURS: ("the touchpoint does not work at this hour", "触点不在工作时间", "touchpoint asked last"),
 }  # fmt: skip

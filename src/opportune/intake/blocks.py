@@ -23,6 +23,7 @@ from opportune.intake.passes import (
     lines_of,
     newcomers_of,
     pass_at,
+    roots_of,
     values_of,
     words_of,
 )
@@ -93,6 +94,13 @@ def _scan_block(p: Any, data: Any) -> None:
 
 
 @compiled_leaf
+def _root_of(p: Any, customer: int) -> int:
+    """The survivor's number of one that may have been merged."""
+    root = int(roots_of(p)[customer])
+    return customer if root == 0 else root - 1
+
+
+@compiled_leaf
 def _customer_of(p: Any, line: Any) -> int:
     """The customer of a scanned line; its number to be where there is none yet; FAILED where it takes more thought."""
     identifiers, state = fingerprints_at(p.identifiers), p.state
@@ -102,7 +110,9 @@ def _customer_of(p: Any, line: Any) -> int:
         known = lookup(identifiers, line.user_low, line.user_high)
         if line.anonymous != 0:
             other = lookup(identifiers, line.anonymous_low, line.anonymous_high)
-            return known if known == other and known != UNKNOWN else FAILED
+            if known == UNKNOWN or other == UNKNOWN:
+                return FAILED
+            return known if known == other or _root_of(p, known) == _root_of(p, other) else FAILED
     if known != UNKNOWN:
         return known
     may_create = state.customers < state.customers_max and (state.seeded != 0 or state.drawn < p.drawn_rows)

@@ -40,9 +40,14 @@ class ColumnDecoder(Decoder):
         shapes = Shapes(catalogue)
         self._slots_max = max(2, shapes.slots_max)
         self._room = PassRoom(shapes, max(self._slots_max, 2 * TRAITS_MAX), max(keys, default=0), LINE_BYTES_MAX)
-        self._room.hash_by(self.words, self.seed_words, self.source, catalogue.identifiers)
+        kinds = dict(catalogue.identifiers)
+        merges = [name in catalogue.linking and catalogue.linking[name].merges for name in (USER, ANONYMOUS)]
+        if catalogue.linking and merges == [False, True]:  # then an anonymous id goes before a name
+            del kinds[ANONYMOUS]
+        self._room.hash_by(self.words, self.seed_words, self.source, kinds)
         self._room.know(
             self.identity.kinds,
+            self.identity.roots,
             self._drawn,
             texts=self._texts.address,
             identifiers=self.identity.map.address,

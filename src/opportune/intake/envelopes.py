@@ -162,7 +162,7 @@ def read_line(p: Any, line: Any, data: Any, at: int) -> int:
         if data[at] != QUOTE:
             return FAILED
         end, field = read_member(p.shapes, ENVELOPE, known, data, at + 1)
-        if end == FAILED or field == IDENTIFIER:
+        if end == FAILED or field >= IDENTIFIER:
             return FAILED
         if field != UNKNOWN:
             if (seen >> field) & 1:

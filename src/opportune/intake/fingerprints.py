@@ -128,6 +128,26 @@ def _remove_number(address: int, number: int) -> int:
 
 
 @compiled_leaf
+def _replace(slots: Any, low: Any, high: Any, entry: Any) -> None:
+    if len(slots) == 0:
+        return
+    at = home(low, len(slots))
+    while slots[at].entry != 0:
+        if slots[at].low == low and slots[at].high == high:
+            slots[at].entry = entry
+        at += 1
+        if at == len(slots):
+            at = 0
+
+
+@compiled_leaf
+def _replace_one(address: int, low: Any, high: Any, number: int) -> None:
+    known = fingerprints_at(address)
+    _replace(_slots_of(known), low, high, np.uint64(number + 1))
+    _replace(_old_of(known), low, high, np.uint64(number + 1))
+
+
+@compiled_leaf
 def _look_up(address: int, low: Any, high: Any) -> int:
     return lookup(fingerprints_at(address), low, high)
 
@@ -195,6 +215,10 @@ class FingerprintMap:
         """Add a hash that is not known yet. Raises OverflowError beyond `entries_max`."""
         self.reserve(1)
         _insert_one(self.address, np.uint64(fingerprint[0]), np.uint64(fingerprint[1]), number)
+
+    def put(self, fingerprint: tuple[int, int], number: int) -> None:
+        """Let a hash that is known have another number."""
+        _replace_one(self.address, np.uint64(fingerprint[0]), np.uint64(fingerprint[1]), number)
 
     def add_all(self, low: NDArray[np.uint64], high: NDArray[np.uint64], number: NDArray[np.int64]) -> None:
         """Add many; a hash that is known keeps its number. Raises OverflowError beyond `entries_max`."""

@@ -34,7 +34,9 @@ _TIMES = ("originalTimestamp", "timestamp")
 SLOTS_MAX = 50
 """The most offers a touch may ask for."""
 
-_ENVELOPE = ("type", "userId", "anonymousId", "identifier", *_TIMES, "sentAt", "messageId")
+_ENVELOPE = ("type", "userId", "anonymousId", "identifier", "identifiers", *_TIMES, "sentAt", "messageId")
+IDENTIFIERS_MAX = 8
+"""The most identifiers that `identifiers` of a message may list."""
 _FIELDS = {
     "track": ("event", "properties"),
     "identify": ("traits",),
@@ -123,14 +125,17 @@ class MessageReader:
         found = [(USER, "userId", fields.get("userId"))]
         other = fields.get("identifier")
         if other is not None:
-            if type(other) is not Pairs:
-                raise RefusalError(QuarantineReason.WRONG_TYPE, "identifier: expected an object with kind and value")
-            _refuse_repeated(other, "identifier.", ("kind", "value"))
-            inner = dict(other)
-            if type(inner.get("kind")) is not str:
-                raise RefusalError(QuarantineReason.WRONG_TYPE, "identifier.kind: expected text")
-            found.append((inner["kind"], "identifier.value", inner.get("value")))
+            found.append(_kind_and_value(other, "identifier"))
+        listed = fields.get("identifiers")
+        if listed is not None:
+            if type(listed) is not list or len(listed) > IDENTIFIERS_MAX:
+                raise RefusalError(
+                    QuarantineReason.WRONG_TYPE, f"identifiers: expected a list of at most {IDENTIFIERS_MAX} objects"
+                )
+            found += [_kind_and_value(one, f"identifiers[{at}]") for at, one in enumerate(listed)]
         found.append((ANONYMOUS, "anonymousId", fields.get("anonymousId")))
+        rules = self.catalogue.linking
+        found.sort(key=lambda one: one[0] in rules and rules[one[0]].anonymous)  # who is named goes before who is not
         identifiers = []
         for kind, path, value in found:
             text = read_name(value, path)
@@ -143,9 +148,10 @@ class MessageReader:
                 identifiers.append((kind, number, text))
         if not identifiers:
             raise RefusalError(
-                QuarantineReason.MISSING_CUSTOMER, "userId, anonymousId or identifier must name the customer"
+                QuarantineReason.MISSING_CUSTOMER,
+                "userId, anonymousId, identifier or identifiers must name the customer",
             )
-        return identifiers
+        return list(dict.fromkeys(identifiers))
 
     def _at_ms(self, fields: dict[str, Any], received_ms: int) -> int:
         """When it happened by our clock: a live message with `sentAt` is late by as much as the client's clock was when it sent."""
@@ -304,6 +310,17 @@ def time_bounds(received_ms: int, *, live: bool) -> tuple[int, int]:
 def extras_json(extras: list[tuple[str, Any]]) -> bytes | None:
     """The `extras` of a fact: one JSON object, or None where there is nothing."""
     return encode_json(Pairs(extras)).encode() if extras else None
+
+
+def _kind_and_value(found: Any, path: str) -> tuple[str, str, Any]:
+    """(kind, path of the value, value) of an identifier."""
+    if type(found) is not Pairs:
+        raise RefusalError(QuarantineReason.WRONG_TYPE, f"{path}: expected an object with kind and value")
+    _refuse_repeated(found, f"{path}.", ("kind", "value"))
+    inner = dict(found)
+    if type(inner.get("kind")) is not str:
+        raise RefusalError(QuarantineReason.WRONG_TYPE, f"{path}.kind: expected text")
+    return inner["kind"], f"{path}.value", inner.get("value")
 
 
 def _members(value: Any, path: str) -> Pairs:

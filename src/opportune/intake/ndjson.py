@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -17,7 +18,7 @@ from opportune.intake.hashing import (
     hash_message,
     key_words,
 )
-from opportune.intake.identity import IdentityIndex
+from opportune.intake.identity import Conflict, IdentityIndex, limits_of
 from opportune.intake.messages import ANONYMOUS, Message, MessageReader, extras_json
 from opportune.intake.quarantine import Quarantined, QuarantineReason, RefusalError
 from opportune.intake.readings import Pairs, parse_json
@@ -52,9 +53,10 @@ class Intake:
     """What became of the messages of one `decode`; received = applied + duplicates + quarantined, always.
 
     `clashes` are the duplicates whose body differed; `rounded` values lost digits beyond their scale; `set_aside` are applied
-    messages of a lenient source of which something is kept that the catalogue does not know; `conflicts` are
-    identifiers that already meant another customer. `identifiers` (customer, kind, text) are the new ones, `personal`
-    (customer, field, text) the values for the store of people: neither is in the batch.
+    messages of a lenient source of which something is kept that the catalogue does not know; `conflicts` are identifiers that
+    already meant another customer and were not merged, by reason. `identifiers` (customer, kind, text) are the new ones, `personal`
+    (customer, field, text) the values for the store of people: neither is in the batch. `merged` are the (survivor, absorbed) of
+    which the batch says so.
     """
 
     batch: FactBatch = field(default_factory=lambda: BatchBuilder().build())
@@ -66,7 +68,8 @@ class Intake:
     duplicates: int = 0
     clashes: int = 0
     rounded: int = 0
-    conflicts: int = 0
+    conflicts: Counter[Conflict] = field(default_factory=Counter)
+    merged: list[tuple[int, int]] = field(default_factory=list)
     set_aside: int = 0
 
 
@@ -107,6 +110,7 @@ class Decoder:
         """Read from now on by another catalogue, leniently or not (a new playbook came into force)."""
         self.catalogue = catalogue
         self.reader = MessageReader(catalogue, live=self.live, lenient=lenient)
+        self._limits = limits_of(catalogue.linking, catalogue.identifiers)
 
     def decode(self, data: bytes, received_ms: int) -> Intake:
         """The facts of many lines. `received_ms` is when they arrived; blank lines are no messages."""
@@ -182,21 +186,70 @@ class Decoder:
 
     def _customer(self, message: Message, now_ms: int, sink: FactSink, intake: Intake) -> int:
         """The message's customer; new customers and identifiers become facts that stand before the message's own."""
+        if self.catalogue.linking:
+            return self._person(message, now_ms, sink, intake)
         identity = self.identity
         prints = [hash_identifier(self.words, kind, text) for kind, _, text in message.identifiers]
         customer = self._known_customer(message, prints)
         if customer < 0:
-            customer = identity.create()
-            sink.add(FactKind.CUSTOMER, 0, customer, message.at_ms, now_ms, (self._random_key(message),))
-        for (kind, number, text), fingerprint in zip(message.identifiers, prints, strict=True):
+            customer = self._create(message, now_ms, sink)
+        for identifier, fingerprint in zip(message.identifiers, prints, strict=True):
             known = identity.find(fingerprint)
             if known < 0:
-                identity.link(fingerprint, number, customer)
-                values = (_signed(fingerprint[0]), _signed(fingerprint[1]))
-                sink.add(FactKind.IDENTIFIER, number, customer, message.at_ms, now_ms, values)
-                intake.identifiers.append((customer, kind, text))
-            elif known != customer:
-                intake.conflicts += 1
+                self._link(identifier, fingerprint, customer, message, now_ms, sink, intake)
+            elif identity.root(known) != identity.root(customer):
+                intake.conflicts[Conflict.NOT_MERGED] += 1
+        return customer
+
+    def _create(self, message: Message, now_ms: int, sink: FactSink) -> int:
+        customer = self.identity.create()
+        sink.add(FactKind.CUSTOMER, 0, customer, message.at_ms, now_ms, (self._random_key(message),))
+        return customer
+
+    def _link(
+        self,
+        identifier: tuple[str, int, str],
+        fingerprint: tuple[int, int],
+        customer: int,
+        message: Message,
+        now_ms: int,
+        sink: FactSink,
+        intake: Intake,
+    ) -> None:
+        kind, number, text = identifier
+        self.identity.link(fingerprint, number, customer)
+        values = (_signed(fingerprint[0]), _signed(fingerprint[1]))
+        sink.add(FactKind.IDENTIFIER, number, customer, message.at_ms, now_ms, values)
+        intake.identifiers.append((customer, kind, text))
+
+    def _person(self, message: Message, now_ms: int, sink: FactSink, intake: Intake) -> int:
+        """The number that the first known identifier means. Identifiers of kinds that merge make all that they mean one person.
+
+        Those of other kinds name a customer only where there is no such identifier, and are linked with nothing.
+        """
+        identity, rules = self.identity, self.catalogue.linking
+        merging = [one for one in message.identifiers if one[0] in rules and rules[one[0]].merges]
+        told = [(one, hash_identifier(self.words, one[0], one[2])) for one in merging or message.identifiers[:1]]
+        known = [number for _, fingerprint in told if (number := identity.find(fingerprint)) >= 0]
+        customer = known[0] if known else self._create(message, now_ms, sink)
+        for other in known[1:]:
+            if identity.root(other) == identity.root(customer):
+                continue
+            conflict = identity.conflict(customer, other, self._limits)
+            if conflict is None:
+                low, high = identity.merge(customer, other)
+                sink.add(FactKind.MERGED, 0, low, message.at_ms, now_ms, (high,))
+                intake.merged.append((low, high))
+            else:
+                intake.conflicts[conflict] += 1
+        for identifier, fingerprint in told:
+            if identity.find(fingerprint) >= 0:
+                continue
+            most = rules[identifier[0]].most if identifier[0] in rules else 0
+            if most and identity.how_many(customer, identifier[1]) >= most:
+                intake.conflicts[Conflict.TOO_MANY] += 1
+            else:
+                self._link(identifier, fingerprint, customer, message, now_ms, sink, intake)
         return customer
 
     def _known_customer(self, message: Message, prints: list[tuple[int, int]]) -> int:

@@ -69,7 +69,8 @@ HASHING = record(
 """The key's words, what is hashed before texts of each use, and the numbers of the two kinds of identifier (UNKNOWN: not in the catalogue)."""
 PASS = bundle(
     {
-        "data": 1, "lines": 1, "words": 2, "places": 1, "values": 1, "keys": 1, "newcomers": 1, "keyed": 1, "drawn": 1, "kinds": 1
+        "data": 1, "lines": 1, "words": 2, "places": 1, "values": 1, "keys": 1, "newcomers": 1, "keyed": 1, "drawn": 1, "kinds": 1,
+        "roots": 1,
     },
     [
         ("shapes", SHAPES),
@@ -85,11 +86,12 @@ PASS = bundle(
 )  # fmt: skip
 """data u1 the text; lines the block, and words i8 the same as words; places i8: where each field of the line being read begins (0: noted
 nowhere); values i8, one line's behind the other's; keys, keys_per_line for each line; newcomers and keyed are found; drawn i8 random keys to
-give away; kinds u2 of the identity index. Then the addresses of what has a bundle of its own, and limits of a line."""
+give away; kinds u2 and roots u4 of the identity index. Then the addresses of what has a bundle of its own, and limits of a line."""
 data_of, lines_of = table("data", "u1"), table("lines", LINE)
 words_of, places_of = table("words", "i8", 2), table("places", "i8")
 values_of, keys_of, keyed_of = table("values", "i8"), table("keys", KEY_TEXT), table("keyed", KEY_TEXT)
 newcomers_of, drawn_of, kinds_of = table("newcomers", NEWCOMER), table("drawn", "i8"), table("kinds", "u2")
+roots_of = table("roots", "u4")
 pass_at = pointed(PASS)
 
 
@@ -134,9 +136,11 @@ class PassRoom:
             hashing.user_random, hashing.anonymous_random = (prefix_of(seed, text) for text in texts[1:3])
         hashing.user_kind, hashing.anonymous_kind = (kinds.get(kind, UNKNOWN) for kind in (USER, ANONYMOUS))
 
-    def know(self, kinds: NDArray[np.uint16], drawn: NDArray[np.int64], **addresses: int) -> None:
-        """Take the identity index' `kinds`, the array of random keys, and the addresses of texts, identifiers, recent and rows."""
-        point(self._record, {"kinds": kinds, "drawn": drawn})
+    def know(
+        self, kinds: NDArray[np.uint16], roots: NDArray[np.uint32], drawn: NDArray[np.int64], **addresses: int
+    ) -> None:
+        """Take the identity index' `kinds` and `roots`, the array of random keys, and the addresses of texts, identifiers, recent and rows."""
+        point(self._record, {"kinds": kinds, "roots": roots, "drawn": drawn})
         for name, address in addresses.items():
             self._record[name] = address
 

@@ -59,12 +59,12 @@ _families: list[Any] = list(np.arange(11))
 
 FIELDS = (
     "type", "event", "userId", "anonymousId", "messageId", "timestamp", "originalTimestamp", "sentAt", "properties", "traits",
-    "campaign", "touchpoint", "offer", "answer", "purpose", "channel", "given", "on", "identifier",
+    "campaign", "touchpoint", "offer", "answer", "purpose", "channel", "given", "on", "identifier", "identifiers",
 )  # fmt: skip
 """The fields that mean something in some message; their rows of `properties` are their places here."""
 (
     TYPE, EVENT, USER_ID, ANONYMOUS_ID, MESSAGE_ID, TIMESTAMP, ORIGINAL_TIMESTAMP, SENT_AT, PROPERTIES, TRAITS,
-    CAMPAIGN, TOUCHPOINT, OFFER, ANSWER, PURPOSE, CHANNEL, GIVEN, ON, IDENTIFIER,
+    CAMPAIGN, TOUCHPOINT, OFFER, ANSWER, PURPOSE, CHANNEL, GIVEN, ON, IDENTIFIER, IDENTIFIERS,
 ) = range(len(FIELDS))  # fmt: skip
 _TYPES = {
     "track": FactKind.EVENT,

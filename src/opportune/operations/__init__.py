@@ -15,7 +15,7 @@ from opportune.operations.demo_starbucks import StarbucksResult, run_starbucks
 from opportune.operations.demo_telecom import SOURCE as TELECOM_SOURCE, Carrier, TelecomResult, customers_max_of, run_telecom  # fmt: skip
 from opportune.operations.deployment import FOLDING_MAX, Deployment, DeploymentError, Folded, create_deployment, journal_of, open_deployment, read_group  # fmt: skip
 from opportune.operations.door import Door, OverloadedError, Taken
-from opportune.operations.duplicates import DuplicateLine, DuplicatePage, DuplicatesFound, MergingUnavailableError, decide_pair, find_duplicates, list_clusters, list_duplicates, matching_of, merge_same, show_duplicate  # fmt: skip
+from opportune.operations.duplicates import DuplicateLine, DuplicatePage, DuplicatesFound, decide_pair, find_duplicates, list_clusters, list_duplicates, matching_of, merge_same, open_pair, show_duplicate  # fmt: skip
 from opportune.operations.event_catalogue import EventEntry, EventFilter, EventPage, event_page, list_events
 from opportune.operations.event_counts import EventCounts, EventSeen
 from opportune.operations.examples import examples_folder
@@ -27,6 +27,7 @@ from opportune.operations.ingest import Ingested, ingest, pieces
 from opportune.operations.lineage import Lineage, Related, read_lineage
 from opportune.operations.live_customer import LiveCustomers, TimelinePage
 from opportune.operations.names import mask_words
+from opportune.operations.merging import Merged, Parted, merge, unmerge
 from opportune.operations.one_off import CUSTOMERS_PER_SEND_MAX, OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import send_once
 from opportune.operations.person_export import PersonExport, export_person
@@ -65,16 +66,16 @@ from opportune.operations.who import customer_meant, find_customer, identifiers,
 
 __all__ = [
     "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS", "TELECOM_SOURCE", "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ApprovalNeededError", "ArmResult", "CampaignResult",
-    "Candidate", "Carrier", "CategoryNode", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "DuplicateLine", "DuplicatePage",
-    "DuplicatesFound", "EventCounts", "EventEntry", "EventFilter", "EventPage", "EventSeen", "Explanation", "Extracted", "FieldSource", "Flip", "Folded", "Forgotten", "GoneError", "Imported", "InPlace", "Ingested", "Lineage",
-    "LiveCustomers", "Manifest", "MergingUnavailableError", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "PersonExport", "Preview", "PreviewRow", "Publication", "QualityFigure", "Redriven",
-    "RefusedError", "Related", "Replayed", "Report", "RetentionDone", "RetentionPlan", "Rotated", "SeedAddress", "SegmentOverlap", "SegmentSize", "SegmentSnapshot", "Service", "Sightings", "SmsPreview", "SourceAccount", "SourceLoad",
-    "SourceRedriven", "SourceReworked", "SourceRun", "SourceRuns", "StarbucksResult", "TagCoverage", "TagDistribution", "TagEntry", "TagFilter", "TagPage", "TagValue", "Taken", "TelecomResult", "TimelinePage", "TokenError", "TouchAsk",
-    "Touched", "TrialSend", "TrialSent", "UnknownEvent", "UnmetCondition", "WantedField", "World", "apply_retention", "backup", "category_tree", "check_segment", "check_sources", "compile_playbook", "coverage", "create_deployment",
-    "customer_meant", "customers_max_of", "decide_pair", "definitions_of", "distribution_as_of", "event_page", "examples_folder", "explain", "export_decisions", "export_person", "export_segment", "find_customer", "find_duplicates",
-    "forget_person", "go_on", "holding", "identifiers", "import_ndjson", "import_sources", "ingest", "is_due", "journal_of", "list_clusters", "list_decisions", "list_duplicates", "list_events", "list_tags", "load_of", "mask_words",
-    "matching_of", "merge_same", "moment_in", "note_access", "open_deployment", "open_loads", "open_people", "person_page", "pieces", "plan_retention", "preview_changes", "preview_load", "preview_new", "preview_sms", "promoted",
-    "prove_snapshot", "publish", "read_accounts", "read_definitions", "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "retention_of", "rework_load", "rotate_key", "run_online_retail",
-    "run_sources", "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once", "show_duplicate", "snapshot_segment", "source_inventory", "source_quality", "sources_of",
-    "state_click", "state_consent", "stop_sending", "tag_page", "tags_of_customer", "view_customer", "view_decisions", "warn", "write_definitions",
+    "Candidate", "Carrier", "CategoryNode", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "DuplicateLine",
+    "DuplicatePage", "DuplicatesFound", "EventCounts", "EventEntry", "EventFilter", "EventPage", "EventSeen", "Explanation", "Extracted", "FieldSource", "Flip", "Folded", "Forgotten", "GoneError", "Imported", "InPlace", "Ingested",
+    "Lineage", "LiveCustomers", "Manifest", "Merged", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "Parted", "PersonExport", "Preview", "PreviewRow", "Publication",
+    "QualityFigure", "Redriven", "RefusedError", "Related", "Replayed", "Report", "RetentionDone", "RetentionPlan", "Rotated", "SeedAddress", "SegmentOverlap", "SegmentSize", "SegmentSnapshot", "Service", "Sightings", "SmsPreview",
+    "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun", "SourceRuns", "StarbucksResult", "TagCoverage", "TagDistribution", "TagEntry", "TagFilter", "TagPage", "TagValue", "Taken", "TelecomResult",
+    "TimelinePage", "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnknownEvent", "UnmetCondition", "WantedField", "World", "apply_retention", "backup", "category_tree", "check_segment", "check_sources",
+    "compile_playbook", "coverage", "create_deployment", "customer_meant", "customers_max_of", "decide_pair", "definitions_of", "distribution_as_of", "event_page", "examples_folder", "explain", "export_decisions", "export_person",
+    "export_segment", "find_customer", "find_duplicates", "forget_person", "go_on", "holding", "identifiers", "import_ndjson", "import_sources", "ingest", "is_due", "journal_of", "list_clusters", "list_decisions", "list_duplicates",
+    "list_events", "list_tags", "load_of", "mask_words", "matching_of", "merge", "merge_same", "moment_in", "note_access", "open_deployment", "open_loads", "open_pair", "open_people", "person_page", "pieces", "plan_retention", "preview_changes",
+    "preview_load", "preview_new", "preview_sms", "promoted", "prove_snapshot", "publish", "read_accounts", "read_definitions", "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore",
+    "retention_of", "rework_load", "rotate_key", "run_online_retail", "run_sources", "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once", "show_duplicate",
+    "snapshot_segment", "source_inventory", "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page", "tags_of_customer", "unmerge", "view_customer", "view_decisions", "warn", "write_definitions",
 ]  # fmt: skip

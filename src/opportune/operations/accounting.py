@@ -8,6 +8,7 @@ from opportune.intake import Intake
 class SourceAccount(msgspec.Struct):
     """What became of one source's messages so far; `position` is how many an import has handed in, to go on from; `load` the source's load they are of.
 
+    `conflicts` are merges refused, `conflicts_by` reason; `merged` those that were made.
     `set_aside` of those applied hold something that a lenient source may say and the catalogue does not know.
     """
 
@@ -21,6 +22,8 @@ class SourceAccount(msgspec.Struct):
     position: int = 0
     finished: bool = False
     load: int = 0
+    conflicts_by: dict[str, int] = {}
+    merged: int = 0
     set_aside: int = 0
 
     @property
@@ -43,7 +46,10 @@ class Accounting(msgspec.Struct):
         account.quarantined += len(intake.quarantined)
         account.clashes += intake.clashes
         account.rounded += intake.rounded
-        account.conflicts += intake.conflicts
+        account.conflicts += intake.conflicts.total()
+        for reason, many in intake.conflicts.items():
+            account.conflicts_by[reason.value] = account.conflicts_by.get(reason.value, 0) + many
+        account.merged += len(intake.merged)
         account.set_aside += intake.set_aside
         return account
 

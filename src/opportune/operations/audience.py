@@ -61,7 +61,7 @@ class InPlace:
     def ask(self, engine: Engine, first: int, rows: int, holds: NDArray[np.uint8]) -> int:
         """Set holds[first : first + rows]; how many are held. With the engine at rest."""
         records, size = engine.memory.records, self.playbook.layout.record_bytes
-        gone = engine.forgotten(first, rows)
+        gone = engine.without_customer(first, rows)
         found = [0, 0]
 
         def hold(part: int, begin: int, many: int) -> None:

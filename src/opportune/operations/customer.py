@@ -162,27 +162,28 @@ def view_customer(
     alone = OneCustomer(trail, every_tag=True)
     alone.play(trail.end_seq)
     engine = alone.engine
-    roll_to(engine, trail.now_ms)
+    roll_to(engine, trail.now_ms, alone.row)
     names = Names(trail.body, language)
     with open_people(folder) as people:
         known, personal = people_of(people, customer, reveal)
     last = max(last, 0)
     rows = CustomerRows(
-        [StoredFact(*fact) for fact in trail.facts], trail.decisions, trail.moves, trail.goals, trail.derived
+        [StoredFact(*fact[:6]) for fact in trail.own_facts],
+        *(trail.own(rows) for rows in (trail.decisions, trail.moves, trail.goals, trail.derived)),
     )
     telling = telling_of(engine, names)
     earlier = rows if before is None else _before(rows, before)
     timeline, following = page([earlier], telling, last)
-    row = row_of(engine)
+    row = row_of(engine, at=alone.row)
     values = {ref.name: NULL if value is None else value for ref, value in row.items() if ref.source == "tag"}
-    goals, waiting = held_of(engine, 0)
+    goals, waiting = held_of(engine, alone.row)
     for record in waiting:  # alone her decisions are numbered from 0
         record["number"] = trail.decisions["number"][record["number"]]
-    held = Held(engine.playbook, trail.now_ms, values, engine.memory.arrays["ledger"][0], goals, waiting)
-    newest = trail.decisions[max(0, len(trail.decisions) - last) :]
-    view = tell(customer, held, said_in_facts(trail.facts), telling)
+    held = Held(engine.playbook, trail.now_ms, values, engine.memory.arrays["ledger"][alone.row], goals, waiting)
+    newest = rows.decisions[max(0, len(rows.decisions) - last) :]
+    view = tell(customer, held, said_in_facts(rows.facts), telling)
     return msgspec.structs.replace(
-        view, identifiers=known, personal=personal, since=names.moment(trail.facts[0].at_ms), facts=len(trail.facts),
+        view, identifiers=known, personal=personal, since=names.moment(rows.facts[0].at_ms), facts=len(rows.facts),
         decisions=tuple(decision_line(row, names) for row in newest), events=tuple(_events(engine, trail, names, last)),
         contacts=tuple(contacts_in(rows, telling)[:last]), timeline=tuple(timeline), next=following,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from opportune.facts import DECISION, Arm, FactBatch, FactKind
 from opportune.journal import Group
 from opportune.operations.deployment import DeploymentError, journal_of
 from opportune.operations.names import Language, Names
-from opportune.operations.who import identifiers
+from opportune.operations.who import identifiers, open_people
 from opportune.store import did_you_mean
 
 LIMIT_MAX = 1_000_000
@@ -70,10 +70,11 @@ def list_decisions(
             raise DeploymentError(
                 f"no campaign `{wanted.campaign}`; {hint or 'see `opportune report` for their names'}"
             )
+    numbers = None if wanted.customer is None else _numbers(folder, wanted.customer)
     kept: deque[NDArray[Any]] = deque()
     count, most = 0, min(max(limit, 0), LIMIT_MAX)
     for group in journal_of(folder).read(0):
-        found = _fitting(group, wanted, campaign)
+        found = _fitting(group, wanted, campaign, numbers)
         if len(found):
             kept.append(found)
             count += len(found)
@@ -85,18 +86,24 @@ def list_decisions(
     return [decision_line(row, names, known.get(int(row["customer"]), "")) for row in rows]
 
 
-def _fitting(group: Group, wanted: DecisionFilter, campaign: int | None) -> NDArray[Any]:
+def _numbers(folder: Path, customer: int) -> list[int]:
+    with open_people(folder) as people:
+        return [customer] if people is None else people.members_of(customer)
+
+
+def _fitting(group: Group, wanted: DecisionFilter, campaign: int | None, numbers: list[int] | None) -> NDArray[Any]:
     rows: NDArray[Any] | None = group.arrays.get("decisions")
     if rows is None:
         return np.empty(0, DECISION)
     fits = np.ones(len(rows), np.bool_)
     for name, value in (
-        ("customer", wanted.customer),
         ("campaign", campaign),
         ("arm", None if wanted.arm is None else ARMS[wanted.arm]),
     ):
         if value is not None:
             fits &= rows[name] == value
+    if numbers is not None:
+        fits &= np.isin(rows["customer"], numbers)
     if wanted.since_ms is not None:
         fits &= rows["now_ms"] >= wanted.since_ms
     if wanted.until_ms is not None:

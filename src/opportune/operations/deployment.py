@@ -297,20 +297,27 @@ class Deployment:
         if self._last is not None:
             self._last.wait()
 
-    def remember(self, identifiers: list[tuple[int, str, str]], personal: list[tuple[int, str, str]]) -> None:
-        """Keep clear text before the journal knows of it, in a way that a start can take back what the journal never got."""
+    def remember(
+        self,
+        identifiers: list[tuple[int, str, str]],
+        personal: list[tuple[int, str, str]],
+        merged: Iterable[tuple[int, int]] = (),
+    ) -> None:
+        """Keep clear text, and who was merged, before the journal knows of it, in a way that a start can take back what the journal never got."""
         # New customers can be taken back by their numbers; what links to an old one is noted.
         links = [(kind, text) for customer, kind, text in identifiers if customer < self._known_customers]
         if links and self._links_unsettled >= LINKS_UNSETTLED_MAX:
             self.flush()
             self._settle_links()
-        self.people.remember(identifiers, personal, links)
+        groups = {self.identity.root(survivor): self.identity.members(survivor) for survivor, _ in merged}
+        self.people.remember(identifiers, personal, links, groups.values())
         self._links_unsettled += len(links)
 
     # Forgetting: decision 0002. Whoever serves takes the same steps, with the door's thread between them.
 
     def begin_forgetting(self, customer: int) -> FactBatch:
-        """The fact that a customer is forgotten from here on, to be committed before anything else; her identifiers mean nobody now.
+        """The facts that a customer is forgotten from here on, one for each of her numbers, to be committed before anything else; her identifiers
+        mean nobody now.
 
         Empty where she was forgotten before. For the thread that takes in. Raises DeploymentError for a number that nobody has.
         """
@@ -320,8 +327,9 @@ class Deployment:
             raise DeploymentError(f"there is no customer #{customer}; there are {self.engine.customers:,}, from #0 on")
         if not len(self.engine.forgotten(customer, 1)):
             self.identity.forget(customer)
-            self.forgetting.add(customer)
-            builder.add(FactKind.FORGOTTEN, FORGOTTEN_FROM_HERE, customer, self.engine.now_ms, self.engine.now_ms)
+            for number in self.identity.members(customer):
+                self.forgetting.add(number)
+                builder.add(FactKind.FORGOTTEN, FORGOTTEN_FROM_HERE, number, self.engine.now_ms, self.engine.now_ms)
         return builder.build()
 
     def erase(self, customer: int | None, texts: Iterable[str] = (), on_step: OnProgress | None = None) -> Erased:
@@ -329,20 +337,22 @@ class Deployment:
 
         Repeating it changes nothing. Raises StoreFailedError, TimeoutError, JournalError, WarehouseError, OSError.
         """
-        erased = erase_texts(self.folder, self.secrets, self.people, customer, texts)
-        if customer is None:
+        numbers = [] if customer is None else self.identity.members(customer)
+        erased = erase_texts(self.folder, self.secrets, self.people, numbers, texts)
+        if not numbers:
             return erased
-        facts, rows = erase_facts(self.folder, self.journal, customer, on_step)
+        moved = not set(self.identity.parted).isdisjoint(numbers)
+        facts, rows = erase_facts(self.folder, self.journal, numbers, moved=moved, on_step=on_step)
         return msgspec.structs.replace(erased, facts=facts, warehouse_rows=rows)
 
     def end_forgetting(self, customer: int, facts: int) -> FactBatch:
-        """The fact that nothing leads to a customer any more; empty where that was said before. For the thread that takes in."""
+        """The facts that nothing leads to a customer any more, by any of her numbers; empty where that was said before. For the thread that takes in."""
         self.settle()
-        builder = BatchBuilder()
-        if customer in self.forgetting:
-            self.forgetting.discard(customer)
-            now_ms = self.engine.now_ms
-            builder.add(FactKind.FORGOTTEN, FORGOTTEN_EVERYWHERE, customer, now_ms, now_ms, (facts,))
+        builder, now_ms = BatchBuilder(), self.engine.now_ms
+        for number in self.identity.members(customer):
+            if number in self.forgetting:
+                self.forgetting.discard(number)
+                builder.add(FactKind.FORGOTTEN, FORGOTTEN_EVERYWHERE, number, now_ms, now_ms, (facts,))
         return builder.build()
 
     def forget(self, customer: int, texts: Iterable[str] = (), on_step: OnProgress | None = None) -> Erased:
@@ -452,6 +462,10 @@ class Deployment:
         if start < dropped:
             self._learn_of_people()
         self._settle_links()
+        self._settle_moved()
+        if self.people.groups() != self.identity.groups:  # a crash kept a merge from the journal
+            self.people.regroup(self.identity.kin(), afresh=True)
+            self.people.regroup(self.identity.persons())
         self.people.quarantine_back_to({name: account.received for name, account in self.accounting.sources.items()})
         self._note_playbook()
 
@@ -476,7 +490,9 @@ class Deployment:
         words, unsettled = key_words(self.key), set(self.people.unsettled())
         known = 0
         for number, kind in enumerate(self.playbook.numbering.names["identifier"]):
-            named = ((customer, text) for customer, text in self.people.all_of(kind) if (kind, text) not in unsettled)
+            named = (
+                (customer, text) for customer, text in self.people.numbers_of(kind) if (kind, text) not in unsettled
+            )
             while some := list(islice(named, LEARNT_AT_ONCE)):
                 builder = BatchBuilder()
                 for customer, text in some:
@@ -501,6 +517,16 @@ class Deployment:
             words = key_words(self.key)
             self.people.settle(link for link in links if self.identity.find(hash_identifier(words, *link)) < 0)
         self._links_unsettled = 0
+
+    def _settle_moved(self) -> None:
+        """Tell people of identifiers that were given another number by a parting that a crash cut short behind the journal."""
+        words, moved = key_words(self.key), []
+        for number in self.identity.parted:
+            for kind, text in self.people.own_identifiers(number):
+                meant = self.identity.find(hash_identifier(words, kind, text))
+                if meant not in (-1, number):
+                    moved.append((meant, kind, text))
+        self.people.remember(moved)
 
     def _note_playbook(self) -> None:
         """Tell the store of a playbook whose publication a crash cut short: it is in force once it is journaled."""
@@ -542,9 +568,9 @@ class Deployment:
         for at in np.flatnonzero(batch.kind == FactKind.FORGOTTEN).tolist():
             change = self.forgetting.add if batch.code[at] == FORGOTTEN_FROM_HERE else self.forgetting.discard
             change(int(batch.customer[at]))
-        if batch.bodies:
-            last = int(np.flatnonzero(batch.kind == FactKind.PLAYBOOK)[-1])
-            self._playbook_at = group.first_seq + last, group.received_ms
+        publishings = np.flatnonzero(batch.kind == FactKind.PLAYBOOK).tolist() if batch.bodies else []
+        if publishings:
+            self._playbook_at = group.first_seq + publishings[-1], group.received_ms
         if "accounting" in group.arrays:
             self.accounting = Accounting.decode(group.arrays["accounting"].tobytes())
 
@@ -562,8 +588,8 @@ def open_deployment(
         raise DeploymentError(f"{folder} is no data folder; make one with `opportune init {folder}`")
     deployment = Deployment(folder, customers_max, on_progress, on_fault, segment_bytes_max)
     try:
-        for customer in sorted(deployment.forgetting):  # a crash cut it short
-            deployment.forget(customer, (), on_progress)
+        while deployment.forgetting:  # a crash cut it short
+            deployment.forget(min(deployment.forgetting), (), on_progress)
     except BaseException:
         deployment.close(snapshot=False)
         raise

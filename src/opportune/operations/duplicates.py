@@ -13,6 +13,7 @@ import msgspec
 
 from opportune.intake import Cluster, Evidence, MatchingDefinition, Pair, clusters_of, find_pairs, read_matching
 from opportune.operations.deployment import Deployment, DeploymentError, journal_of
+from opportune.operations.merging import merge
 from opportune.operations.names import mask
 from opportune.operations.source_definitions import definitions_of
 from opportune.operations.who import KINDS, identifiers, open_people
@@ -35,10 +36,6 @@ Decision = Literal["same", "apart"]
 OnStep = Callable[[str, int, int], None]
 """(what is being done, steps done, steps in all)."""
 _EVIDENCE = msgspec.json.Decoder(tuple[Evidence, ...])
-
-
-class MergingUnavailableError(DeploymentError):
-    """Customers cannot be merged by this version; the pair stays open."""
 
 
 class DuplicatesFound(msgspec.Struct, frozen=True):
@@ -245,21 +242,33 @@ def show_duplicate(folder: Path, number: int, *, reveal: bool = False) -> Duplic
     return DuplicatePage(line, tuple(told), cluster.customers, cluster.gaps)
 
 
-def decide_pair(
-    folder: Path, number: int, decision: Decision, who: str, why: str, deployment: Deployment | None = None
-) -> DuplicateLine:
-    """Decide an open pair: `same` merges the two into the older one (with the open `deployment`), `apart` keeps them two for good.
+def open_pair(folder: Path, number: int) -> tuple[int, int]:
+    """The two customers of a pair, the older first. Raises DeploymentError where it is gone, or decided already."""
+    with open_duplicates(folder) as duplicates:
+        row = _open(duplicates, number)
+        return row.low, row.high
 
-    Raises DeploymentError where it is gone, decided already, or cannot be merged.
+
+def decide_pair(
+    folder: Path,
+    number: int,
+    decision: Decision,
+    who: str,
+    why: str,
+    deployment: Deployment | None = None,
+    *,
+    merged: bool = False,
+) -> DuplicateLine:
+    """Decide an open pair: `same` merges the two into the older one, `apart` keeps them two for good.
+
+    They are merged in the open `deployment`, unless they were `merged` already. Raises DeploymentError where it is gone, decided already, or cannot be merged.
     """
     with open_duplicates(folder) as duplicates:
-        row = _known(duplicates, number)
-        if row.state is not PairState.OPEN:
-            raise DeploymentError(
-                f"pair {number} is {row.state} since {row.decided_by} decided it; only open pairs are decided"
-            )
-        if decision == "same":
-            _merge(deployment, row.low, row.high)
+        row = _open(duplicates, number)
+        if decision == "same" and not merged:
+            assert deployment is not None, "a deployment is needed to merge"
+            if deployment.identity.root(row.low) != deployment.identity.root(row.high):
+                merge(deployment, row.low, row.high, by=who, why=why)
         try:
             decided = duplicates.decide(
                 number,
@@ -278,17 +287,19 @@ def decide_pair(
     return line
 
 
-def _merge(deployment: Deployment | None, survivor: int, absorbed: int) -> None:
-    """The one place where the queue merges customers."""
-    raise MergingUnavailableError(
-        f"merging is not available in this version, so #{absorbed} cannot be merged into #{survivor}; the pair stays open, and can be kept apart"
-    )
-
-
 def _known(duplicates: Duplicates, number: int) -> PairRow:
     row = duplicates.one(number)
     if row is None:
         raise DeploymentError(f"there is no pair {number}; see: opportune duplicates list")
+    return row
+
+
+def _open(duplicates: Duplicates, number: int) -> PairRow:
+    row = _known(duplicates, number)
+    if row.state is not PairState.OPEN:
+        raise DeploymentError(
+            f"pair {number} is {row.state} since {row.decided_by} decided it; only open pairs are decided"
+        )
     return row
 
 

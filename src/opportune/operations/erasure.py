@@ -3,8 +3,9 @@
 Each step may be done again, so a crash anywhere is finished by the next start. The people go after whatever is looked for by their texts.
 """
 
+import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,14 +14,19 @@ import numpy as np
 
 from opportune.delivery import forget_in_files
 from opportune.facts import Arrays, FactKind
+from opportune.intake import MOVED_VALUES
 from opportune.journal import Group, Journal
 from opportune.operations.accounts import read_accounts
-from opportune.store import Loads, Outbox, People, Secrets, Traces
+from opportune.store import Duplicates, Loads, Outbox, People, Secrets, Traces
 from opportune.warehouse import WarehouseLocked, forget_extras, warehouse_folder
 
+SIMULATIONS, BASES, CHECKPOINTS = "simulations", "bases", "checkpoints"
+"""Folders of simulations: all of them, the states at the beginnings of periods, and where one that was cut short goes on."""
+DUPLICATES = "duplicates.db"
 WAREHOUSE_SECONDS_MAX = 600.0
 WAREHOUSE_LOOK_SECONDS = 0.2
 
+Hash = tuple[int, int]
 OnStep = Callable[[str, int, int], None]
 """(what is being done, done, in all), for a progress bar."""
 
@@ -38,34 +44,49 @@ class Erased(msgspec.Struct, frozen=True):
     warehouse_rows: int = 0
 
 
-def erase_texts(folder: Path, secrets: Secrets, people: People, customer: int | None, texts: Iterable[str]) -> Erased:
-    """Erase all that is found by a customer's texts and by `texts`, or that stands under her number, except in journal and warehouse.
+def erase_texts(folder: Path, secrets: Secrets, people: People, numbers: Sequence[int], texts: Iterable[str]) -> Erased:
+    """Erase all that is found by a customer's texts and by `texts`, or that stands under one of her `numbers`, except in journal and warehouse.
 
-    `customer` None: of nobody known. Raises StoreFailedError, TimeoutError, OSError.
+    No numbers: of nobody known. Raises StoreFailedError, TimeoutError, OSError.
     """
-    wanted = [*texts, *([] if customer is None else people.traces_of(customer))]
+    wanted = [*texts, *(people.traces_of(numbers[0]) if numbers else ())]
     raw_rows = messages = lines = 0
     if (folder / "loads.db").exists():
         with closing(Loads(folder, secrets)) as loads:
             raw_rows = loads.forget(wanted)
     if (folder / "outbox.db").exists():
         with closing(Outbox(folder)) as outbox:
-            messages = outbox.forget(customer, Traces(wanted), time.time_ns() // 1_000_000)
+            messages = outbox.forget(numbers, Traces(wanted), time.time_ns() // 1_000_000)
     for account in read_accounts(folder).get("file", {}).values():
-        lines += forget_in_files(folder, account, customer, Traces(wanted))
-    return Erased(people.forget(customer, wanted), raw_rows, messages, lines)
+        lines += forget_in_files(folder, account, numbers, Traces(wanted))
+    if numbers and (folder / DUPLICATES).exists():
+        with closing(Duplicates(folder)) as duplicates:
+            for number in numbers:
+                duplicates.forget(number)
+    drop_simulated_states(folder)
+    return Erased(people.forget(numbers[0] if numbers else None, wanted), raw_rows, messages, lines)
 
 
-def erase_facts(folder: Path, journal: Journal, customer: int, on_step: OnStep | None = None) -> tuple[int, int]:
-    """(facts of the journal that were redacted, rows of the warehouse) of a customer who is forgotten in all that is durable.
+def drop_simulated_states(folder: Path) -> None:
+    """Delete the states that simulations keep to begin, or to go on from: they hold rows of whoever is forgotten since. The next one folds them again."""
+    for place in (folder / SIMULATIONS).glob("*"):
+        for states in (place,) if place.name == BASES else (place / CHECKPOINTS,):
+            shutil.rmtree(states, ignore_errors=True)
 
-    Raises JournalCorrupt, WarehouseLocked where somebody writes the warehouse for very long, OSError.
+
+def erase_facts(
+    folder: Path, journal: Journal, numbers: Sequence[int], *, moved: bool = False, on_step: OnStep | None = None
+) -> tuple[int, int]:
+    """(facts of the journal that were redacted, rows of the warehouse) of a customer who is forgotten in all that is durable, by all of her `numbers`.
+
+    `moved`: identifiers of hers may have meant a number before from which she was parted; their hashes stand under that one, too. Raises JournalCorrupt, WarehouseLocked where somebody writes the warehouse for very long, OSError.
     """
     touched = 0
+    hashes = _moved_hashes(journal, numbers) if moved else frozenset[Hash]()
 
     def change(group: Group) -> Arrays:
         nonlocal touched
-        changed, facts = _redacted(group, customer)
+        changed, facts = _redacted(group, numbers, hashes)
         touched += facts
         return changed
 
@@ -79,7 +100,7 @@ def erase_facts(folder: Path, journal: Journal, customer: int, on_step: OnStep |
         deadline = time.monotonic() + WAREHOUSE_SECONDS_MAX
         while True:
             try:
-                rows = forget_extras(folder, customer)
+                rows = forget_extras(folder, numbers)
             except WarehouseLocked:
                 if time.monotonic() > deadline:
                     raise
@@ -89,15 +110,34 @@ def erase_facts(folder: Path, journal: Journal, customer: int, on_step: OnStep |
     return touched, rows
 
 
-def _redacted(group: Group, customer: int) -> tuple[Arrays, int]:
-    """The arrays of a group without the hashes of her identifiers and without what her messages held beyond the catalogue; of how many facts."""
+def _moved_hashes(journal: Journal, numbers: Sequence[int]) -> frozenset[Hash]:
+    """The hashes of identifiers that a parting gave to these numbers. The facts that gave them come last, so a redaction cut short still finds them."""
+    found: set[Hash] = set()
+    for group in journal.read(journal.first_seq):
+        arrays = group.arrays
+        rows = np.flatnonzero((arrays["kind"] == FactKind.IDENTIFIER) & np.isin(arrays["customer"], numbers))
+        first = arrays["first"]
+        for row in rows[np.diff(first)[rows] == MOVED_VALUES].tolist():
+            low, high = arrays["values"][int(first[row]) : int(first[row]) + 2].tolist()
+            found.add((low, high))
+    return frozenset(found - {(0, 0)})
+
+
+def _redacted(group: Group, numbers: Sequence[int], hashes: frozenset[Hash]) -> tuple[Arrays, int]:
+    """The arrays of a group without the hashes of her identifiers (`hashes`: those that stand under others' numbers) and without what her messages held beyond the catalogue; of how many facts."""
     arrays = group.arrays
-    hers = arrays["customer"] == customer
+    hers = np.isin(arrays["customer"], numbers)
     changed: Arrays = {}
     facts = 0
-    rows = np.flatnonzero(hers & (arrays["kind"] == FactKind.IDENTIFIER))
+    named, first = arrays["kind"] == FactKind.IDENTIFIER, arrays["first"]
+    rows = np.flatnonzero(hers & named)
+    if hashes:
+        said = arrays["values"]
+        others = np.flatnonzero(named & ~hers).tolist()
+        theirs = [row for row in others if tuple(said[int(first[row]) : int(first[row]) + 2].tolist()) in hashes]
+        rows = np.concatenate([rows, np.array(theirs, np.intp)])
     if len(rows):
-        values, first = arrays["values"].copy(), arrays["first"]
+        values = arrays["values"].copy()
         for row in rows.tolist():
             part = values[int(first[row]) : int(first[row + 1])]
             facts += int(part.any())

@@ -14,7 +14,7 @@ from opportune.operations.decisions import DecisionLine, decision_line
 from opportune.operations.deployment import DeploymentError
 from opportune.operations.flips import Flip, Flips
 from opportune.operations.names import Language, Names, scaled, span
-from opportune.operations.one_customer import CustomerFact, OneCustomer, Trail, read_trail, same_decisions
+from opportune.operations.one_customer import CustomerFact, OneCustomer, Trail, read_trail, row_in, same_decisions
 from opportune.operations.supposing import Supposing, TooManyError
 from opportune.operations.tag_values import row_of
 from opportune.rules import Ref, Rule, conjuncts, evaluate, read
@@ -114,7 +114,7 @@ def explain(
     outputs, fates = alone.trace()
     journaled = trail.decisions
     made = outputs.decisions.copy()
-    made["seq"], made["customer"] = event.seq, customer
+    made["seq"], made["customer"] = event.seq, np.array(trail.members, np.uint32)[made["customer"]]
     differs_at = _first_difference(before, journaled[journaled["seq"] < event.seq])
     then = journaled[journaled["seq"] == event.seq]
     names = Names(trail.body, language)
@@ -122,7 +122,7 @@ def explain(
     name = names.name("event", event.code)
     telling = _Telling(alone.engine, names, event)
     told = [
-        CustomerFact(event.seq, FactKind.EVENT, int(row["event"]), int(row["at_ms"]), int(row["now_ms"]), tuple(row["values"].tolist()))
+        CustomerFact(event.seq, FactKind.EVENT, int(row["event"]), int(row["at_ms"]), int(row["now_ms"]), tuple(row["values"].tolist()), event.place)
         for row in outputs.derived
     ]  # fmt: skip
     tellings = {one.code: _Telling(alone.engine, names, one) for one in told} | {event.code: telling}
@@ -220,7 +220,7 @@ class _Telling:
     def __init__(self, engine: Engine, names: Names, event: CustomerFact) -> None:
         self.engine, self.names, self.event = engine, names, event
         self.playbook: Playbook = engine.playbook
-        self.row = row_of(engine, event)
+        self.row = row_of(engine, event, row_in(engine, event.place))
         self.side = 0 if names.language == "en" else 1
 
     def properties(self) -> dict[str, str | int | bool | list[str] | None]:

@@ -209,7 +209,7 @@ class Flips:
         self._again.fates(asked.supposed)
         own = asked.event.seq == self._again.fact.seq and asked.event.code == self._again.fact.code
         event = self._again.supposed_fact(asked.supposed) if own else asked.event
-        row = row_of(self._engine, event)
+        row = row_of(self._engine, event, self._again.row)
         slots = self._slots(event) if own else {}
         rules = self._playbook.vocabulary.rules
 
@@ -364,7 +364,7 @@ class Flips:
         now_ms = self._again.supposed_fact(asked.supposed).now_ms
         return [
             self._utc(self._midnight(now_ms, zone) + day * MS_PER_DAY + minute * MS_PER_MINUTE, zone)
-            for zone in {0, zone_of(self._engine)}
+            for zone in {0, zone_of(self._engine, self._again.row)}
             for day in range(DAYS_AHEAD_MAX)
             for minute in minutes
         ]

@@ -5,6 +5,7 @@ Asking again is safe: it finishes what was left, and tells that nobody is known 
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 import msgspec
 
@@ -32,7 +33,7 @@ def forget_person(
     """
     customer, texts = _meant(deployment, who)
     erased = deployment.erase(None, texts) if customer is None else deployment.forget(customer, texts, on_step)
-    deployment.people.note_access(_now_ms(), by, AUDITED_AS, [customer], why)
+    deployment.people.note_access(_now_ms(), by, AUDITED_AS, _numbers(deployment, customer), why)
     return Forgotten(customer, erased)
 
 
@@ -71,7 +72,8 @@ class LiveForgetting:
             erased = await asyncio.to_thread(deployment.erase, customer if waits else None, texts, self._step)
             if customer is not None and waits:
                 await self._door.state(lambda d: d.end_forgetting(customer, erased.facts))
-            await asyncio.to_thread(deployment.people.note_access, _now_ms(), by, AUDITED_AS, [customer], why)
+            numbers = _numbers(deployment, customer)
+            await asyncio.to_thread(deployment.people.note_access, _now_ms(), by, AUDITED_AS, numbers, why)
             return Forgotten(customer, erased)
 
     def _step(self, _what: str, _done: int, _total: int) -> None:
@@ -87,6 +89,11 @@ def _meant(deployment: Deployment, who: str) -> tuple[int | None, tuple[str, ...
     if who.startswith("#"):
         return customer_meant(None, who), ()
     return customer_named(deployment.people, who), (text_of(who),)
+
+
+def _numbers(deployment: Deployment, customer: int | None) -> Sequence[int | None]:
+    """All numbers of a customer, for the audit: an older backup may not know yet that they are one person."""
+    return [None] if customer is None else deployment.identity.members(customer)
 
 
 def _now_ms() -> int:

@@ -44,8 +44,8 @@ def ingest(
     """
     with deployment.changing():
         intake = decoder.decode(data, received_ms)
-        if intake.identifiers or intake.personal:
-            deployment.remember(intake.identifiers, intake.personal)
+        if intake.identifiers or intake.personal or intake.merged:
+            deployment.remember(intake.identifiers, intake.personal, intake.merged)
         account = deployment.accounting.add(decoder.source, intake)
         if intake.quarantined:
             before = account.received - intake.received

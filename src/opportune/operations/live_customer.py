@@ -73,7 +73,7 @@ class LiveCustomers:
             raise _nobody(customer, self._deployment)
 
         def look() -> TimelinePage:
-            rows = self._refreshed().newest(customer, END if before is None else before)
+            rows = self._refreshed().newest(self._numbers(customer), END if before is None else before)
             entries, following = page(
                 rows, telling_of(self._deployment.engine, self._names(language)), min(limit, PAGE_MAX)
             )
@@ -106,10 +106,11 @@ class LiveCustomers:
         settable = {numbering.number("tag", name) for name in _settable(copied.playbook)}
         values = self._values(copied)
         held = Held(copied.playbook, copied.now_ms, values, copied.ledger, copied.goals, copied.open)
-        view = tell(customer, held, history.tags(customer, settable), telling)
-        entries, following = page(history.newest(customer), telling, limit)
+        numbers = self._numbers(customer)
+        view = tell(customer, held, history.tags(numbers, settable), telling)
+        entries, following = page(history.newest(numbers), telling, limit)
         contacts: list[Entry] = []
-        for rows in history.contacts(customer):
+        for rows in history.contacts(numbers):
             contacts += contacts_in(rows, telling)
             if len(contacts) >= LAST_SHOWN:
                 break
@@ -117,6 +118,9 @@ class LiveCustomers:
         return msgspec.structs.replace(
             view, identifiers=known, personal=personal, contacts=tuple(contacts[:LAST_SHOWN]), timeline=tuple(entries), next=following
         )  # fmt: skip
+
+    def _numbers(self, customer: int) -> list[int]:
+        return self._deployment.people.members_of(customer)
 
     def _values(self, copied: Copied) -> dict[str, int]:
         """Her tags' values, by the columns and by the rules over them."""

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.engine import Engine, History, Playbook, PlaybookBody, decode_body
+from opportune.engine import GROUP_ROOT, Engine, History, Playbook, PlaybookBody, decode_body, numbers_parted
 from opportune.facts import (
     DECISION,
     DERIVED,
@@ -31,15 +31,19 @@ from opportune.facts import (
 )
 from opportune.journal import Group
 from opportune.operations.deployment import DeploymentError, journal_of
+from opportune.operations.who import open_people
 from opportune.profiles import RECORD_BYTES_ALONE_MAX
 
 ALONE = 0
-"""Her number in an engine of her own."""
+"""Her number in an engine of her own: that of the number known longest, where several are hers."""
 _BEFORE, _FACT, _AFTER = range(3)
 
 
 class CustomerFact(NamedTuple):
-    """One fact: its number, the columns of FactBatch, and the engine time it was met at (which never goes back)."""
+    """One fact: its number, the columns of FactBatch, and the engine time it was met at (which never goes back).
+
+    `place` is which of her numbers it names, in their order; `leaving` the places that an UNMERGED fact parts from the others.
+    """
 
     seq: int
     kind: int
@@ -47,6 +51,8 @@ class CustomerFact(NamedTuple):
     at_ms: int
     now_ms: int
     values: tuple[int, ...]
+    place: int = ALONE
+    leaving: tuple[int, ...] = ()
 
 
 class Publishing(NamedTuple):
@@ -58,9 +64,15 @@ class Publishing(NamedTuple):
 
 
 class Trail(msgspec.Struct):
-    """All that the journal says of one customer up to `end_seq` (excluded), and what it takes to replay her."""
+    """All that the journal says of one customer up to `end_seq` (excluded), and what it takes to replay her.
+
+    `members` are all the numbers that were ever hers, or of whom she was parted from, ascending; `customer` the one that is asked about, `hers`
+    the places of the numbers that are hers now.
+    """
 
     customer: int
+    members: tuple[int, ...] = ()
+    hers: tuple[int, ...] = (ALONE,)
     end_seq: int = 0
     now_ms: int = 0
     settled_minute: int = 0
@@ -79,14 +91,37 @@ class Trail(msgspec.Struct):
     moves: NDArray[Any] = np.empty(0, MOVE)
     goals: NDArray[Any] = np.empty(0, GOAL)
 
+    def names(self, customers: NDArray[np.uint32]) -> NDArray[np.bool_]:
+        """Which of these numbers are hers."""
+        if len(self.members) == 1:
+            return customers == self.members[0]
+        return np.isin(customers, np.array(self.members, np.uint32))
+
     @property
     def events(self) -> list[CustomerFact]:
         """Her events, those that detectors made among them, by the fact at which they were met."""
         derived = [
-            CustomerFact(int(row["seq"]), FactKind.EVENT, int(row["event"]), int(row["at_ms"]), int(row["now_ms"]), tuple(row["values"].tolist()))
+            CustomerFact(int(row["seq"]), FactKind.EVENT, int(row["event"]), int(row["at_ms"]), int(row["now_ms"]), tuple(row["values"].tolist()), self.members.index(row["customer"]))
             for row in self.derived
         ]  # fmt: skip
-        return sorted([fact for fact in self.facts if fact.kind == FactKind.EVENT] + derived, key=lambda fact: fact.seq)
+        told = [fact for fact in self.facts if fact.kind == FactKind.EVENT] + derived
+        return sorted((fact for fact in told if fact.place in self.hers), key=lambda fact: fact.seq)
+
+    @property
+    def own_facts(self) -> list[CustomerFact]:
+        """Her facts, as the journal has them, without those of numbers that were hers once."""
+        return [
+            fact._replace(values=(self.members[fact.values[0]],)) if self._joins(fact) else fact
+            for fact in self.facts
+            if fact.place in self.hers
+        ]
+
+    def _joins(self, fact: CustomerFact) -> bool:
+        return fact.kind == FactKind.MERGED and len(self.members) > 1
+
+    def own(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Those of these outputs that name a number of hers."""
+        return rows[np.isin(rows["customer"], np.array(self.members, np.uint32)[list(self.hers)])]
 
     @property
     def body(self) -> PlaybookBody | None:
@@ -99,7 +134,7 @@ def read_trail(folder: Path, customer: int, end_seq: int | None = None) -> Trail
 
     Raises DeploymentError where there is no such customer in the whole journal, or retention has dropped facts of her time.
     """
-    trail = Trail(customer)
+    trail = Trail(customer, *related(folder, customer))
     outputs = []
     kept = journal_of(folder)
     for group in kept.read():
@@ -118,6 +153,21 @@ def read_trail(folder: Path, customer: int, end_seq: int | None = None) -> Trail
     return trail
 
 
+def related(folder: Path, customer: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The numbers that merges ever joined with a customer's, parted since or not, ascending; and the places of those that are hers now."""
+    with open_people(folder) as people:
+        if people is None:
+            return (customer,), (ALONE,)
+        members = people.related_to(customer)
+        return tuple(members), tuple(members.index(number) for number in people.members_of(customer))
+
+
+def row_in(engine: Engine, place: int) -> int:
+    """The row in which a customer's number is by now, in an engine of her own."""
+    root = int(engine.memory.arrays["merged"][place, GROUP_ROOT])
+    return place if root == 0 else root - 1
+
+
 def _read_group(trail: Trail, group: Group, end_seq: int | None) -> Outputs:
     """Take what is hers out of a group; returns her journaled decisions, moves and goals."""
     arrays = group.arrays
@@ -129,7 +179,7 @@ def _read_group(trail: Trail, group: Group, end_seq: int | None) -> Outputs:
     first_of = settled[np.diff(entered, prepend=trail.settled_minute) > 0]
     trail.minutes |= dict(zip((group.first_seq + first_of).tolist(), now_ms[first_of].tolist(), strict=True))
     trail.settled_minute = int(entered[-1]) if len(entered) else trail.settled_minute
-    rows = np.flatnonzero(customer == trail.customer)
+    rows = np.flatnonzero(trail.names(customer))
     publishings = np.flatnonzero(kind == FactKind.PLAYBOOK)
     if "texts" in arrays or len(publishings):
         read = FactBatch.from_arrays({name: array for name, array in arrays.items() if not name.startswith("extras")})
@@ -141,9 +191,8 @@ def _read_group(trail: Trail, group: Group, end_seq: int | None) -> Outputs:
     for told, facts in ((rows, trail.facts), (np.flatnonzero(kind == FactKind.SENDING), trail.sendings)):
         for at in told.tolist():
             found = tuple(values[int(first[at]) : int(first[at + 1])].tolist())
-            facts.append(
-                CustomerFact(group.first_seq + at, int(kind[at]), int(arrays["code"][at]), int(arrays["at_ms"][at]), int(now_ms[at]), found)
-            )  # fmt: skip
+            fact = CustomerFact(group.first_seq + at, int(kind[at]), int(arrays["code"][at]), int(arrays["at_ms"][at]), int(now_ms[at]), found)  # fmt: skip
+            facts.append(_placed(trail, fact, int(customer[at]), arrays) if len(trail.members) > 1 else fact)
     created = customer[kind == FactKind.CUSTOMER]
     trail.customers = max(trail.customers, int(created.max()) + 1 if len(created) else 0)
     trail.end_seq = group.first_seq + count
@@ -151,10 +200,22 @@ def _read_group(trail: Trail, group: Group, end_seq: int | None) -> Outputs:
     return _outputs_of(trail, arrays, group.first_seq, trail.end_seq)
 
 
+def _placed(trail: Trail, fact: CustomerFact, customer: int, arrays: Arrays) -> CustomerFact:
+    """A fact of a customer with several numbers: by the places of those it names."""
+    places = {number: place for place, number in enumerate(trail.members)}
+    if fact.kind == FactKind.MERGED:
+        return fact._replace(place=places[customer], values=(places[fact.values[0]],))
+    if fact.kind == FactKind.UNMERGED:
+        read = FactBatch.from_arrays({name: array for name, array in arrays.items() if not name.startswith("extras")})
+        leaving = numbers_parted(read.bodies[fact.code])
+        return fact._replace(place=places[customer], leaving=tuple(places[one] for one in leaving if one in places))
+    return fact._replace(place=places.get(customer, ALONE))
+
+
 def _outputs_of(trail: Trail, arrays: Arrays, first_seq: int, end_seq: int) -> Outputs:
     outputs = Outputs.from_arrays(arrays)
     for rows in (outputs.moves, outputs.derived):
-        hers = rows[(rows["seq"] < end_seq) & (rows["customer"] == trail.customer)]
+        hers = rows[(rows["seq"] < end_seq) & trail.names(rows["customer"])]
         trail.moved |= dict(zip(hers["seq"].tolist(), hers["now_ms"].tolist(), strict=True))
         if rows is outputs.derived:
             trail.derived = np.concatenate([trail.derived, hers])
@@ -162,10 +223,10 @@ def _outputs_of(trail: Trail, arrays: Arrays, first_seq: int, end_seq: int) -> O
         seq, marks = int(row["seq"]), int(row["marks"])
         owners = owners_of_marks(outputs, seq, int(arrays["customer"][seq - first_seq]))
         # A version that told no places wrote 0: a closing came of the fact, so of its first decision.
-        place = owners[:marks].count(trail.customer) if marks else int(row["closed"])
+        place = sum(owner in trail.members for owner in owners[:marks]) if marks else int(row["closed"])
         trail.limits.append((seq, int(row["limit"]), int(row["closed"]), place))
     own = {
-        name: rows[(rows["customer"] == trail.customer) & (rows["seq"] < end_seq)].copy()
+        name: rows[trail.names(rows["customer"]) & (rows["seq"] < end_seq)].copy()
         for name in ("decisions", "moves", "goals")
         if len(rows := getattr(outputs, name))
     }
@@ -183,7 +244,7 @@ class OneCustomer:
         self.trail = trail
         self._done: list[tuple[FactBatch, Outputs]] = []
         history: History = lambda _before: iter(self._done)  # noqa: E731 - a name for its type
-        self.engine = Engine(TextDictionary(trail.texts), customers_max=1, history=history)
+        self.engine = Engine(TextDictionary(trail.texts), customers_max=len(trail.members), history=history)
         self.engine.replay_alone()
         self.decisions: list[NDArray[Any]] = []
         self.moves: list[NDArray[Any]] = []
@@ -192,6 +253,11 @@ class OneCustomer:
         self._numbers = {int(number): alone for alone, number in enumerate(trail.decisions["number"])}
         self._steps = list(_steps(trail))
         self._at = 0
+
+    @property
+    def row(self) -> int:
+        """The row of the customer who is asked about, where she is by now."""
+        return row_in(self.engine, self.trail.members.index(self.trail.customer))
 
     def play(self, before_seq: int) -> None:
         """Process everything before the fact `before_seq`, closings of limits that it caused not included."""
@@ -247,10 +313,14 @@ class OneCustomer:
             builder.add(FactKind.LIMIT, step.limit, NOBODY, 0, 0, (step.closed, step.after))
             return
         values = step.values
+        if step.kind == FactKind.UNMERGED:
+            body = msgspec.json.encode(step.leaving)
+            builder.add_body(step.kind, body, step.at_ms, step.now_ms, step.place)
+            return
         if step.kind == FactKind.RECEIPT:  # her decisions are numbered from 0 here
             values = (self._numbers.get(values[0], -1), *values[1:])
         nobody = step.kind in (FactKind.TICK, FactKind.SENDING)
-        builder.add(step.kind, step.code, NOBODY if nobody else ALONE, step.at_ms, step.now_ms, values)
+        builder.add(step.kind, step.code, NOBODY if nobody else step.place, step.at_ms, step.now_ms, values)
 
     def _process(self, builder: BatchBuilder) -> None:
         if len(builder):
@@ -263,14 +333,14 @@ class OneCustomer:
         if len(outputs.decisions):
             made = outputs.decisions.copy()
             made["seq"] = seqs[made["seq"]]
-            made["customer"] = self.trail.customer
+            made["customer"] = np.array(self.trail.members, np.uint32)[made["customer"]]
             self.decisions.append(made)
         if len(outputs.moves):
             moved = outputs.moves.copy()
             moved["seq"], moved["decided_seq"] = seqs[moved["seq"]], seqs[moved["decided_seq"]]
             known = moved["decision"] < len(numbers)
             moved["decision"][known] = numbers[moved["decision"][known]]
-            moved["customer"] = self.trail.customer
+            moved["customer"] = np.array(self.trail.members, np.uint32)[moved["customer"]]
             self.moves.append(moved)
 
 

@@ -133,7 +133,8 @@ def find_customers(deployment: Deployment, identifiers: Sequence[str]) -> tuple[
     for text in identifiers:
         kind, colon, rest = text.partition(":")
         told = (kind, rest) if colon and kind in KINDS else ("user", text)
-        found.append(deployment.identity.find(hash_identifier(words, *told)))
+        number = deployment.identity.find(hash_identifier(words, *told))
+        found.append(deployment.identity.root(number) if number >= 0 else number)
     known = [customer for customer in dict.fromkeys(found) if customer >= 0]
     return known, sum(customer < 0 for customer in found)
 

@@ -3,7 +3,7 @@ answer with where it came from, and what other doors keep of her. Beside a write
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -93,31 +93,39 @@ def export_person(folder: Path, customer: int, *, by: str, why: str = "", langua
     with open_people(folder) as people:
         if people is not None:
             people.note_access(time.time_ns() // 1_000_000, by, AUDITED_AS, [customer], why)
+        numbers = people.members_of(customer) if people is not None else [customer]
         identifiers = people.identifiers_of(customer) if people is not None else []
         personal = people.personal_of(customer) if people is not None else {}
-        traces = Traces([text for _, text in identifiers] + list(personal.values()))
+        traces = Traces(people.traces_of(customer) if people is not None else [])
         raw = [
             RawMessage(one.source, None, one.reason, names.moment(one.received_ms), one.body.decode("utf-8", "replace"))
             for one in (people.quarantined_with(traces) if people is not None else ())
         ]
-        audit = people.audit(customer, AUDIT_LINES_MAX) if people is not None else []
-        messages = tuple(_messages(folder, people, customer, names)) if people is not None else ()
+        audit = (
+            [line for number in numbers for line in people.audit(number, AUDIT_LINES_MAX)] if people is not None else []
+        )
+        audit.sort(key=lambda line: -line.at_ms)
+        messages = (
+            tuple(one for number in numbers for one in _messages(folder, people, number, names))
+            if people is not None
+            else ()
+        )
     raw += _raw_rows(folder, traces)
     made = names.moment(time.time_ns() // 1_000_000)
     return PersonExport(
-        customer, made, tuple(identifiers), personal, view, tuple(_history(folder, customer, names, telling)),
+        customer, made, tuple(identifiers), personal, view, tuple(_history(folder, numbers, names, telling)),
         messages, tuple(raw), tuple(audit),
     )  # fmt: skip
 
 
-def _history(folder: Path, customer: int, names: Names, telling: Telling) -> Iterator[HistoryLine]:
-    """Every fact of hers and what it led to, in the order of the journal."""
+def _history(folder: Path, numbers: Sequence[int], names: Names, telling: Telling) -> Iterator[HistoryLine]:
+    """Every fact of hers, by any of her numbers, and what it led to, in the order of the journal."""
     received: dict[str, int] = {}
     now_ms = 0
     for group in journal_of(folder).read(0):
         arrays = group.arrays
         source, received = _source(arrays, received)
-        rows = rows_in(arrays, group.first_seq, customer, now_ms=now_ms)
+        rows = rows_in(arrays, group.first_seq, numbers, now_ms=now_ms)
         now_ms = max(now_ms, int(arrays.get("now_ms", arrays["at_ms"]).max()))
         if not rows.facts and not any(map(len, (rows.decisions, rows.moves, rows.goals, rows.derived))):
             continue

@@ -74,6 +74,7 @@ def definition_set(definitions: Definitions) -> DefinitionSet:
         definitions.deployment or DeploymentDefinition("opportune"), definitions.policy, dict(definitions.events),
         dict(definitions.tags), dict(definitions.touchpoints), dict(definitions.offers), dict(definitions.campaigns),
         dict(definitions.detectors),
+        dict(definitions.identifiers),
     )  # fmt: skip
 
 

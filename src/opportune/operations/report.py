@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.engine import decode_body
+from opportune.engine import decode_body, numbers_parted
 from opportune.facts import (
     DECISION,
     GOAL,
@@ -20,15 +20,17 @@ from opportune.facts import (
     REASON_TEXTS,
     WITHHELD,
     Arm,
+    FactBatch,
     FactKind,
     GoalKind,
+    Persons,
     Reason,
     zone_table,
 )
 from opportune.journal import Group
 from opportune.operations.accounting import Accounting, SourceAccount
 from opportune.operations.decisions import playbook_in
-from opportune.operations.deployment import journal_of
+from opportune.operations.deployment import journal_of, read_group
 from opportune.operations.lift import Lift, lift
 from opportune.operations.names import Language, Names
 
@@ -166,8 +168,9 @@ class _Reading:
         self.body: bytes | None = None
         self.accounting = Accounting()
         self.run = _Run()
+        self._persons = Persons()
         self._parts: dict[str, list[NDArray[Any]]] = {
-            name: [] for name in ("decisions", "goals", "withheld", "limits", "born", "contact", "contacted", "contacted_ms")
+            name: [] for name in ("decisions", "goals", "withheld", "limits", "born", "born_as", "contact", "contacted", "contacted_ms")
         }  # fmt: skip
         self.decisions = np.empty(0, DECISION)
         self.goals = np.empty(0, GOAL)
@@ -178,7 +181,7 @@ class _Reading:
         """One group of the journal."""
         arrays = group.arrays
         kind = arrays["kind"]
-        counts = np.bincount(kind, minlength=len(FactKind) + 1)
+        counts = np.bincount(kind, minlength=max(FactKind) + 1)
         self.events += int(counts[FactKind.EVENT])
         body = playbook_in(group) if counts[FactKind.PLAYBOOK] else None
         self.body = body if body is not None else self.body
@@ -191,6 +194,9 @@ class _Reading:
                 self._parts[name].append(arrays[name].copy())
         if counts[FactKind.CUSTOMER]:
             self._parts["born"].append(arrays["at_ms"][kind == FactKind.CUSTOMER])
+            self._parts["born_as"].append(arrays["customer"][kind == FactKind.CUSTOMER])
+        if counts[FactKind.MERGED] or counts[FactKind.UNMERGED]:
+            self._join(read_group(group)[0])
         if counts[FactKind.CONTACT]:
             made = np.flatnonzero(kind == FactKind.CONTACT)
             self._parts["contact"].append(arrays["code"][made])
@@ -219,29 +225,58 @@ class _Reading:
         self.withheld = withheld[within(withheld["hour"] * 3_600_000)]
         limits = joined("limits", self.limits)
         self.limits = limits[within(limits["now_ms"])]
-        self.born_ms = joined("born", np.empty(0, np.int64))
+        born_as = joined("born_as", np.empty(0, np.uint32))
+        self.born_ms = joined("born", np.empty(0, np.int64))[self._survivors(born_as) == born_as]
         contacted_ms = joined("contacted_ms", np.empty(0, np.int64))
         inside = within(contacted_ms)
         self.contacted_ms = contacted_ms[inside]
         self.contact = joined("contact", np.empty(0, np.uint16))[inside]
         self.contacted = joined("contacted", np.empty(0, np.uint32))[inside]
+        self.contacted = self._survivors(self.contacted)
+        self.decisions["customer"] = self._survivors(self.decisions["customer"])
+        self.goals["customer"] = self._survivors(self.goals["customer"])
         if hasattr(self, "_accounting"):
             self.accounting = Accounting.decode(self._accounting.tobytes())
+
+    def _join(self, batch: FactBatch) -> None:
+        """Who is one person from here on, and who is not any more."""
+        for at in np.flatnonzero(np.isin(batch.kind, (FactKind.MERGED, FactKind.UNMERGED))).tolist():
+            if batch.kind[at] == FactKind.MERGED:
+                self._persons.merge(int(batch.customer[at]), int(batch.values[batch.first[at]]))
+            else:
+                self._persons.part(int(batch.customer[at]), numbers_parted(batch.bodies[int(batch.code[at])]))
+
+    def _survivors(self, customers: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Whose these numbers are at the end."""
+        roots = self._persons.roots
+        if not roots or not len(customers):
+            return customers
+        table = np.arange(int(max(customers.max(), max(roots))) + 1, dtype=np.uint32)
+        table[list(roots)] = list(roots.values())
+        return table[customers]
+
+    def without_contradictions(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Decisions and goals, but for those of a campaign that took one person for treated under one number and for control under another."""
+        if not self._persons.roots:
+            return self.decisions, self.goals
+        made, goals = self.decisions, self.goals
+        pairs = made["campaign"].astype(np.int64) << 32 | made["customer"]
+        both = np.intersect1d(pairs[made["arm"] == Arm.TREATED], pairs[made["arm"] == Arm.CONTROL])
+        of_goals = goals["campaign"].astype(np.int64) << 32 | goals["customer"]
+        return made[~np.isin(pairs, both)], goals[~np.isin(of_goals, both)]
 
 
 def _campaigns(read: _Reading, names: Names) -> Iterator[CampaignResult]:
     count = len(names.of("campaign"))
-    cell = read.decisions["campaign"].astype(np.int64) * ARMS + read.decisions["arm"]
+    decisions, goals = read.without_contradictions()
+    cell = decisions["campaign"].astype(np.int64) * ARMS + decisions["arm"]
     imported = read.contact.astype(np.int64) * ARMS + int(Arm.IMPORTED)
     made = np.bincount(np.concatenate([cell, imported]), minlength=count * ARMS)
     cost = np.zeros(len(made), np.int64)
-    np.add.at(cost, cell, read.decisions["cost"])
+    np.add.at(cost, cell, decisions["cost"])
     windows = _windows(names, count)
-    ripe = np.bincount(
-        cell[read.decisions["now_ms"] + windows[read.decisions["campaign"]] < read.now_ms], minlength=len(made)
-    )
+    ripe = np.bincount(cell[decisions["now_ms"] + windows[decisions["campaign"]] < read.now_ms], minlength=len(made))
     ripe += np.bincount(imported[read.contacted_ms + windows[read.contact] < read.now_ms], minlength=len(made))
-    goals = read.goals
     goal_cell = goals["campaign"].astype(np.int64) * ARMS + goals["arm"]
     ripe_goal = goals["opened_ms"] + windows[goals["campaign"]] < read.now_ms
     kinds = {k: np.bincount(goal_cell[goals["kind"] == k], minlength=len(made)) for k in GoalKind}
@@ -250,7 +285,7 @@ def _campaigns(read: _Reading, names: Names) -> Iterator[CampaignResult]:
     valued = (goals["kind"] == GoalKind.REACHED) & (goals["value"] > 0)
     np.add.at(worth, goal_cell[valued], goals["value"][valued])
     people = _distinct(
-        np.concatenate([cell, imported]), np.concatenate([read.decisions["customer"], read.contacted]), len(made)
+        np.concatenate([cell, imported]), np.concatenate([decisions["customer"], read.contacted]), len(made)
     )
     for campaign in range(count):
         at = [campaign * ARMS + arm for arm in Arm if made[campaign * ARMS + arm]]

@@ -11,11 +11,13 @@ from enum import StrEnum
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from opportune.engine import STATE_LAYOUT
-from opportune.facts import RetentionDefinition
+from opportune.facts import FactKind, RetentionDefinition
 from opportune.journal import JournalReader, SnapshotStore
 from opportune.operations.deployment import Deployment, DeploymentError, journal_of
+from opportune.operations.who import open_people
 from opportune.store import DefinitionStore
 from opportune.warehouse import (
     KINDS_OF_ROWS,
@@ -39,7 +41,7 @@ class Hold(StrEnum):
     NO_SNAPSHOT = "no_snapshot"
     """No snapshot that this program can load was written after their facts."""
     PUBLICATION = "publication"
-    """A start from the oldest snapshot would meet a publication, which must find history as it was then."""
+    """A start from the oldest snapshot would meet a publication, or a parting, which must find history as it was then."""
 
 
 class Loss(StrEnum):
@@ -193,7 +195,7 @@ def _thinnable(
     snapshots = _usable_snapshots(folder)
     if not snapshots:
         return before, 0, Hold.NO_SNAPSHOT
-    if _published_seq(folder) >= min(snapshots):
+    if max(_published_seq(folder), _parted_seq(folder, min(snapshots))) >= min(snapshots):
         return before, 0, Hold.PUBLICATION
     return before, min(journal_seq, *snapshots), None
 
@@ -210,6 +212,18 @@ def _usable_snapshots(folder: Path) -> list[int]:
             layout = snapshot.arrays.get("engine/layout")
             if layout is not None and int(layout[0]) == STATE_LAYOUT:
                 found.append(seq)
+    return found
+
+
+def _parted_seq(folder: Path, from_seq: int) -> int:
+    """The last fact from `from_seq` on by which a customer was parted in two; -1 without one."""
+    with open_people(folder) as people:
+        if people is None or not people.any_parted():  # nothing to be looked for: as it nearly always is
+            return -1
+    found = -1
+    for group in journal_of(folder).read(from_seq):
+        rows = np.flatnonzero(group.arrays["kind"] == FactKind.UNMERGED)
+        found = group.first_seq + int(rows[-1]) if len(rows) else found
     return found
 
 

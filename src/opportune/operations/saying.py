@@ -52,8 +52,9 @@ def decided_event(batch: FactBatch, outputs: Outputs, first_seq: int, cause: Cau
     if not 0 <= at < len(batch):
         return None
     if cause.derived is not None:
-        told = outputs.derived[(outputs.derived["seq"] == cause.seq) & (outputs.derived["customer"] == cause.customer)]
-        told = told[told["event"] == cause.derived]
+        told = outputs.derived[(outputs.derived["seq"] == cause.seq) & (outputs.derived["event"] == cause.derived)]
+        hers = told[told["customer"] == cause.customer]
+        told = hers if len(hers) or len(told) != 1 else told  # it may have been told of a number that she absorbed
         return DecidedEvent(cause.seq, cause.derived, tuple(told["values"][-1].tolist())) if len(told) else None
     if batch.kind[at] != FactKind.EVENT:
         return None
@@ -137,6 +138,7 @@ class Saying:
         if customer == NOBODY:
             return {}
         self._follow()
+        customer = self._deployment.identity.root(customer)
         types, columns = self.playbook.vocabulary.tags, self._columns
         return {
             name: self._plain(self._column(customer, *columns[name]), types[name])

@@ -28,7 +28,10 @@ ROWS_PER_LOOK = 50_000
 
 
 class Look(NamedTuple):
-    """What a condition needs of customers `first` on: registers i8[customers, registers] and its compiled form; `gone` were forgotten."""
+    """What a condition needs of customers `first` on: registers i8[customers, registers] and its compiled form.
+
+    `gone` are the numbers of those who were forgotten, and those that were merged into another's.
+    """
 
     first: int
     registers: NDArray[np.int64]
@@ -122,7 +125,7 @@ class ColumnPlan:
             _fill(registers, records, self.playbook, self.numbers, now_ms)
         return Look(
             first, registers, self._plan, self._clauses, self._programs, self.playbook.plan.zones, engine.customers,
-            engine.forgotten(first, rows),
+            engine.without_customer(first, rows),
         )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from opportune.operations.event_counts import EventCounts, EventSeen
 from opportune.operations.forget import LiveForgetting
 from opportune.operations.lineage import Lineage
 from opportune.operations.live_customer import LiveCustomers
+from opportune.operations.merging import Merging
 from opportune.operations.names import Language
 from opportune.operations.one_off import OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import OneOffSends
@@ -68,6 +69,7 @@ class Service:
         self.feed = DecisionFeed(deployment, lambda: self.saying.names("en"))
         self.one_offs = OneOffSends(self.door)
         self.forgetting = LiveForgetting(deployment, self.door)
+        self.merging = Merging(deployment, self.door)
         self.drafting = Drafting(deployment.folder)
         self.simulating = SimulationRuns(deployment.folder)
         self.customers = LiveCustomers(deployment, self.door, self.saying.names)

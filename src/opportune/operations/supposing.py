@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from opportune.engine import Memory
 from opportune.facts import NOBODY, NULL, Arrays, BatchBuilder, FactKind
-from opportune.operations.one_customer import ALONE, CustomerFact, OneCustomer
+from opportune.operations.one_customer import CustomerFact, OneCustomer, row_in
 from opportune.operations.tag_values import hot_values, roll_to
 from opportune.policy import DO_NOT_DISTURB_BIT, TIME_WORDS, bit_in
 
@@ -51,6 +51,8 @@ class Supposing:
 
     def __init__(self, alone: OneCustomer) -> None:
         self.engine, self.fact = alone.engine, alone.waiting
+        self.row = row_in(self.engine, self.fact.place)
+        """Where she is by then."""
         self._kept: Arrays = {name: array.copy() for name, array in self.engine.memory.to_arrays().items()}
         self.taken = 0
 
@@ -62,7 +64,7 @@ class Supposing:
         fact = self.supposed_fact(supposed)
         self._begin(supposed)
         builder = BatchBuilder()
-        builder.add(fact.kind, fact.code, ALONE, fact.at_ms, fact.now_ms, fact.values)
+        builder.add(fact.kind, fact.code, fact.place, fact.at_ms, fact.now_ms, fact.values)
         with self._playbook(supposed):
             _, fates = self.engine.trace(builder.build())
         return fates
@@ -80,25 +82,26 @@ class Supposing:
     def tags_before(self, supposed: Supposed) -> dict[str, int]:
         """The values of her tags just before the fact, counters brought to its moment."""
         self._begin(supposed)
-        roll_to(self.engine, self.supposed_fact(supposed).now_ms)
-        return hot_values(self.engine)
+        roll_to(self.engine, self.supposed_fact(supposed).now_ms, self.row)
+        return hot_values(self.engine, self.row)
 
     def ledger_before(self) -> NDArray[np.uint16]:
         """Her row of the contact ledger before the fact."""
-        row: NDArray[np.uint16] = self._kept["ledger"][ALONE]
+        row: NDArray[np.uint16] = self._kept["ledger"][self.row]
         return row
 
     def _begin(self, supposed: Supposed) -> None:
         engine = self.engine
-        engine.memory = Memory(engine.playbook, 1)
+        engine.memory = Memory(engine.playbook, engine.memory.customers_max)
         engine.memory.load_arrays(self._kept)
         if supposed.tags:
-            roll_to(engine, self.supposed_fact(supposed).now_ms)
+            roll_to(engine, self.supposed_fact(supposed).now_ms, self.row)
+            base = self.row * engine.playbook.layout.record_bytes
             for tag, value in supposed.tags.items():
                 offset, width = engine.playbook.layout.columns[tag]
                 narrow = -(2 ** (8 * width - 1)) if value == NULL else value
                 written = np.frombuffer(narrow.to_bytes(width, "little", signed=True), np.uint8)
-                engine.memory.arrays["records"][offset : offset + width] = written
+                engine.memory.arrays["records"][base + offset : base + offset + width] = written
         told = supposed.told
         if supposed.fewer:
             self._take_contacts(supposed.fewer)
@@ -108,13 +111,15 @@ class Supposing:
         limits_told, clock.told = int(clock.told), 0  # limits told of the fact itself wait for it
         for kind, code, values in told:
             builder = BatchBuilder()
-            builder.add(kind, code, NOBODY if kind in _FOR_ALL else ALONE, engine.now_ms, engine.now_ms, values)
+            builder.add(
+                kind, code, NOBODY if kind in _FOR_ALL else self.fact.place, engine.now_ms, engine.now_ms, values
+            )
             engine.suppose(builder.build())
         clock.told = limits_told
 
     def _take_contacts(self, fewer: dict[str, int]) -> None:
         """Take so many of the newest contacts out of the rings."""
-        ledger = self.engine.memory.arrays["ledger"][ALONE]
+        ledger = self.engine.memory.arrays["ledger"][self.row]
         for key, many in fewer.items():
             word, length = self.engine.playbook.ledger.rings[key]
             ring = ledger[word : word + length * TIME_WORDS].copy()

@@ -7,30 +7,32 @@ from opportune.profiles import read_column, roll_windows
 from opportune.rules import EVENT_AT, NOW, ZONE, Ref, evaluate
 
 
-def hot_values(engine: Engine) -> dict[str, int]:
-    """The encoded value of every tag that has a column, by name (NULL where unknown), as the record holds it."""
+def hot_values(engine: Engine, at: int = 0) -> dict[str, int]:
+    """The encoded value of every tag that has a column, by name (NULL where unknown), as the record at row `at` holds it."""
     layout, names = engine.playbook.layout, engine.playbook.numbering.names["tag"]
-    return {names[number]: _column(engine, *place) for number, place in layout.columns.items()}
+    return {names[number]: _column(engine, at, *place) for number, place in layout.columns.items()}
 
 
-def _column(engine: Engine, offset: int, width: int) -> int:
-    return int(read_column(engine.memory.arrays["records"], 1, engine.playbook.layout.record_bytes, offset, width)[0])
+def _column(engine: Engine, at: int, offset: int, width: int) -> int:
+    size = engine.playbook.layout.record_bytes
+    return int(read_column(engine.memory.arrays["records"], at + 1, size, offset, width)[at])
 
 
-def roll_to(engine: Engine, now_ms: int) -> None:
-    """Bring her rolling counters to the buckets of a moment, as her next event would."""
+def roll_to(engine: Engine, now_ms: int, at: int = 0) -> None:
+    """Bring the rolling counters of row `at` to the buckets of a moment, as her next event would."""
     plan = engine.playbook
     local = now_ms + int(zone_offset(plan.plan.zones, 0, now_ms))
     memory = engine.memory
-    roll_windows(plan.bundle[0].profiles, memory.records, memory.wide, 0, local // MS_PER_HOUR, local // MS_PER_DAY)
+    base, hour, day = at * plan.layout.record_bytes, local // MS_PER_HOUR, local // MS_PER_DAY
+    roll_windows(plan.bundle[0].profiles, memory.records, memory.wide, base, hour, day)
 
 
-def row_of(engine: Engine, event: CustomerFact | None = None) -> dict[Ref, int | None]:
+def row_of(engine: Engine, event: CustomerFact | None = None, at: int = 0) -> dict[Ref, int | None]:
     """What rules read of her: tags, the event's values, the clock and her time zone; None where unknown."""
     playbook = engine.playbook
-    row: dict[Ref, int | None] = {Ref("tag", name): _known(value) for name, value in hot_values(engine).items()}
+    row: dict[Ref, int | None] = {Ref("tag", name): _known(value) for name, value in hot_values(engine, at).items()}
     row[NOW] = engine.now_ms
-    row[ZONE] = zone_of(engine)
+    row[ZONE] = zone_of(engine, at)
     if event is not None:
         row[EVENT_AT] = event.at_ms
         names = playbook.numbering.names["event"]
@@ -42,13 +44,13 @@ def row_of(engine: Engine, event: CustomerFact | None = None) -> dict[Ref, int |
     return row
 
 
-def zone_of(engine: Engine) -> int:
+def zone_of(engine: Engine, at: int = 0) -> int:
     """The number of her time zone; 0, the deployment's, where it is unknown."""
     plan = engine.playbook.plan
     offset, width = plan.figures["zone_offset"], plan.figures["zone_width"]
     if offset < 0:
         return 0
-    code = _column(engine, offset, width)
+    code = _column(engine, at, offset, width)
     return int(plan.zone_of_code[code]) if 0 <= code < len(plan.zone_of_code) else 0
 
 

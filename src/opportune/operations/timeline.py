@@ -1,7 +1,7 @@
 """One timeline over all sources: what a customer did, what was said of her, decided for her and became of it; the newest first."""
 
 import bisect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,8 @@ class Telling:
                 return self._said(fact, "receipt", names.touchpoint(fact.code), "touchpoint", self._receipt(v))
             case FactKind.IDENTIFIER:
                 return self._said(fact, "identifier", names.name("identifier", fact.code), "", {})
+            case FactKind.MERGED:
+                return self._said(fact, "merged", "", "", {"absorbed": v[0]})
             case FactKind.DO_NOT_DISTURB:
                 return self._said(fact, "do_not_disturb", "", "", {"listed": v[0] == 1})
         return self._said(fact, "created" if kind is FactKind.CUSTOMER else kind.name.lower(), "", "", {})
@@ -176,7 +178,9 @@ class Telling:
         return self.names.value(value, kind, self.dictionary)
 
 
-def rows_in(arrays: Arrays, first_seq: int, customer: int, end_seq: int = END, now_ms: int = 0) -> CustomerRows:
+def rows_in(
+    arrays: Arrays, first_seq: int, customers: Sequence[int], end_seq: int = END, now_ms: int = 0
+) -> CustomerRows:
     """A customer's rows in a journal group, up to a fact (excluded); `now_ms` is engine time before it."""
     kinds, codes, at = arrays["kind"], arrays["code"], arrays["at_ms"]
     now = np.maximum.accumulate(np.maximum(arrays.get("now_ms", at), now_ms))
@@ -186,12 +190,12 @@ def rows_in(arrays: Arrays, first_seq: int, customer: int, end_seq: int = END, n
             first_seq + row, int(kinds[row]), int(codes[row]), int(at[row]), int(now[row]),
             tuple(values[int(first[row]) : int(first[row + 1])].tolist()),
         )
-        for row in np.flatnonzero(arrays["customer"] == customer).tolist()
+        for row in np.flatnonzero(np.isin(arrays["customer"], customers)).tolist()
         if first_seq + row < end_seq
     ]  # fmt: skip
     outputs = Outputs.from_arrays(arrays)
     hers = [
-        found[(found["customer"] == customer) & (found["seq"] < end_seq)].copy()
+        found[np.isin(found["customer"], customers) & (found["seq"] < end_seq)].copy()
         for found in (outputs.decisions, outputs.moves, outputs.goals, outputs.derived)
     ]
     return CustomerRows(facts, *hers)
@@ -266,14 +270,14 @@ class Tail:
             self._add(*_marks(group.arrays), group.first_seq)
             self._end = group.end_seq
 
-    def newest(self, customer: int, before_seq: int = END, mark: int = _ANYTHING) -> Iterator[CustomerRows]:
-        """Her rows group by group, the newest first; with `mark` of those groups only that have rows of that kind."""
-        hers = (self._customers[: self._many] == customer) & (self._marks[: self._many] & mark != 0)
-        for at in self._groups[: self._many][hers][::-1].tolist():
+    def newest(self, customers: Sequence[int], before_seq: int = END, mark: int = _ANYTHING) -> Iterator[CustomerRows]:
+        """The rows of a customer's numbers group by group, the newest first; with `mark` of those groups only that have rows of that kind."""
+        hers = np.isin(self._customers[: self._many], customers) & (self._marks[: self._many] & mark != 0)
+        for at in np.unique(self._groups[: self._many][hers])[::-1].tolist():
             first_seq = self._firsts[at]
             if first_seq < before_seq:
                 group = next(self._facts.read(first_seq))
-                yield rows_in(group.arrays, group.first_seq, customer, before_seq)
+                yield rows_in(group.arrays, group.first_seq, customers, before_seq)
 
     def _add(self, customers: NDArray[np.uint32], marks: NDArray[np.uint8], first_seq: int) -> None:
         needed = self._many + len(customers)
@@ -298,7 +302,7 @@ class Tail:
 
 
 class History:
-    """Everything that is known of customers: the warehouse, and the journal's facts that are not there yet. For one thread at a time."""
+    """Everything that is known of customers, by all the numbers of each: the warehouse, and the journal's facts that are not there yet. For one thread at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._warehouse, self._tail = CustomerReader(folder), Tail(folder)
@@ -307,27 +311,27 @@ class History:
         """Hear of what came since."""
         self._tail.catch_up(self._warehouse.refresh().end_seq)
 
-    def newest(self, customer: int, before_seq: int = END) -> Iterator[CustomerRows]:
+    def newest(self, customers: Sequence[int], before_seq: int = END) -> Iterator[CustomerRows]:
         """Her rows, the newest first."""
-        yield from self._tail.newest(customer, before_seq)
-        yield from self._warehouse.newest(customer, before_seq)
+        yield from self._tail.newest(customers, before_seq)
+        yield from self._warehouse.newest(customers, before_seq)
 
-    def contacts(self, customer: int) -> Iterator[CustomerRows]:
+    def contacts(self, customers: Sequence[int]) -> Iterator[CustomerRows]:
         """Those of her rows that may say that she was contacted or answered, the newest first."""
-        yield from self._tail.newest(customer, mark=_CONTACTS)
-        yield from self._warehouse.contacts(customer)
+        yield from self._tail.newest(customers, mark=_CONTACTS)
+        yield from self._warehouse.contacts(customers)
 
-    def tags(self, customer: int, wanted: set[int]) -> dict[int, tuple[int, int]]:
+    def tags(self, customers: Sequence[int], wanted: set[int]) -> dict[int, tuple[int, int]]:
         """What was said last of the wanted tags: number -> (encoded value, ms when); those never said are left out."""
         found: dict[int, tuple[int, int]] = {}
-        for rows in self._tail.newest(customer, mark=_TAGS):
+        for rows in self._tail.newest(customers, mark=_TAGS):
             said: dict[int, tuple[int, int]] = {}
             for fact in rows.facts:
                 if fact.kind == FactKind.TAGS_SET:
                     pairs = zip(fact.values[::2], fact.values[1::2], strict=True)
                     said |= {tag: (value, fact.at_ms) for tag, value in pairs}
             found = said | found
-        for said in self._warehouse.tags(customer):
+        for said in self._warehouse.tags(customers):
             found = said | found
             if wanted <= found.keys():
                 break

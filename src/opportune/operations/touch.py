@@ -119,7 +119,8 @@ class Touches:
             why = taken.intake.quarantined[0] if taken.intake.quarantined else None
             raise RefusedError(why.reason.value if why else "duplicate", why.detail if why else "said before")
         place = int(touches[-1])
-        customer, number = int(taken.batch.customer[place]), int(taken.batch.code[place])
+        customer = self._deployment.identity.root(int(taken.batch.customer[place]))
+        number = int(taken.batch.code[place])
         language = ask.language or self._saying.language_of(customer) or self._saying.languages[0]
         offers = [
             await self._offered(row, touchpoint, customer, language, taken)

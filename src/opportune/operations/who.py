@@ -32,10 +32,10 @@ def open_people(folder: Path) -> Iterator[People | None]:
 
 def find_customer(folder: Path, who: str) -> int:
     """The customer meant by `#7`, `phone:13800000000` or a plain identifier of any kind. Raises DeploymentError."""
-    if who.startswith("#"):
-        return customer_meant(None, who)
     with open_people(folder) as people:
         if people is None:
+            if who.startswith("#"):
+                return customer_meant(None, who)
             raise DeploymentError(f"{folder} knows no customers yet; import something first")
         return customer_meant(people, who)
 
@@ -45,7 +45,8 @@ def customer_meant(people: People | None, who: str) -> int:
     if who.startswith("#"):
         if not (who[1:].isascii() and who[1:].isdecimal()):
             raise DeploymentError(f"`{who}` is no customer number; write for example #7")
-        return int(who[1:])
+        told = int(who[1:])
+        return told if people is None else people.members_of(told)[0]
     assert people is not None
     found = customer_named(people, who)
     if found is None:
@@ -58,8 +59,10 @@ def customer_meant(people: People | None, who: str) -> int:
 def customer_named(people: People, who: str) -> int | None:
     """The customer with an identifier (`phone:138…`, or a plain one of any kind), or None. Raises DeploymentError where there are several."""
     kind, colon, text = who.partition(":")
-    if colon and kind in KINDS:
-        return people.customer_of(kind, text)
+    if colon:
+        meant = people.customer_of(kind, text)
+        if meant is not None or kind in KINDS:
+            return meant
     known = {kind: number for kind in KINDS if (number := people.customer_of(kind, who)) is not None}
     if len(set(known.values())) > 1:
         choices = ", ".join(f"{kind}:{who}" for kind in known)

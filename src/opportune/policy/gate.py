@@ -57,12 +57,14 @@ def put_time(ledger: Any, row: int, word: int, at_ms: int) -> None:
 
 
 @compiled_leaf
-def _bit_at(ledger: Any, row: int, bit: int) -> bool:
+def bit_at(ledger: Any, row: int, bit: int) -> bool:
+    """A consent bit of a customer's ledger."""
     return ledger[row, CONSENTS + bit // WORD_BITS] >> bit % WORD_BITS & 1 != 0
 
 
 @compiled_leaf
-def _put_bit(ledger: Any, row: int, bit: int, on: bool) -> None:
+def put_bit(ledger: Any, row: int, bit: int, on: bool) -> None:
+    """Set or clear it."""
     mask = 1 << bit % WORD_BITS
     word = np.int64(ledger[row, CONSENTS + bit // WORD_BITS])
     ledger[row, CONSENTS + bit // WORD_BITS] = word | mask if on else word & ~mask
@@ -92,7 +94,7 @@ def refresh_blocks(plan: Any, ledger: Any, row: int) -> None:
     """Recompute until when each class of contact is blocked, after anything it depends on has changed."""
     cool = max(time_at(ledger, row, REFUSED_UNTIL), time_at(ledger, row, COMPLAINED_UNTIL))
     push = max(cool, capped_until(plan, ledger, row, 0, plan.customer_caps, False, 0))
-    if _bit_at(ledger, row, DO_NOT_DISTURB_BIT):
+    if bit_at(ledger, row, DO_NOT_DISTURB_BIT):
         push = TIME_MAX
     inbound = max(cool, capped_until(plan, ledger, row, 0, plan.customer_caps, True, 0))
     put_time(ledger, row, PUSH_UNTIL, min(push, TIME_MAX))
@@ -120,7 +122,7 @@ def blocked_until(ledger: Any, row: int, contact_class: int) -> int:
 @compiled_leaf
 def block_reason(ledger: Any, row: int, contact_class: int, now_ms: int) -> int:
     """Why a class is blocked now (asked only when it is)."""
-    if contact_class == CLASS_PUSH and _bit_at(ledger, row, DO_NOT_DISTURB_BIT):
+    if contact_class == CLASS_PUSH and bit_at(ledger, row, DO_NOT_DISTURB_BIT):
         return DO_NOT_DISTURB
     if time_at(ledger, row, REFUSED_UNTIL) > now_ms:
         return COOL_DOWN_REFUSED
@@ -143,9 +145,9 @@ def consent_reason(plan: Any, ledger: Any, row: int, purpose: int, channel: int)
 @compiled_leaf
 def _said(plan: Any, ledger: Any, row: int, purpose: int, column: int) -> int:
     bit = int(consent_bits_of(plan)[purpose, column])
-    if _bit_at(ledger, row, bit + 1):
+    if bit_at(ledger, row, bit + 1):
         return CONSENT_WITHDRAWN
-    return OK if _bit_at(ledger, row, bit) else UNSAID
+    return OK if bit_at(ledger, row, bit) else UNSAID
 
 
 @compiled_leaf
@@ -212,18 +214,18 @@ def record_consent(plan: Any, ledger: Any, row: int, purpose: int, channel: int,
     if channel < 0:
         for column in range(every):
             bit = int(consent_bits_of(plan)[purpose, column])
-            _put_bit(ledger, row, bit, False)
-            _put_bit(ledger, row, bit + 1, False)
+            put_bit(ledger, row, bit, False)
+            put_bit(ledger, row, bit + 1, False)
         channel = every
     bit = int(consent_bits_of(plan)[purpose, channel])
-    _put_bit(ledger, row, bit, given)
-    _put_bit(ledger, row, bit + 1, not given)
+    put_bit(ledger, row, bit, given)
+    put_bit(ledger, row, bit + 1, not given)
 
 
 @compiled_leaf
 def record_do_not_disturb(plan: Any, ledger: Any, row: int, on: bool) -> None:
     """The customer joins or leaves the do-not-disturb list."""
-    _put_bit(ledger, row, DO_NOT_DISTURB_BIT, on)
+    put_bit(ledger, row, DO_NOT_DISTURB_BIT, on)
     refresh_blocks(plan, ledger, row)
 
 

@@ -79,6 +79,4 @@ def narrow_again(plan: Any, records: Any, wide: Any, base: int) -> None:
         for bucket in range(counter.buckets):
             value = load(wide, begin + counter.wide_ring + bucket * counter.width, counter.width)
             store(records, base + counter.ring + bucket * counter.narrow, counter.narrow, value)
-    i4_of(wide)[begin >> 2] = wide.free
-    wide.free = place
-    i4_of(records)[(base + WIDE_PLACE) >> 2] = 0
+    leave_wide_place(plan, records, wide, base)

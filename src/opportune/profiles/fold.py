@@ -108,9 +108,9 @@ def _roll(plan: Any, records: Any, wide: Any, base: int, i: int, old: int, new: 
                 figure -= value
     if gone:
         if not additive:
-            figure = _figure(cells, ring, bucket_width, n, counter.measure, new)
+            figure = figure_of(cells, ring, bucket_width, n, counter.measure, new)
         elif not counter.low < figure_then < counter.high:
-            figure = _clamped_sum(cells, ring, bucket_width, n, counter.low, counter.high)
+            figure = clamped_sum(cells, ring, bucket_width, n, counter.low, counter.high)
         else:  # with negative values in the buckets, what is left may be more than there was
             figure = min(max(figure, counter.low), counter.high)
         store(records, base + counter.offset, width, figure)
@@ -129,7 +129,7 @@ def _forget(records: Any, base: int, counter: Any, last: int) -> None:
 
 
 @compiled_leaf
-def _remember(records: Any, base: int, counter: Any, value: int, bucket: int) -> int:
+def remember_value(records: Any, base: int, counter: Any, value: int, bucket: int) -> int:
     """A distinct counter meets a value: FOLDED, or FOLDED_OVERFLOW where it is new and no place is left for it."""
     free = -1
     for cell in range(counter.cells):
@@ -149,7 +149,7 @@ def _remember(records: Any, base: int, counter: Any, value: int, bucket: int) ->
 
 
 @compiled_leaf
-def _clamped_sum(cells: Any, ring: int, width: int, n: int, low: int, high: int) -> int:
+def clamped_sum(cells: Any, ring: int, width: int, n: int, low: int, high: int) -> int:
     """The sum over the buckets, kept within the range: a figure that stood at its end cannot be updated by differences."""
     total = 0
     for bucket in range(n):
@@ -158,7 +158,7 @@ def _clamped_sum(cells: Any, ring: int, width: int, n: int, low: int, high: int)
 
 
 @compiled_leaf
-def _figure(cells: Any, ring: int, width: int, n: int, measure: int, newest: int) -> int:
+def figure_of(cells: Any, ring: int, width: int, n: int, measure: int, newest: int) -> int:
     """min, max, first or last over the buckets, oldest to newest."""
     figure = NULL
     for bucket in range(newest - n + 1, newest + 1):
@@ -205,7 +205,7 @@ def count_event(
     figure = load(records, figure_at, width)
     if counter.unit == UNIT_LIFE:
         if measure == DISTINCT:
-            return _remember(records, base, counter, value, 0)
+            return remember_value(records, base, counter, value, 0)
         if measure >= FIRST:
             stamp_at = (base + counter.stamp) >> 3
             stamp = i8_of(records)[stamp_at]
@@ -220,7 +220,7 @@ def count_event(
         return FOLDED_LATE
     newest = int(i4_of(records)[(base + (DAY_CLOCK if counter.unit == UNIT_DAY else HOUR_CLOCK)) >> 2])
     if measure == DISTINCT:
-        return _remember(records, base, counter, value, newest - age)
+        return remember_value(records, base, counter, value, newest - age)
     cells, ring, bucket_width = records, base + counter.ring, int(counter.narrow)
     place = ring_place(plan, records, base, i)
     if place:
@@ -237,11 +237,11 @@ def count_event(
         if counter.low < figure < counter.high:
             figure += load(cells, at, bucket_width) - old
         else:
-            figure = _clamped_sum(cells, ring, bucket_width, n, counter.low, counter.high)
+            figure = clamped_sum(cells, ring, bucket_width, n, counter.low, counter.high)
     elif age == 0 and measure != FIRST:
         figure = combine(measure, figure, value)
     else:
-        figure = _figure(cells, ring, bucket_width, n, measure, newest)
+        figure = figure_of(cells, ring, bucket_width, n, measure, newest)
     return max(result, _put(records, figure_at, width, figure, counter.low, counter.high))
 
 

@@ -20,6 +20,7 @@ from opportune.facts import (
     leave_slot,
     table,
 )  # fmt: skip
+from opportune.profiles.detection import DATE, THEN_NOT, detector_of_of, detectors_of
 
 PENDING = np.dtype(
     [
@@ -86,13 +87,7 @@ def find_pending(memory: Any, row: int, event: int, key: int) -> int:
 @compiled_leaf
 def open_pending(memory: Any, row: int, event: int, key: int) -> int:
     """A new record, on no wheel yet: `await_deadline` comes next. NO_PENDING, and counted, where the customer has too many."""
-    many = 0
-    at = first_pending(memory, row)
-    while at != NO_PENDING:
-        many += 1
-        at = int(pending_of(memory)[at].next)
-    if many >= PENDING_PER_CUSTOMER_MAX:
-        memory.refused += 1
+    if not _has_room(memory, row):
         return NO_PENDING
     index = int(memory.free_head)
     if index == NO_PENDING:
@@ -182,6 +177,67 @@ def over_pending(memory: Any, row: int, now_ms: int) -> int:
     return found
 
 
+@compiled_leaf
+def _has_room(memory: Any, row: int) -> bool:
+    """Whether one more may be waited for of a customer; counted where not."""
+    many = 0
+    at = first_pending(memory, row)
+    while at != NO_PENDING:
+        many += 1
+        at = int(pending_of(memory)[at].next)
+    if many >= PENDING_PER_CUSTOMER_MAX:
+        memory.refused += 1
+    return many < PENDING_PER_CUSTOMER_MAX
+
+
+@compiled_leaf
+def adopt_hers(memory: Any, row: int, source: Any, other: int) -> None:
+    """Copy what is waited for of one customer of another memory."""
+    at = first_pending(source, other)
+    while at != NO_PENDING:
+        there = pending_of(source)[at]
+        index = open_pending(memory, row, int(there.event), there.key)
+        if index != NO_PENDING:
+            _copy_first(memory, index, source, at)
+        at = int(there.next)
+
+
+@compiled_leaf
+def take_over_pending(plan: Any, memory: Any, row: int, other: int) -> None:
+    """What is waited for of customer `other` is waited for of `row`. Where both wait for the same, the first event that would have been kept rules.
+
+    Days are not taken over: they follow from their tags. `plan` is the DETECTION bundle.
+    """
+    pool, heads = pending_of(memory), pending_heads_of(memory)
+    index = first_pending(memory, other)
+    while index != NO_PENDING:
+        after, event = int(pool[index].next), int(pool[index].event)
+        form = detectors_of(plan)[detector_of_of(plan)[event]].form
+        known = find_pending(memory, row, event, pool[index].key)
+        if form != DATE and known == NO_PENDING and _has_room(memory, row):
+            leave_customer(pool, heads, other, index)
+            pool[index].customer = row
+            pool[index].next = heads[row]
+            heads[row] = index
+        else:
+            ours, theirs = pool[known].since, pool[index].since
+            rules = theirs < ours if form == THEN_NOT else theirs > ours
+            if form != DATE and known != NO_PENDING and rules:
+                _copy_first(memory, known, memory, index)
+            close_pending(memory, index)
+        index = after
+
+
+@compiled_leaf
+def _copy_first(memory: Any, index: int, source: Any, at: int) -> None:
+    """The first event of record `at` of a memory stands in record `index` from here on, and its deadline."""
+    pending_of(memory)[index].since = pending_of(source)[at].since
+    for j in range(min(memory.pending_values_words, source.pending_values_words)):
+        pending_values_of(memory)[index, j] = pending_values_of(source)[at, j]
+    deadline = pending_of(source)[at].deadline
+    await_deadline(memory, index, deadline)
+
+
 @compiled
 def adopt_pending(memory: Any, source: Any, minute: int, taken: Any) -> None:
     """Copy the records in a minute's list of another memory, of the events that are `taken` (u1[events])."""
@@ -191,9 +247,5 @@ def adopt_pending(memory: Any, source: Any, minute: int, taken: Any) -> None:
         if taken[there.event]:
             index = open_pending(memory, int(there.customer), int(there.event), there.key)
             if index != NO_PENDING:
-                pending_of(memory)[index].since = there.since
-                for j in range(min(memory.pending_values_words, source.pending_values_words)):
-                    pending_values_of(memory)[index, j] = pending_values_of(source)[at, j]
-                deadline = there.deadline
-                await_deadline(memory, index, deadline)
+                _copy_first(memory, index, source, at)
         at = int(there.wheel_next)

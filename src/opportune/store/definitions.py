@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from opportune.campaigns import CampaignDefinition, OfferDefinition, SegmentDefinition, TouchpointDefinition
-from opportune.facts import DeploymentDefinition, EventDefinition
+from opportune.facts import DeploymentDefinition, EventDefinition, IdentifierDefinition
 from opportune.policy import PolicyDefinition
 from opportune.profiles import DetectorDefinition, TagDefinition
 from opportune.store.approval import ApprovalDefinition
@@ -17,6 +17,7 @@ from opportune.store.yaml_text import Node, position_in_scalar
 
 FAMILIES: Final[dict[str, Any]] = {
     "deployment": DeploymentDefinition,
+    "identifier": IdentifierDefinition,
     "event": EventDefinition,
     "tag": TagDefinition,
     "detector": DetectorDefinition,
@@ -97,6 +98,7 @@ class Definitions:
     """
 
     deployments: dict[str, DeploymentDefinition] = field(default_factory=dict)
+    identifiers: dict[str, IdentifierDefinition] = field(default_factory=dict)
     events: dict[str, EventDefinition] = field(default_factory=dict)
     tags: dict[str, TagDefinition] = field(default_factory=dict)
     detectors: dict[str, DetectorDefinition] = field(default_factory=dict)

@@ -14,6 +14,7 @@ DIGEST_BYTES = 16
 
 WORDS: Final[dict[str, tuple[str, ...]]] = {
     "deployment": ("title", "categories", "note", "retention"),
+    "identifier": ("title", "owner", "note"),
     "event": ("title", "category", "owner", "note", "properties.*.title", "properties.*.unit", "properties.*.note"),
     "tag": ("title", "category", "owner", "unit", "freshness", "source", "note"),
     "detector": ("title", "category", "owner", "note"),

@@ -24,10 +24,12 @@ SCOPES_MAX = 50
 
 SCOPE = re.compile(
     r"(?:intake:[A-Za-z0-9][\w.+-]{0,99})|(?:touch:(?:\*|[A-Za-z0-9][\w.-]{0,99}))"
-    r"|read|operate|define|approve|reveal|forget|ofrep|metrics",
+    r"|read|operate|define|approve|reveal|forget|merge|ofrep|metrics",
     re.ASCII,
 )
-SCOPE_WORDS = "intake:SOURCE, touch:TOUCHPOINT, touch:*, read, operate, define, approve, reveal, forget, ofrep, metrics"
+SCOPE_WORDS = (
+    "intake:SOURCE, touch:TOUCHPOINT, touch:*, read, operate, define, approve, reveal, forget, merge, ofrep, metrics"
+)
 
 _TABLES = sa.MetaData()
 _key = sa.Table(

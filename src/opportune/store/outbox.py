@@ -334,9 +334,9 @@ class Outbox:
         with writing(self._engine) as connection:
             return [key for key in keys if connection.execute(change, {"again": key}).rowcount]
 
-    def forget(self, customer: int | None, traces: Traces, at_ms: int) -> int:
-        """Take back and empty all messages of a customer (None: of nobody known) and those in which her traces stand, here and where they
-        lie to be fetched; how many rows that were. The bytes are overwritten. Raises TimeoutError.
+    def forget(self, numbers: Sequence[int], traces: Traces, at_ms: int) -> int:
+        """Take back and empty all messages of a customer, by any of her `numbers` (none: of nobody known), and those in which her traces stand, here and
+        where they lie to be fetched; how many rows that were. The bytes are overwritten. Raises TimeoutError.
         """
         with writing(self._engine) as connection:
             held = [
@@ -344,9 +344,8 @@ class Outbox:
                 for row in connection.execute(sa.select(MESSAGE.c.key, MESSAGE.c.variables, MESSAGE.c.reason))
                 if traces.among(f"{row.variables} {row.reason}".encode())
             ] if traces else []  # fmt: skip
-            mine = MESSAGE.c.customer == (-1 if customer is None else customer)
-            if customer is not None:
-                held += connection.scalars(sa.select(MESSAGE.c.key).where(mine)).all()
+            if numbers:
+                held += connection.scalars(sa.select(MESSAGE.c.key).where(MESSAGE.c.customer.in_(numbers))).all()
             withdrawn = {"state": OutboxState.WITHDRAWN.value, "changed_ms": at_ms}
             emptied = {"variables": "{}", "reason": "forgotten"}
             keys = sorted(set(held))
@@ -362,7 +361,7 @@ class Outbox:
                 gone = [
                     row[0]
                     for row in connection.execute(sa.select(table.c.number, table.c.customer, *texts))
-                    if row[1] == customer or (traces and traces.among(" ".join(row[2:]).encode()))
+                    if row[1] in numbers or (traces and traces.among(" ".join(row[2:]).encode()))
                 ]
                 for number in gone:
                     connection.execute(sa.delete(table).where(table.c.number == number))

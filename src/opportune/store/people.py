@@ -7,7 +7,7 @@ before an event is acknowledged.
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from opportune.store.database import open_database, overwrite_log, writing
-from opportune.store.people_tables import AUDIT, IDENTIFIER, PERSONAL, QUARANTINE, UNSETTLED
+from opportune.store.people_tables import AUDIT, IDENTIFIER, MERGED, PERSONAL, QUARANTINE, UNSETTLED
+from opportune.store.person_groups import ASKED_AT_ONCE_MAX, PersonGroups
 from opportune.store.person_keys import PersonKeys
 from opportune.store.sealing import NONCE_BYTES, Seal, SealBrokenError, Secrets
 from opportune.store.traces import Traces
 
 FILE_NAME = "people.db"
 LIST_MAX = 1_000
-ASKED_AT_ONCE_MAX = 500
 BODY_BYTES_MAX = 1_000_000
 HASH_BYTES = 16
 WHY_CHARACTERS_MAX = 500
@@ -84,6 +84,7 @@ class People:
         self._seal = Seal(secrets, "people")
         self._hashing = hashlib.blake2b(digest_size=HASH_BYTES, key=secrets.drawn(0, "identifier look-up"))
         self.keys = PersonKeys(self._seal)
+        self._grouped = PersonGroups()
 
     def close(self) -> None:
         """Close all connections."""
@@ -99,17 +100,20 @@ class People:
         identifiers: Iterable[tuple[int, str, str]],
         personal: Iterable[tuple[int, str, str]] = (),
         links: Iterable[tuple[str, str]] = (),
+        groups: Iterable[Sequence[int]] = (),
     ) -> None:
         """Keep (customer, kind, text) identifiers and (customer, field, text) personal fields, durably, in one transaction.
 
         Repeating it changes nothing. The last one rules: an identifier belongs to the customer named last, because the
         journal's word is newer than what a crash may have left here. `links` are those of the identifiers, as (kind, text), whose
-        customer the journal knows already; they stay `unsettled` until `settle`.
+        customer the journal knows already; they stay `unsettled` until `settle`. `groups` are the numbers, the survivor's first, that
+        are one person each.
         """
-        seen, fields, noted = list(identifiers), list(personal), list(links)
-        if not seen and not fields:
+        seen, fields, noted, joined = list(identifiers), list(personal), list(links), list(groups)
+        if not seen and not fields and not joined:
             return
         with writing(self._engine) as connection:
+            self._grouped.put(connection, joined)
             self.remember_in(connection, seen, fields, noted)
 
     def remember_in(
@@ -140,6 +144,36 @@ class People:
             if found:
                 connection.exec_driver_sql(statement, found)
 
+    def groups(self) -> dict[int, list[int]]:
+        """The persons of several numbers: survivor -> all numbers, ascending."""
+        with self._engine.connect() as connection:
+            return self._grouped.all(connection)
+
+    def regroup(self, groups: Iterable[Sequence[int]], *, afresh: bool = False) -> None:
+        """Keep which numbers are one person, the survivor's first (a number parted from others is a group of its own).
+
+        `afresh`: and that no others are, nor ever were. To be called at start with what the journal says.
+        """
+        with writing(self._engine) as connection:
+            if afresh:
+                self._grouped.drop_all(connection)
+            self._grouped.put(connection, groups)
+
+    def related_to(self, customer: int) -> list[int]:
+        """All numbers that merges ever joined with this one, parted since or not, ascending."""
+        with self._engine.connect() as connection:
+            return self._grouped.kin(connection, customer)
+
+    def members_of(self, customer: int) -> list[int]:
+        """All numbers of the person with this number, the survivor's first."""
+        with self._engine.connect() as connection:
+            return self._grouped.members(connection, customer)
+
+    def any_parted(self) -> bool:
+        """Whether anybody was ever parted from another."""
+        with self._engine.connect() as connection:
+            return self._grouped.any_parted(connection)
+
     def unsettled(self) -> list[tuple[str, str]]:
         """The (kind, text) of the `links` remembered since the last `settle`: a crash may have kept them from the journal."""
         with self._engine.connect() as connection:
@@ -155,13 +189,24 @@ class People:
             connection.execute(sa.delete(UNSETTLED))
 
     def customer_of(self, kind: str, text: str) -> int | None:
-        """The customer with this identifier, or None."""
-        query = sa.select(IDENTIFIER.c.customer).where(IDENTIFIER.c.hash == self._hash(kind, text))
+        """The customer with this identifier (the survivor, where numbers were merged), or None."""
         with self._engine.connect() as connection:
-            return connection.scalar(query)
+            found = self._number_of(connection, kind, text)
+            return None if found is None else self._grouped.members(connection, found)[0]
+
+    def number_of(self, kind: str, text: str) -> int | None:
+        """The number that this identifier means, merged or not, or None."""
+        with self._engine.connect() as connection:
+            return self._number_of(connection, kind, text)
+
+    def own_identifiers(self, number: int) -> list[tuple[str, str]]:
+        """The (kind, text) of the identifiers that mean this very number, in the order of the alphabet. Raises SealBrokenError."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(IDENTIFIER).where(IDENTIFIER.c.customer == number)).all()
+            return sorted((kind, text) for _, kind, text in self._opened(connection, rows))
 
     def identifiers_of(self, customer: int) -> list[tuple[str, str]]:
-        """The (kind, text) of all identifiers of a customer, in the order of the alphabet. Raises SealBrokenError."""
+        """The (kind, text) of all identifiers of a customer, by any of her numbers, in the order of the alphabet. Raises SealBrokenError."""
         return self.identifiers_of_all([customer]).get(customer, [])
 
     def identifiers_of_all(self, customers: Iterable[int]) -> dict[int, list[tuple[str, str]]]:
@@ -171,18 +216,27 @@ class People:
         with self._engine.connect() as connection:
             for start in range(0, len(wanted), ASKED_AT_ONCE_MAX):
                 some = wanted[start : start + ASKED_AT_ONCE_MAX]
-                rows = connection.execute(sa.select(IDENTIFIER).where(IDENTIFIER.c.customer.in_(some))).all()
-                for customer, kind, text in self._opened(connection, rows):
-                    found.setdefault(customer, []).append((kind, text))
+                askers = self._grouped.askers(connection, some)
+                rows = connection.execute(sa.select(IDENTIFIER).where(IDENTIFIER.c.customer.in_(list(askers)))).all()
+                for number, kind, text in self._opened(connection, rows):
+                    for customer in askers[number]:
+                        found.setdefault(customer, []).append((kind, text))
         return {customer: sorted(known) for customer, known in found.items()}
 
     def all_of(self, kind: str) -> Iterator[tuple[int, str]]:
         """(customer, text) of all identifiers of one kind."""
+        with self._engine.connect() as connection:
+            survivors = {number: low for low, numbers in self._grouped.all(connection).items() for number in numbers}
+        for number, text in self.numbers_of(kind):
+            yield survivors.get(number, number), text
+
+    def numbers_of(self, kind: str) -> Iterator[tuple[int, str]]:
+        """(number, text) of all identifiers of one kind: the number that each means, merged or not."""
         query = sa.select(IDENTIFIER).where(IDENTIFIER.c.kind == kind).order_by(IDENTIFIER.c.customer)
         with self._engine.connect() as connection:
             for rows in connection.execution_options(yield_per=10_000).execute(query).partitions():
-                for customer, _, text in self._opened(connection, rows):
-                    yield customer, text
+                for number, _, text in self._opened(connection, rows):
+                    yield number, text
 
     def all_personal(self, field: str) -> Iterator[tuple[int, str]]:
         """(customer, text) of one personal field of everybody who has it."""
@@ -195,15 +249,10 @@ class People:
                     yield row.customer, _open(keys.get(row.customer), row.sealed, place).decode()
 
     def personal_of(self, customer: int) -> dict[str, str]:
-        """The personal fields of a customer. Raises SealBrokenError."""
-        query = sa.select(PERSONAL.c.field, PERSONAL.c.sealed).where(PERSONAL.c.customer == customer)
+        """The personal fields of a customer; of a field under several of her numbers the one of the number known longest. Raises SealBrokenError."""
         with self._engine.connect() as connection:
-            rows = connection.execute(query).all()
-            keys = self.keys.of(connection, [customer]) if rows else {}
-        return {
-            row.field: _open(keys.get(customer), row.sealed, f"personal/{customer}/{row.field}").decode()
-            for row in rows
-        }
+            rows = self._personal_rows(connection, self._grouped.members(connection, customer))
+        return {field: text for _, field, text in reversed(rows)}
 
     def seal_for(self, customer: int, data: bytes, place: str) -> bytes:
         """Bytes of a customer, kept elsewhere: sealed under her key, for that place only."""
@@ -222,12 +271,14 @@ class People:
         return _open(key, sealed, f"{place}/{customer}")
 
     def traces_of(self, customer: int) -> list[str]:
-        """All texts that lead to a customer: what `forget` looks for in what nobody is known for."""
-        return [text for _, text in self.identifiers_of(customer)] + list(self.personal_of(customer).values())
+        """All texts that lead to a customer by any of her numbers: what `forget` looks for in what nobody is known for."""
+        with self._engine.connect() as connection:
+            fields = self._personal_rows(connection, self._grouped.members(connection, customer))
+        return [text for _, text in self.identifiers_of(customer)] + [text for _, _, text in fields]
 
     def forget(self, customer: int | None, texts: Iterable[str] = ()) -> int:
-        """Delete all of a customer (None: of nobody known), her key first of all, and every quarantined message in which one of her texts
-        or of `texts` stands; how many rows went.
+        """Delete all of a customer (None: of nobody known), by all of her numbers, their keys first of all, and every quarantined message in
+        which one of her texts or of `texts` stands; how many rows went. That these numbers are one person stays known.
 
         The bytes are overwritten on the disk; raises TimeoutError where a reader kept us from that for long.
         """
@@ -240,12 +291,12 @@ class People:
                 gone += connection.execute(
                     sa.delete(QUARANTINE).where(QUARANTINE.c.id == sa.bindparam("gone")), held
                 ).rowcount
-            if customer is not None:
-                hashes = sa.select(IDENTIFIER.c.hash).where(IDENTIFIER.c.customer == customer)
+            for number in [] if customer is None else self._grouped.members(connection, customer):
+                hashes = sa.select(IDENTIFIER.c.hash).where(IDENTIFIER.c.customer == number)
                 connection.execute(sa.delete(UNSETTLED).where(UNSETTLED.c.hash.in_(hashes)))
                 for table in (IDENTIFIER, PERSONAL):
-                    gone += connection.execute(sa.delete(table).where(table.c.customer == customer)).rowcount
-                self.keys.forget(connection, customer)
+                    gone += connection.execute(sa.delete(table).where(table.c.customer == number)).rowcount
+                self.keys.forget(connection, number)
         overwrite_log(self._engine)
         return gone
 
@@ -257,7 +308,7 @@ class People:
         """
         gone = 0
         with writing(self._engine) as connection:
-            for table in (IDENTIFIER, PERSONAL):
+            for table in (IDENTIFIER, PERSONAL, MERGED):
                 gone += connection.execute(sa.delete(table).where(table.c.customer >= customer)).rowcount
             if gone:
                 self.keys.forget_from(connection, customer)
@@ -406,6 +457,20 @@ class People:
         hashing = self._hashing.copy()  # its key taken in already
         hashing.update(b"%b\0%b" % (kind.encode(), text.encode()))
         return hashing.digest()
+
+    def _number_of(self, connection: sa.Connection, kind: str, text: str) -> int | None:
+        return connection.scalar(sa.select(IDENTIFIER.c.customer).where(IDENTIFIER.c.hash == self._hash(kind, text)))
+
+    def _personal_rows(self, connection: sa.Connection, numbers: list[int]) -> list[tuple[int, str, str]]:
+        """(number, field, text) of these numbers, ascending."""
+        rows = connection.execute(
+            sa.select(PERSONAL).where(PERSONAL.c.customer.in_(numbers)).order_by(PERSONAL.c.customer)
+        ).all()
+        keys = self.keys.of(connection, numbers) if rows else {}
+        return [
+            (row.customer, row.field, _open(keys.get(row.customer), row.sealed, f"personal/{row.customer}/{row.field}").decode())
+            for row in rows
+        ]  # fmt: skip
 
     def _opened(self, connection: sa.Connection, rows: Iterable[Any]) -> list[tuple[int, str, str]]:
         """(customer, kind, text) of rows of IDENTIFIER."""

@@ -26,6 +26,15 @@ PERSONAL = sa.Table(
     sa.Column("field", sa.Text, primary_key=True),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
 )  # fmt: skip
+MERGED = sa.Table(
+    "merged", TABLES,
+    sa.Column("customer", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("survivor", sa.BigInteger, nullable=False),
+    sa.Column("kin", sa.BigInteger, nullable=False),
+    sa.Index("merged_survivor", "survivor"),
+    sa.Index("merged_kin", "kin"),
+)  # fmt: skip
+"""Numbers that were ever merged: the survivor's now (their own, where they were parted), and the lowest that was ever joined with them."""
 QUARANTINE = sa.Table(
     "sealed_quarantine", TABLES,
     sa.Column("id", sa.Integer, primary_key=True),

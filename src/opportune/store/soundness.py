@@ -30,6 +30,7 @@ from opportune.facts import (
     DeploymentDefinition,
     Duration,
     EventDefinition,
+    IdentifierDefinition,
     Kind,
     PropertyDefinition,
     RetentionDefinition,
@@ -49,6 +50,7 @@ DURATION_DAYS_MAX = 3_660
 COUNT_MAX = 2**31 - 1
 BUDGET_MINOR_MAX = 2**52
 PROPERTIES_MAX = 200
+IDENTIFIERS_OF_A_KIND_MAX = 100
 
 _PROPERTY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -60,6 +62,7 @@ _LEAST: dict[type, dict[str, int]] = {
     OfferChoice: {"weight": 1},
     Budget: {"contacts": 1},
     CampaignCap: {"max": 1},
+    IdentifierDefinition: {"most": 1},
     Cap: {"max": 1},
     ApprovalWhen: {"contacts_over": 0, "customers_over": 0},
 }
@@ -246,6 +249,16 @@ def _range(limits: tuple[Decimal, Decimal], kind: Kind | None, scale: int, place
         yield place, ProblemCode.OUT_OF_RANGE, "the range is wider than a value can be", "narrow it"
 
 
+def _identifier(kind: IdentifierDefinition, path: str) -> Found:
+    if kind.most is not None and kind.most > IDENTIFIERS_OF_A_KIND_MAX:
+        message = f"`most: {kind.most}` is out of range"
+        hint = f"write a whole number from 1 to {IDENTIFIERS_OF_A_KIND_MAX}, or leave it out"
+        yield _join(path, "most"), ProblemCode.OUT_OF_RANGE, message, hint
+    if kind.most is not None and not kind.merges:
+        message = "`most` has no effect: only identifiers that merge are counted per person"
+        yield _join(path, "most"), ProblemCode.CONTRADICTION, message, "add `merges: true`, or take `most` out"
+
+
 def _event(event: EventDefinition, path: str) -> Found:
     yield from _category(event, path)
     if len(event.properties) > PROPERTIES_MAX:
@@ -367,6 +380,7 @@ def _approval_step(step: ApprovalStep, path: str) -> Found:
 _CHECKS: dict[type, Callable[[Any, str], Found]] = {
     DeploymentDefinition: _deployment,
     RetentionDefinition: _retention,
+    IdentifierDefinition: _identifier,
     EventDefinition: _event,
     PropertyDefinition: _typed,
     TagDefinition: _tag,

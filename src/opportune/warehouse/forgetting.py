@@ -3,6 +3,7 @@
 Hashes of identifiers never come here (decision 0002). It is the only change of a file that is ever permitted.
 """
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -19,8 +20,8 @@ _FACTS = "facts"
 _NOTHING = "encode(rpad('{}', octet_length(extra)::INTEGER, ' '))"
 
 
-def forget_extras(folder: Path, customer: int) -> int:
-    """Empty the undeclared properties of a customer's facts, once the journal's are; how many rows. Doing it again changes nothing.
+def forget_extras(folder: Path, numbers: Sequence[int]) -> int:
+    """Empty the undeclared properties of a customer's facts, by all of her `numbers`, once the journal's are; how many rows. Doing it again changes nothing.
 
     Files that were replaced are deleted at once, whoever may still read them. Raises WarehouseLocked, WarehouseError, OSError.
     """
@@ -31,18 +32,19 @@ def forget_extras(folder: Path, customer: int) -> int:
         rows = 0
         for part in manifest.parts:
             if _FACTS in part.tables:
-                rows += _rewritten(connection, place / part.place(_FACTS), customer)
+                rows += _rewritten(connection, place / part.place(_FACTS), numbers)
         _seal_last(folder, manifest)
     return rows
 
 
-def _rewritten(connection: duckdb.DuckDBPyConnection, path: Path, customer: int) -> int:
+def _rewritten(connection: duckdb.DuckDBPyConnection, path: Path, numbers: Sequence[int]) -> int:
     """Write a file again without a customer's undeclared properties, if it has any; how many rows had some."""
     source = f"read_parquet({quoted(str(path))}, hive_partitioning=false)"
     columns = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
     if "extra" not in columns:
         return 0
-    hers = f"customer = {customer} AND extra IS NOT NULL AND octet_length(extra) >= 2 AND extra <> {_NOTHING}"
+    named = ", ".join(map(str, numbers))
+    hers = f"customer IN ({named}) AND extra IS NOT NULL AND octet_length(extra) >= 2 AND extra <> {_NOTHING}"
     found = connection.execute(f"SELECT count(*) FROM {source} WHERE {hers}").fetchone()
     rows = int(found[0]) if found is not None else 0
     if rows:

@@ -123,6 +123,8 @@ class Latest:
                 f"what was said of `{tag}` until {until} was dropped by retention; ask the engine for it"
             )
         last = f"arg_max(coalesce(value, {NULL}), (seq << {POSITION_BITS}) + position)"
+        if any(kind.merges for kind in self.lexicon.definitions.identifiers.values()):  # then the later moment rules
+            last = f"arg_max(coalesce(value, {NULL}), (at_ms, coalesce(value, {NULL})))"
         number = self.lexicon.number("tag", tag)
         return f"SELECT customer, nullif({last}, {NULL}) AS value FROM raw.tags WHERE tag = {number} AND seq < {self.cut} GROUP BY customer"
 

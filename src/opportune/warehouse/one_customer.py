@@ -1,6 +1,6 @@
 """One customer's rows out of the warehouse, the newest first: only the files that speak of her are opened."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class CustomerRows(msgspec.Struct, frozen=True):
 
 
 class CustomerReader:
-    """Looks customers up in a data folder's warehouse as it grows. One request at a time; `refresh` hears of new parts."""
+    """Looks customers up in a data folder's warehouse as it grows, by all the numbers of each. One request at a time; `refresh` hears of new parts."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._place = folder, warehouse_folder(folder)
@@ -77,44 +77,44 @@ class CustomerReader:
         """Let go of the files."""
         self._connection.close()
 
-    def newest(self, customer: int, before_seq: int) -> Iterator[CustomerRows]:
+    def newest(self, customers: Sequence[int], before_seq: int) -> Iterator[CustomerRows]:
         """Her rows of facts before a number, part by part, the newest part first."""
-        for part in self._parts(customer, (Kind.FACTS, *_OUTPUTS), before_seq):
+        for part in self._parts(customers, (Kind.FACTS, *_OUTPUTS), before_seq):
             where = f"seq < {before_seq}"
-            facts = self._facts(part, customer, where) if is_present(self._bits(part), Kind.FACTS, customer) else []
+            facts = self._facts(part, customers, where) if _any_present(self._bits(part), Kind.FACTS, customers) else []
             outputs = [
-                self._outputs(part, kind, customer, where)
-                if is_present(self._bits(part), kind, customer)
+                self._outputs(part, kind, customers, where)
+                if _any_present(self._bits(part), kind, customers)
                 else np.empty(0, dtype)
                 for kind, (_, dtype) in _OUTPUTS.items()
             ]
             yield CustomerRows(facts, *outputs)
 
-    def contacts(self, customer: int) -> Iterator[CustomerRows]:
+    def contacts(self, customers: Sequence[int]) -> Iterator[CustomerRows]:
         """Those of her rows that say that she was contacted or answered, the newest part first."""
         kinds = ", ".join(str(int(kind)) for kind in CONTACT_KINDS)
-        for part in self._parts(customer, (Kind.CONTACT_FACTS, Kind.CONTACT_OUTPUTS), self.manifest.end_seq):
+        for part in self._parts(customers, (Kind.CONTACT_FACTS, Kind.CONTACT_OUTPUTS), self.manifest.end_seq):
             bits = self._bits(part)
             facts: list[StoredFact] = []
             decisions, moves = np.empty(0, DECISION), np.empty(0, MOVE)
-            if is_present(bits, Kind.CONTACT_FACTS, customer):
-                facts = self._facts(part, customer, f"kind IN ({kinds})")
-            if is_present(bits, Kind.CONTACT_OUTPUTS, customer):
+            if _any_present(bits, Kind.CONTACT_FACTS, customers):
+                facts = self._facts(part, customers, f"kind IN ({kinds})")
+            if _any_present(bits, Kind.CONTACT_OUTPUTS, customers):
                 # Also the moves of other kinds: those with a decision itself say that it was no contact yet.
-                decisions = self._outputs(part, Kind.DECISIONS, customer, f"arm = {int(Arm.TREATED)}")
-                if is_present(bits, Kind.MOVES, customer):
-                    moves = self._outputs(part, Kind.MOVES, customer, "true")
+                decisions = self._outputs(part, Kind.DECISIONS, customers, f"arm = {int(Arm.TREATED)}")
+                if _any_present(bits, Kind.MOVES, customers):
+                    moves = self._outputs(part, Kind.MOVES, customers, "true")
             yield CustomerRows(facts, decisions, moves, np.empty(0, GOAL), np.empty(0, DERIVED))
 
-    def tags(self, customer: int) -> Iterator[dict[int, tuple[int, int]]]:
+    def tags(self, customers: Sequence[int]) -> Iterator[dict[int, tuple[int, int]]]:
         """What was said of her tags last (number -> encoded value, ms when), part by part, the newest part first."""
-        for part in self._parts(customer, (Kind.TAGS,), self.manifest.end_seq):
-            rows = self._rows(part, "tags", customer, "true", "seq, position", "tag, value, at_ms")
+        for part in self._parts(customers, (Kind.TAGS,), self.manifest.end_seq):
+            rows = self._rows(part, "tags", customers, "true", "seq, position", "tag, value, at_ms")
             yield {tag: (NULL if value is None else value, at_ms) for tag, value, at_ms in rows}
 
-    def _parts(self, customer: int, kinds: tuple[Kind, ...], before_seq: int) -> Iterator[Part]:
+    def _parts(self, customers: Sequence[int], kinds: tuple[Kind, ...], before_seq: int) -> Iterator[Part]:
         for part in reversed(self.manifest.parts):
-            if part.first_seq < before_seq and any(is_present(self._bits(part), kind, customer) for kind in kinds):
+            if part.first_seq < before_seq and any(_any_present(self._bits(part), kind, customers) for kind in kinds):
                 yield part
 
     def _bits(self, part: Part) -> Presence:
@@ -123,14 +123,19 @@ class CustomerReader:
             found = self._presence[part.presence] = read_presence(self._place / part.presence)
         return found
 
-    def _facts(self, part: Part, customer: int, where: str) -> list[StoredFact]:
+    def _facts(self, part: Part, customers: Sequence[int], where: str) -> list[StoredFact]:
         slots = "".join(f", {slot_name(slot)}" for slot in range(part.slots))
         chosen = f"seq, kind, code, at_ms, engine_ms, size{slots}"
-        rows = self._rows(part, "facts", customer, where, "seq", chosen)
+        rows = self._rows(part, "facts", customers, where, "seq", chosen)
         said: dict[int, list[int]] = {}
         if any(row[1] == FactKind.TAGS_SET for row in rows):
             for seq, tag, value in self._rows(
-                part, "tags", customer, where if where.startswith("seq") else "true", "seq, position", "seq, tag, value"
+                part,
+                "tags",
+                customers,
+                where if where.startswith("seq") else "true",
+                "seq, position",
+                "seq, tag, value",
             ):
                 said.setdefault(seq, []).extend((tag, NULL if value is None else value))
         return [
@@ -141,11 +146,11 @@ class CustomerReader:
             for seq, kind, code, at_ms, now_ms, size, *values in rows
         ]  # fmt: skip
 
-    def _outputs(self, part: Part, kind: Kind, customer: int, where: str) -> NDArray[Any]:
+    def _outputs(self, part: Part, kind: Kind, customers: Sequence[int], where: str) -> NDArray[Any]:
         table, dtype = _OUTPUTS[kind]
         columns = output_columns(dtype)
         chosen = ", ".join(name for name, _, _ in columns)
-        found = self._rows(part, table, customer, where, "seq, position", chosen) if table in part.tables else []
+        found = self._rows(part, table, customers, where, "seq, position", chosen) if table in part.tables else []
         rows = np.zeros(len(found), dtype)
         for at, row in enumerate(found):
             for (_, field, slot), value in zip(columns, row, strict=True):
@@ -153,14 +158,18 @@ class CustomerReader:
         return rows
 
     def _rows(
-        self, part: Part, table: str, customer: int, where: str, order: str, chosen: str
+        self, part: Part, table: str, customers: Sequence[int], where: str, order: str, chosen: str
     ) -> list[tuple[Any, ...]]:
         if table not in part.tables:
             return []
-        path = quoted(str(self._place / part.place(table)))
+        path, numbers = quoted(str(self._place / part.place(table))), ", ".join(map(str, customers))
         try:
             return self._connection.execute(
-                f"SELECT {chosen} FROM read_parquet({path}, hive_partitioning=false) WHERE customer = {customer} AND {where} ORDER BY {order}"
+                f"SELECT {chosen} FROM read_parquet({path}, hive_partitioning=false) WHERE customer IN ({numbers}) AND {where} ORDER BY {order}"
             ).fetchall()
         except duckdb.Error as error:
             raise WarehouseError(f"{path} cannot be read: {error}; restore it from a backup") from error
+
+
+def _any_present(bits: Presence, kind: Kind, customers: Sequence[int]) -> bool:
+    return any(is_present(bits, kind, customer) for customer in customers)

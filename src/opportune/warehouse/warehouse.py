@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import FactKind
+from opportune.engine import numbers_parted
+from opportune.facts import FactKind, Persons
 from opportune.warehouse.errors import QueryRefused, WarehouseError
 from opportune.warehouse.files import named, parquet, quoted
 from opportune.warehouse.latest import Latest
@@ -155,11 +156,11 @@ class Warehouse:
         for schema in ("raw", "event", "tag", "latest"):
             execute(f"CREATE SCHEMA {schema}")
         for table in RAW_COLUMNS:
-            paths = [place / part.place(table) for part in self.manifest.parts if table in part.tables]
-            execute(f"CREATE VIEW raw.{table} AS {f'SELECT * FROM {parquet(paths)}' if paths else empty_table(table)}")
+            execute(f"CREATE VIEW raw.{table} AS {self._stored(table)}")
+        cut = self._cut(as_of_ms) if as_of_seq is None else min(as_of_seq, self.manifest.end_seq)
+        self._map_customers(cut)
         self.lexicon = self._read_lexicon()
         self.views = Views(self.lexicon, max(part.slots for part in self.manifest.parts))
-        cut = self._cut(as_of_ms) if as_of_seq is None else min(as_of_seq, self.manifest.end_seq)
         self.latest = Latest(self.views, self.manifest, cut, as_of_ms)
         self._made: set[tuple[str, str]] = set()
         for statement in self.views.macros():
@@ -167,6 +168,43 @@ class Warehouse:
         for name, query in self.views.main().items():
             execute(f"CREATE VIEW {name} AS {query}")
         self._create_lists()
+
+    def _map_customers(self, cut: int) -> None:
+        """`customer_of`: the survivor of each number that was merged before the fact `cut`; every table then names survivors."""
+        execute = self.connection.execute
+        execute("CREATE TABLE customer_of (customer UINTEGER, survivor UINTEGER)")
+        if not any(part.slots for part in self.manifest.parts):
+            return
+        facts = execute(
+            f"""SELECT f.kind, f.customer, f.v0, b.body FROM raw.facts f JOIN raw.groups g ON f.seq >= g.first_seq AND f.seq < g.first_seq + g.facts
+            LEFT JOIN raw.bodies b ON f.kind = {FactKind.UNMERGED.value} AND b.first_seq = g.first_seq AND b.position = f.code
+            WHERE f.kind IN ({FactKind.MERGED.value}, {FactKind.UNMERGED.value}) AND f.seq < {cut} ORDER BY f.seq"""
+        ).fetchall()
+        persons = Persons()
+        for kind, customer, absorbed, body in facts:
+            if kind == FactKind.MERGED:
+                persons.merge(customer, absorbed)
+            else:
+                persons.part(customer, numbers_parted(body))
+        if not persons.roots:
+            return
+        execute("CREATE SCHEMA stored")
+        columns = [list(persons.roots), list(persons.roots.values())]
+        execute("INSERT INTO customer_of SELECT unnest(?), unnest(?)", columns)
+        for table, known in RAW_COLUMNS.items():
+            if "customer" in known:
+                alone = f" WHERE f.kind <> {FactKind.CUSTOMER.value} OR m.customer IS NULL" if table == "facts" else ""
+                execute(f"CREATE VIEW stored.{table} AS {self._stored(table)}")
+                execute(
+                    f"CREATE OR REPLACE VIEW raw.{table} AS SELECT f.* REPLACE (coalesce(m.survivor, f.customer) AS customer) "
+                    f"FROM stored.{table} f LEFT JOIN customer_of m ON m.customer = f.customer{alone}"
+                )
+
+    def _stored(self, table: str) -> str:
+        """The query of a table as its files have it."""
+        place = warehouse_folder(self.folder)
+        paths = [place / part.place(table) for part in self.manifest.parts if table in part.tables]
+        return f"SELECT * FROM {parquet(paths)}" if paths else empty_table(table)
 
     def _read_lexicon(self) -> Lexicon:
         bodies = self.connection.execute(

@@ -20,6 +20,7 @@ from opportune.entrypoints.http.duplicate_routes import duplicate_router
 from opportune.entrypoints.http.explain_routes import explain_router
 from opportune.entrypoints.http.intake_routes import IntakeRoutes
 from opportune.entrypoints.http.limits import RETRY_AFTER_SECONDS, Limits
+from opportune.entrypoints.http.merging_routes import merging_router
 from opportune.entrypoints.http.metrics import registry_of
 from opportune.entrypoints.http.one_off_routes import one_off_router
 from opportune.entrypoints.http.openapi import describe
@@ -115,6 +116,7 @@ def make_app(
     rest.include_router(touches.router())
     rest.include_router(people_router(service, authority))
     rest.include_router(profile_router(service, authority))
+    rest.include_router(merging_router(service, authority))
     rest.include_router(analysis_router(service, authority))
     rest.include_router(catalogue_router(service, authority))
     rest.include_router(ofrep_router(service, authority, bounds))

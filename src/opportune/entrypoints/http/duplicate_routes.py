@@ -12,11 +12,11 @@ from opportune.entrypoints.http.operating_routes import require
 from opportune.entrypoints.http.problems import ProblemError
 from opportune.operations import (
     DeploymentError,
-    MergingUnavailableError,
     Service,
     decide_pair,
     list_clusters,
     list_duplicates,
+    open_pair,
     show_duplicate,
 )
 from opportune.store import PairState
@@ -140,11 +140,11 @@ def duplicate_router(service: Service, authority: Authority) -> APIRouter:
         who = require(authority, "operate")(request).name
         try:
             if asked.decision == "same":
-                line = await service.work(lambda d: decide_pair(folder, number, "same", who, asked.why, d))
+                low, high = await asyncio.to_thread(open_pair, folder, number)
+                await service.merging.merge(f"#{low}", f"#{high}", who, asked.why)
+                line = await asyncio.to_thread(decide_pair, folder, number, "same", who, asked.why, merged=True)
             else:
                 line = await asyncio.to_thread(decide_pair, folder, number, "apart", who, asked.why)
-        except MergingUnavailableError as error:
-            raise ProblemError(501, "merging_unavailable", str(error)) from error
         except DeploymentError as error:
             raise ProblemError(409, "not_decided", str(error), hint="list the duplicates again") from error
         return _json(line)

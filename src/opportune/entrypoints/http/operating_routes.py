@@ -40,6 +40,8 @@ class Account(BaseModel):
     clashes: int
     rounded: int
     conflicts: int
+    conflicts_by: dict[str, int]
+    merged: int
     set_aside: int
     balanced: bool
 

@@ -14,13 +14,13 @@ import msgspec
 from opportune.engine import CUSTOMERS_MAX
 from opportune.journal import SnapshotStore
 from opportune.operations.deployment import DeploymentError, OnProgress
+from opportune.operations.erasure import CHECKPOINTS, SIMULATIONS
 from opportune.operations.simulation.period import find_period
 from opportune.operations.simulation.report import SimulationReport, report_of
 from opportune.operations.simulation.run import Comparison
 from opportune.store import Definitions, playbook_fingerprint
 
-FOLDER = "simulations"
-REPORT, PROGRESS, CHECKPOINTS = "report.json", "progress.json", "checkpoints"
+REPORT, PROGRESS = "report.json", "progress.json"
 AS_IT_WAS = "as-it-was"
 PROGRESS_SECONDS = 0.5
 KEY_BYTES = 8
@@ -59,7 +59,7 @@ def simulate(
     period = find_period(folder, since_ms, until_ms, on_progress)
     mark = AS_IT_WAS if draft is None else fingerprint_text(draft)
     key = _key(mark, period.first_seq, period.end_seq)
-    place = folder / FOLDER / key
+    place = folder / SIMULATIONS / key
     path = place / REPORT
     if path.exists() and not again:
         return msgspec.json.decode(path.read_bytes(), type=SimulationReport)
@@ -88,14 +88,14 @@ def fingerprint_text(definitions: Definitions) -> str:
 def simulations(folder: Path) -> list[SimulationState]:
     """The simulations of a folder, the newest first."""
     found = []
-    for path in (folder / FOLDER).glob(f"*/{PROGRESS}"):
+    for path in (folder / SIMULATIONS).glob(f"*/{PROGRESS}"):
         found.append(msgspec.json.decode(path.read_bytes(), type=SimulationState))
     return sorted(found, key=lambda one: -one.begun_ms)
 
 
 def simulation_report(folder: Path, key: str) -> SimulationReport:
     """The report of a simulation. Raises DeploymentError where there is none."""
-    path = folder / FOLDER / key / REPORT
+    path = folder / SIMULATIONS / key / REPORT
     if not key.isalnum() or not path.exists():
         raise DeploymentError(f"no simulation `{key}` has a report; see them with `opportune simulations`")
     return msgspec.json.decode(path.read_bytes(), type=SimulationReport)

@@ -3,6 +3,8 @@
 A fact that answers to a decision counts only where the draft made that decision too: for the same customer, at the same fact, by the
 same campaign, with the same offer and touchpoint. Others are left out and counted. Where the draft lets a touchpoint have a decision that it
 did not have then, nobody ever said that it was shown: it is supposed to be, once the facts that came in together are through.
+
+Where customers were merged, an answer by any number of a person answers to the person: both sides name her survivor, as the journal does.
 """
 
 from typing import Any
@@ -11,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from opportune.engine import numbers_parted
 from opportune.facts import (
     DECISION,
     NOBODY,
@@ -22,9 +25,11 @@ from opportune.facts import (
     MoveKind,
     Outcome,
     Outputs,
+    Persons,
 )  # fmt: skip
 from opportune.operations.simulation.period import cut
 
+JOINING = (FactKind.MERGED, FactKind.UNMERGED)
 HELD = (MoveKind.LEASED, MoveKind.PUSHED)
 PAIR = 1 << 16
 
@@ -67,14 +72,15 @@ class Decided:
         found: NDArray[np.int64] = np.where(place >= 0, self.rows["propensity_ppm"][place], 0)
         return found
 
-    def made_too(self, goals: NDArray[Any]) -> NDArray[np.bool_]:
+    def made_too(self, goals: NDArray[Any], persons: Persons) -> NDArray[np.bool_]:
         """Whether the decision behind each of these goal facts was made by the other side too; one before the period was."""
         seqs = self.rows["seq"][: self.many]
         first, end = np.searchsorted(seqs, goals["origin_seq"]), np.searchsorted(seqs, goals["origin_seq"], "right")
         found = np.ones(len(goals), np.bool_)
         for at, (low, high) in enumerate(zip(first.tolist(), end.tolist(), strict=True)):
             rows = self.rows[low:high]
-            mine = (rows["customer"] == goals["customer"][at]) & (rows["campaign"] == goals["campaign"][at])
+            hers = np.isin(rows["customer"], persons.members(int(goals["customer"][at])))
+            mine = hers & (rows["campaign"] == goals["campaign"][at])
             if mine.any():
                 found[at] = self.other[low + int(np.argmax(mine))] >= 0
         return found
@@ -94,18 +100,26 @@ class Decided:
 class Answers:
     """Rewrites the facts of the past into what they mean for the draft."""
 
-    def __init__(self, first_decision: int, clicks: tuple[int, int, dict[int, int]] | None) -> None:
-        """`clicks`: number of the event of followed links, place of its campaign, and campaign numbers by the code of their names."""
+    def __init__(
+        self, first_decision: int, clicks: tuple[int, int, dict[int, int]] | None, persons: Persons | None = None
+    ) -> None:
+        """`clicks`: number of the event of followed links, place of its campaign, and campaign numbers by the code of their names.
+
+        `persons`: whose numbers are one person, when the period begins.
+        """
         self.then, self.now = Decided(first_decision), Decided(first_decision)
         self.left_out = LeftOut()
         self.last: dict[int, int] = {}
+        self.persons = Persons() if persons is None else persons
         self._clicks = clicks
 
     def turns(self, batch: FactBatch, then: NDArray[Any]) -> list[int]:
-        """The facts before which all decisions must be matched: they answer to what was decided, or made, in this very batch."""
+        """The facts before which all decisions must be matched: they answer to what was decided, or made, in this very batch, or merge or part customers."""
         rows = np.flatnonzero(np.isin(batch.kind, (FactKind.RECEIPT, FactKind.RESPONSE)))
         receipts, responses = (rows[batch.kind[rows] == kind] for kind in (FactKind.RECEIPT, FactKind.RESPONSE))
         found = [receipts[np.isin(batch.values[batch.first[receipts]], then["number"])]] if len(receipts) else []
+        joining = np.flatnonzero(np.isin(batch.kind, JOINING))
+        found.append(joining)
         pairs = [batch.customer[responses].astype(np.int64) * PAIR + batch.code[responses]]
         places = [responses]
         if self._clicks is not None:
@@ -115,12 +129,37 @@ class Answers:
             places.append(clicks)
             pairs.append(batch.customer[clicks].astype(np.int64) * PAIR + campaigns)
         asking = np.concatenate(pairs)
-        if len(asking):
+        if len(asking) and (
+            len(joining) or self.persons.groups
+        ):  # they may name another number of hers than the decision does
+            found.append(np.concatenate(places))
+        elif len(asking):
             made = np.flatnonzero(batch.kind == FactKind.CONTACT)
             ours = then["customer"].astype(np.int64) * PAIR + then["campaign"]
             elsewhere = batch.customer[made].astype(np.int64) * PAIR + batch.code[made]
             found.append(np.concatenate(places)[np.isin(asking, np.concatenate([ours, elsewhere]))])
-        return np.unique(np.concatenate(found)).tolist() if found else []
+        return np.unique(np.concatenate(found)).tolist()
+
+    def note_persons(self, batch: FactBatch) -> None:
+        """Who is one person from here on; of a batch that `turns` has cut, so that only its first fact says so. Her last decisions are the survivor's."""
+        if not len(batch) or batch.kind[0] not in JOINING:
+            return
+        customer = int(batch.customer[0])
+        if batch.kind[0] == FactKind.MERGED:
+            low, high = self.persons.merge(customer, int(batch.values[batch.first[0]]))
+            for (who, campaign), number in [(divmod(key, PAIR), number) for key, number in self.last.items()]:
+                if who == high:
+                    del self.last[high * PAIR + campaign]
+                    key = low * PAIR + campaign
+                    self.last[key] = max(number, self.last.get(key, number))
+            return
+        root = self.persons.root(customer)
+        parted = self.persons.part(customer, numbers_parted(batch.bodies[int(batch.code[0])]))
+        for survivor in {some[0] for some in parted or ()} - {
+            root
+        }:  # whose they were is not told: an answer of either counts
+            hers = [(divmod(key, PAIR), number) for key, number in self.last.items()]
+            self.last.update({survivor * PAIR + campaign: number for (who, campaign), number in hers if who == root})
 
     def rewritten(self, batch: FactBatch) -> FactBatch:
         """The batch as the draft meets it: playbooks of then change nothing, answers speak of its own decisions or are left out."""
@@ -135,7 +174,7 @@ class Answers:
             if not self._counts(batch, row, values):
                 kind[row], customer[row] = FactKind.PROGRESS, NOBODY
         changed = cut(batch, 0, len(batch))
-        changed.kind, changed.customer, changed.values, changed.bodies = kind, customer, values, []
+        changed.kind, changed.customer, changed.values = kind, customer, values
         return changed
 
     def _counts(self, batch: FactBatch, row: int, values: NDArray[np.int64]) -> bool:
@@ -164,13 +203,14 @@ class Answers:
 
     def _is_made(self, customer: int, campaign: int) -> bool:
         """Whether the customer's last decision of a campaign then is the draft's too; what was decided before the period, or elsewhere, is."""
-        number = self.last.get(customer * PAIR + campaign, -1)
+        number = self.last.get(self.persons.root(customer) * PAIR + campaign, -1)
         return number < 0 or int(self.then.other[number - self.then.first]) >= 0
 
     def note_contacts(self, batch: FactBatch) -> None:
         """Contacts that another system made are the last of their campaigns."""
         rows = np.flatnonzero(batch.kind == FactKind.CONTACT)
-        self.last.update(dict.fromkeys((batch.customer[rows].astype(np.int64) * PAIR + batch.code[rows]).tolist(), -1))
+        who = [self.persons.root(number) for number in batch.customer[rows].tolist()]
+        self.last.update(dict.fromkeys((np.array(who, np.int64) * PAIR + batch.code[rows]).tolist(), -1))
 
     def match(self, then: NDArray[Any], now: NDArray[Any]) -> None:
         """Take in what was decided then and what the draft decides of the same facts."""

@@ -12,15 +12,16 @@ from opportune.facts import Arrays, FactBatch, FactKind, Outputs, TextDictionary
 from opportune.journal import Group, SnapshotStore
 from opportune.operations.decisions import playbook_in
 from opportune.operations.deployment import DeploymentError, OnProgress, journal_of, read_group
+from opportune.operations.erasure import BASES, SIMULATIONS
 
-BASES_FOLDER, BASES_KEPT = "bases", 3
+BASES_KEPT = 3
 """States at the beginnings of periods, kept so that the next simulation of the same time begins at once."""
 
 
 class Period(msgspec.Struct, frozen=True):
     """Facts first_seq .. end_seq-1: those met at an engine time from `since_ms` (included) to `until_ms` (excluded).
 
-    `texts` are all the dictionary knew by its end, `body` the playbook in force then; `customers` are all there were by then. `answers`:
+    `parted_seq` is the last fact up to the end by which a customer was parted in two, -1 without one. `texts` are all the dictionary knew by its end, `body` the playbook in force then; `customers` are all there were by then. `answers`:
     how many of its facts answer to a decision.
     """
 
@@ -32,6 +33,7 @@ class Period(msgspec.Struct, frozen=True):
     last_ms: int
     customers: int
     answers: int
+    parted_seq: int
     texts: list[str]
     body: PlaybookBody
 
@@ -47,6 +49,7 @@ def find_period(folder: Path, since_ms: int, until_ms: int, on_progress: OnProgr
     dictionary, body = TextDictionary(), None
     first_seq = first_ms = -1
     end_seq = customers = answers = done = 0
+    parted_seq = -1
     now_ms = last_ms = -(2**62)
     for group in reader.read(0):
         now = np.maximum(np.maximum.accumulate(group.arrays.get("now_ms", group.arrays["at_ms"])), now_ms)
@@ -62,6 +65,8 @@ def find_period(folder: Path, since_ms: int, until_ms: int, on_progress: OnProgr
             if FactKind.CUSTOMER in kinds:
                 made = group.arrays["customer"][:inside][kinds == FactKind.CUSTOMER]
                 customers = max(customers, int(made.max()) + 1)
+            parted = np.flatnonzero(kinds == FactKind.UNMERGED)
+            parted_seq = group.first_seq + int(parted[-1]) if len(parted) else parted_seq
             answers += int(np.isin(kinds[begun:], ANSWERING).sum()) if begun < inside else 0
             body = playbook_in(group) or body
         now_ms = int(now[-1])
@@ -77,7 +82,7 @@ def find_period(folder: Path, since_ms: int, until_ms: int, on_progress: OnProgr
             f"retention has dropped some of that time: everything is there from fact {reader.whole_seq:,} on; begin later"
         )
     return Period(
-        since_ms, until_ms, first_seq, end_seq, first_ms, last_ms, customers, answers, dictionary.since(0), decode_body(body)
+        since_ms, until_ms, first_seq, end_seq, first_ms, last_ms, customers, answers, parted_seq, dictionary.since(0), decode_body(body),
     )  # fmt: skip
 
 
@@ -97,7 +102,7 @@ def engine_at(
     folder: Path, period: Period, customers_max: int = CUSTOMERS_MAX, on_progress: OnProgress | None = None
 ) -> Engine:
     """An engine as it was when the period began, which knows all of its texts already. Raises DeploymentError, JournalError."""
-    bases = folder / "simulations" / BASES_FOLDER
+    bases = folder / SIMULATIONS / BASES
     kept = SnapshotStore(bases / str(period.first_seq), snapshots_kept=1)
     engine = _restored(folder, period, [kept, SnapshotStore(folder / "snapshots")], customers_max)
     begun = engine.next_seq

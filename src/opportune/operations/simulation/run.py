@@ -6,19 +6,30 @@ compared with what was journaled, byte for byte.
 
 import itertools
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from opportune.engine import Engine, Playbook, numbers_of
-from opportune.facts import DECISION, MS_PER_HOUR, Arm, Arrays, FactBatch, GoalKind, Kind, Outputs
+from opportune.engine import GROUP_ROOT, Engine, Playbook, members_of, numbers_of
+from opportune.facts import (
+    DECISION,
+    MS_PER_HOUR,
+    Arm,
+    Arrays,
+    FactBatch,
+    GoalKind,
+    Kind,
+    Outputs,
+    Persons,
+)
 from opportune.journal import SnapshotStore
 from opportune.operations.clicks import EVENT as CLICK_EVENT
 from opportune.operations.deployment import OnProgress
 from opportune.operations.publish import compile_with
 from opportune.operations.replay import same_outputs
-from opportune.operations.simulation.contacts_then import Answers, LeftOut
+from opportune.operations.simulation.contacts_then import JOINING, Answers, LeftOut
 from opportune.operations.simulation.displaced import Displaced
 from opportune.operations.simulation.period import Period, cut, engine_at, engine_from, parts, state_arrays
 from opportune.operations.simulation.tally import Sizes, Tally
@@ -49,6 +60,8 @@ class Comparison:
         self.draft = draft
         self.engine: Engine
         self.answers: Answers
+        self._done: list[tuple[FactBatch, Outputs]] = []
+        """What the draft met and made, kept until the last parting: both sides of it are derived from that again."""
         self.equal = True
         self.differs_at: int | None = None
         self.seconds = 0.0
@@ -61,7 +74,23 @@ class Comparison:
             playbook = self._compiled(self.engine)
             self.engine.prepare(playbook)
             self.engine.publish(playbook.body().encode())
+            if self._keeps():
+                self._derive_from_the_draft()
         self._set_up(first_decision)
+
+    def _keeps(self) -> bool:
+        """Whether a parting is still to come, for which a draft needs its own history."""
+        return self.draft is not None and self.engine.next_seq <= self.period.parted_seq
+
+    def _derive_from_the_draft(self) -> None:
+        """A parting reads what the draft met and made. Which caps its contacts count for is said by the playbook before it: no fact published the draft."""
+        folder, first_seq, done = self.folder, self.period.first_seq, self._done
+
+        def history(_before: int) -> Iterator[tuple[FactBatch, Outputs]]:
+            yield from parts(folder, 0, first_seq)
+            yield from done
+
+        self.engine.history = history
 
     def _compiled(self, engine: Engine) -> Playbook:
         assert self.draft is not None
@@ -76,10 +105,18 @@ class Comparison:
         hours = min(period.last_ms // MS_PER_HOUR - first_hour + 1, 24 * 400)
         sizes = Sizes(count["campaign"], count["touchpoint"], period.customers, first_hour, hours)
         self.then, self.now = Tally(sizes), Tally(sizes)
-        self.answers = Answers(first_decision, self._clicks())
+        self.answers = Answers(first_decision, self._clicks(), self._persons())
         self.displaced = Displaced()
         self.goals_kept = np.zeros(sizes.campaigns, np.int64)
         self.goals_lost = np.zeros(sizes.campaigns, np.int64)
+
+    def _persons(self) -> Persons:
+        """Whose numbers are one person when the period begins, or where a simulation goes on."""
+        persons, merged = Persons(), self.engine.memory.arrays["merged"][: self.engine.customers]
+        for root in np.unique(merged[:, GROUP_ROOT]).tolist():
+            if root:
+                persons.put(members_of(merged, root - 1))
+        return persons
 
     def _clicks(self) -> tuple[int, int, dict[int, int]] | None:
         body = self.period.body
@@ -103,11 +140,15 @@ class Comparison:
                 self._with_draft(batch, then)
             if on_progress is not None:
                 on_progress("simulating", self.engine.next_seq - period.first_seq, period.facts)
-            if checkpoints is not None and self.engine.next_seq >= mark:
+            if not self._keeps():
+                self._done.clear()
+            if checkpoints is not None and self.engine.next_seq >= mark and not self._keeps():
                 self.seconds += time.monotonic() - begun
                 begun = time.monotonic()
                 self._save(checkpoints)
                 mark = self.engine.next_seq + CHECKPOINT_FACTS
+        for tally in (self.then, self.now):
+            tally.join(self.answers.persons)
         self.seconds += time.monotonic() - begun
 
     def _as_it_was(self, batch: FactBatch, then: Outputs) -> None:
@@ -115,6 +156,8 @@ class Comparison:
         now = self.engine.process(batch)
         if self.equal and not same_outputs(now, then):
             self.equal, self.differs_at = False, first
+        for at in np.flatnonzero(np.isin(batch.kind, JOINING)).tolist():
+            self.answers.note_persons(cut(batch, at, at + 1))
         self.answers.match(then.decisions, now.decisions)
         self._count(then, now)
 
@@ -126,7 +169,11 @@ class Comparison:
             if start < end:
                 part = batch if end - start == len(batch) else cut(batch, start, end)
                 first = engine.next_seq
-                outputs = engine.process(answers.rewritten(part))
+                answers.note_persons(part)
+                meant = answers.rewritten(part)
+                outputs = engine.process(meant)
+                if self._keeps():
+                    self._done.append((meant, outputs))
                 answers.note_contacts(part)
                 within = (seqs >= first) & (seqs < engine.next_seq)
                 answers.match(then.decisions[within], outputs.decisions)
@@ -151,7 +198,7 @@ class Comparison:
             self.displaced.add(then.decisions, kept, now.decisions, known)
         goals = then.goals[(then.goals["kind"] == GoalKind.REACHED) & (then.goals["arm"] == Arm.TREATED)]
         if len(goals):
-            same = a.then.made_too(goals)
+            same = a.then.made_too(goals, a.persons)
             np.add.at(self.goals_kept, goals["campaign"][same], 1)
             np.add.at(self.goals_lost, goals["campaign"][~same], 1)
 

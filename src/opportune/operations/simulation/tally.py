@@ -5,11 +5,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.facts import MS_PER_HOUR, NO_CAMPAIGN, PPM, Arm, Arrays, GoalKind, Outputs, Reason, contacts_made
+from opportune.facts import (
+    MS_PER_HOUR,
+    NO_CAMPAIGN,
+    PPM,
+    Arm,
+    Arrays,
+    GoalKind,
+    Outputs,
+    Persons,
+    Reason,
+    contacts_made,
+)
 
 ARMS = len(Arm)
 REASONS = max(Reason) + 1
 LOAD_HOURS_MAX = 24 * 400
+_CUSTOMER = (1 << 32) - 1
 
 
 class Sizes(NamedTuple):
@@ -66,6 +78,17 @@ class Tally:
             rows = outputs.withheld
             campaign = np.where(rows["campaign"] == NO_CAMPAIGN, self.sizes.campaigns, rows["campaign"])
             np.add.at(a["withheld"], (campaign, rows["reason"]), rows["count"])
+
+    def join(self, persons: Persons) -> None:
+        """Contacts of numbers that are one person in the end are one customer's. Doing it again changes nothing."""
+        each = self.arrays["per_customer"]
+        for number, root in persons.roots.items():
+            each[root] += each[number]
+            each[number] = 0
+        if persons.roots:
+            who = (self.pairs & _CUSTOMER).tolist()
+            roots = np.array([persons.root(number) for number in who], np.int64)
+            self._pairs = [np.unique((self.pairs & ~_CUSTOMER) | roots)]
 
     @property
     def pairs(self) -> NDArray[np.int64]:
