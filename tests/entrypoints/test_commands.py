@@ -20,9 +20,9 @@ from opportune.operations import list_decisions, open_deployment
 from tests.operations.little_mobile import CUSTOMERS_MAX, MINIMAL, by_time, deployed, lines, month
 
 NAMES = (
-    "apply", "backup", "bench", "check", "coupons", "customer", "decisions", "demo", "drafts", "event", "events",
-    "explain", "export", "go-on", "import", "init", "keys", "outbox", "promote", "pull", "quarantine", "query",
-    "replay", "report", "restore", "rollback", "schema", "segment", "send", "serve", "simulate", "simulations",
+    "apply", "backup", "bench", "calendar", "check", "coupons", "customer", "decisions", "demo", "drafts", "end", "event", "events",
+    "explain", "export", "go-on", "import", "init", "keys", "outbox", "pause", "promote", "pull", "quarantine", "query",
+    "replay", "report", "restore", "resume", "rollback", "schema", "segment", "send", "serve", "simulate", "simulations",
     "sources", "stop-sending", "tag", "tags", "test-send", "work",
 )  # fmt: skip
 

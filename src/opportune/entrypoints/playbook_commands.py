@@ -13,6 +13,7 @@ from opportune.entrypoints.tables import show_json, show_table
 from opportune.entrypoints.words import word
 
 if TYPE_CHECKING:
+    from opportune.operations import AudienceMove
     from opportune.operations.drafting import Drafting
     from opportune.store import Change, Definitions
 
@@ -135,8 +136,6 @@ class _Ask:
         """Show what would change, make a draft of it, or publish it."""
         from opportune.operations.drafting import open_drafting
 
-        if self.as_json and not (yes or dry_run or draft):
-            raise typer.BadParameter("--json cannot ask; say --yes or --dry-run")
         with open_drafting(self.folder) as drafting:
             if dry_run:
                 changes = drafting.difference(self.wanted)
@@ -148,6 +147,8 @@ class _Ask:
             if draft or drafting.approval_on():
                 self._draft(drafting)
                 return
+        if self.as_json and not yes:
+            raise typer.BadParameter("--json cannot ask; say --yes or --dry-run")
         self._publish(yes=yes)
 
     def revise(self, number: int) -> None:
@@ -173,13 +174,15 @@ class _Ask:
             print(f"draft {view.number} was made; nothing is in force yet. See: opportune drafts show {view.number}")
 
     def _publish(self, *, yes: bool) -> None:
-        from opportune.operations import compile_playbook, open_deployment, preview_changes, publish
+        from opportune.operations import audience_moves, compile_playbook, open_deployment, preview_changes, publish
 
         with open_deployment(self.folder) as deployment:
             compile_playbook(deployment, self.wanted)
             changes = preview_changes(deployment, self.wanted)
             if not self.as_json:
                 show_changes(changes, self.lang)
+                before = deployment.store.in_force()
+                self._show_moves(audience_moves(deployment.engine, before, self.wanted, changes))
             if changes and not yes and not _agreed():
                 print("nothing was changed")
                 return
@@ -188,6 +191,14 @@ class _Ask:
             show_json(done)
         else:
             show_published(done.playbook, done.seq, done.took_ms)
+
+    def _show_moves(self, moves: "list[AudienceMove]") -> None:
+        rows = [
+            [f"{one.family} {one.name}", one.moved_in, one.moved_out, one.customers, one.unknown or None]
+            for one in moves
+        ]
+        if any(row[1] or row[2] or row[4] for row in rows):
+            show_table("audiences", ("definition", "moved in", "moved out", "customers", "note"), rows, self.lang)
 
 
 def show_published(playbook: int, seq: int | None, took_ms: int) -> None:

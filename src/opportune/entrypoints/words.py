@@ -90,7 +90,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "reopened": ("reopened", "已退回草案"), "approvals": ("Approvals needed", "所需审批"), "found": ("found", "实际值"), "may give it": ("may give it", "审批人"),
     "given by": ("given by", "已由谁批准"), "in its way": ("In its way", "阻碍"), "trail": ("Trail", "审计记录"), "approval": ("approval", "审批步骤"),
     "binding": ("bound to", "绑定摘要"), "always": ("always", "始终需要"), "rules": ("changes the approval rules", "修改审批规则"), "budget": ("budget", "预算"),
-    "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
+    "calendar": ("Calendar", "营销日历"), "conflicts": ("Conflicts", "冲突"), "conflict": ("conflict", "冲突"), "until the day": ("to", "至"),
+    "same_audience": ("same event and audience", "事件与受众相同"), "same_event": ("same event", "事件相同"), "same_cap": ("same cap", "共用频次上限"),
+    "planned": ("planned", "未开始"), "running": ("running", "执行中"), "paused": ("paused", "已暂停"), "ended": ("ended", "已结束"),
+    "waiting decisions withdrawn": ("waiting decisions are withdrawn when they are next looked at; none is shown", "条等待中的决策将撤回，不再展示"),
+    "decisions already out": ("decisions are at a touchpoint or being sent already", "条决策已在触点或正在发送"),
+    "nothing was changed": ("nothing was changed", "未作任何更改"), "audiences": ("Customers moved", "受众变化"), "moved in": ("in", "进入"),
+    "moved out": ("out", "退出"), "counter": ("counter", "计数"), "score": ("score", "评分"), "unmet": ("not met", "未满足"), "personal": ("Personal", "个人信息"), "yes": ("yes", "是"), "no": ("no", "否"),
 }  # fmt: skip
 """Key: English, Chinese."""
 

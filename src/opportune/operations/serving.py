@@ -8,10 +8,11 @@ from typing import TypeVar
 from opportune.intake import Clock
 from opportune.operations.accounting import SourceAccount
 from opportune.operations.audience import holding_live
+from opportune.operations.audience_moves import AudienceMove, audience_moves
 from opportune.operations.decision_feed import DecisionFeed
 from opportune.operations.deployment import Deployment, DeploymentError
 from opportune.operations.door import Door, Taken
-from opportune.operations.drafting import Drafting
+from opportune.operations.drafting import Drafting, LifeChange, Verb, change_life
 from opportune.operations.event_counts import EventCounts, EventSeen
 from opportune.operations.lineage import Lineage
 from opportune.operations.live_customer import LiveCustomers
@@ -26,7 +27,7 @@ from opportune.operations.stop_sending import sending_fact
 from opportune.operations.tag_distribution import TagDistribution, distribution_live
 from opportune.operations.touch import Touches
 from opportune.operations.trial_sends import TrialSend, TrialSent
-from opportune.store import Definitions
+from opportune.store import Change, Definitions
 
 Result = TypeVar("Result")
 COUNTING_SECONDS_MAX = 5.0
@@ -105,6 +106,20 @@ class Service:
         published = await self.work(lambda deployment: self.drafting.launch_ready(deployment, ready, actor))
         await self.sending.follow_playbook()
         return published
+
+    async def change_life(self, campaign: str, verb: Verb, actor: str, note: str, *, dry_run: bool) -> LifeChange:
+        """Pause, resume or end a campaign from the next fact on. Raises DraftRefusedError and what publishing raises."""
+        done = await self.work(
+            lambda deployment: change_life(deployment, self.drafting, campaign, verb, actor, note, dry_run=dry_run)
+        )
+        if done.publication is not None:
+            await self.sending.follow_playbook()
+        return done
+
+    async def audience_moves(self, after: Definitions, changes: tuple[Change, ...]) -> list[AudienceMove]:
+        """Whom changed audiences, segments and rule tags move in and out, of today's customers."""
+        before = await asyncio.to_thread(self.drafting.store.in_force)
+        return await self.work(lambda deployment: audience_moves(deployment.engine, before, after, changes))
 
     async def stop_sending(self, reason: str, *, stop: bool = True) -> None:
         """Let nothing leave any more, or let it leave again. It is a fact, and holds over restarts."""

@@ -4,6 +4,12 @@ binding (what an approval holds for) -> needed (which steps are required) -> ask
 """
 
 from opportune.operations.drafting.asks import Drafting, DraftRefusedError, DraftView, Obstacle, open_drafting
+from opportune.operations.drafting.campaign_life import (
+    CampaignState, InFlight, LifeChange, Verb, change_life, local_day, now_ms, state_of,
+)  # fmt: skip
 from opportune.operations.drafting.needed import StepNeeded
 
-__all__ = ["DraftRefusedError", "DraftView", "Drafting", "Obstacle", "StepNeeded", "open_drafting"]
+__all__ = [
+    "CampaignState", "DraftRefusedError", "DraftView", "Drafting", "InFlight", "LifeChange", "Obstacle", "StepNeeded", "Verb", "change_life",
+    "local_day", "now_ms", "open_drafting", "state_of",
+]  # fmt: skip
