@@ -7,8 +7,6 @@ import pytest
 
 from opportune.operations import (
     DeploymentError,
-    audience_moves,
-    calendar,
     create_deployment,
     definitions_of,
     list_decisions,
@@ -18,7 +16,14 @@ from opportune.operations import (
     read_definitions,
     replay,
 )  # fmt: skip
-from opportune.operations.drafting import DraftRefusedError, change_life, open_drafting, state_of
+from opportune.operations.drafting import (
+    DraftRefusedError,
+    audience_moves,
+    calendar,
+    change_life,
+    open_drafting,
+    state_of,
+)
 from opportune.store import Definitions, difference, load_files
 from tests.operations.little_mobile import (
     CUSTOMERS_MAX,
@@ -100,7 +105,7 @@ def test_ended_is_for_good(tmp_path: Path) -> None:
         assert deployment.store.in_force().campaigns[UPSELL].valid.to == "2026-10-31"
         for verb in ("pause", "resume", "end"):
             with pytest.raises(DraftRefusedError, match="is ended"):
-                change_life(deployment, drafting, UPSELL, verb, "ann")  # type: ignore[arg-type]
+                change_life(deployment, drafting, UPSELL, verb, "ann")
     before = len(list_decisions(folder))
     imported(folder, people(50, 3, START + DAY), "later")
     assert len(list_decisions(folder)) == before

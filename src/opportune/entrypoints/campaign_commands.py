@@ -68,8 +68,7 @@ def show_calendar(
     lang: Language = Lang.EN,
 ) -> None:
     """Campaigns by their days, and which are in each other's way at the same touchpoints."""
-    from opportune.operations import calendar
-    from opportune.operations.drafting import local_day, now_ms, open_drafting
+    from opportune.operations.drafting import calendar, local_day, now_ms, open_drafting
 
     for day in (since, to):
         _require_day(day)

@@ -13,8 +13,7 @@ from opportune.entrypoints.tables import show_json, show_table
 from opportune.entrypoints.words import word
 
 if TYPE_CHECKING:
-    from opportune.operations import AudienceMove
-    from opportune.operations.drafting import Drafting
+    from opportune.operations.drafting import AudienceMove, Drafting
     from opportune.store import Change, Definitions
 
 VALUE_CHARACTERS_MAX = 60
@@ -174,7 +173,8 @@ class _Ask:
             print(f"draft {view.number} was made; nothing is in force yet. See: opportune drafts show {view.number}")
 
     def _publish(self, *, yes: bool) -> None:
-        from opportune.operations import audience_moves, compile_playbook, open_deployment, preview_changes, publish
+        from opportune.operations import compile_playbook, open_deployment, preview_changes, publish
+        from opportune.operations.drafting import audience_moves
 
         with open_deployment(self.folder) as deployment:
             compile_playbook(deployment, self.wanted)

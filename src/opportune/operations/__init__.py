@@ -2,9 +2,7 @@
 
 from opportune.operations.accounting import Accounting, SourceAccount
 from opportune.operations.audience import InPlace, holding
-from opportune.operations.audience_moves import AudienceMove, audience_moves
 from opportune.operations.backup import MANIFEST, Manifest, backup, restore
-from opportune.operations.calendar import Calendar, CalendarConflict, CalendarEntry, calendar
 from opportune.operations.clicks import state_click
 from opportune.operations.consents import state_consent
 from opportune.operations.customer import CustomerView, view_customer
@@ -64,14 +62,14 @@ from opportune.operations.who import find_customer, identifiers, open_people
 
 __all__ = [
     "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS", "TELECOM_SOURCE",
-    "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ApprovalNeededError", "ArmResult", "AudienceMove", "Calendar", "CalendarConflict", "CalendarEntry", "CampaignResult", "Candidate", "Carrier", "CategoryNode", "ContactMonth",
+    "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ApprovalNeededError", "ArmResult", "CampaignResult", "Candidate", "Carrier", "CategoryNode", "ContactMonth",
     "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door",
     "EventCounts", "EventEntry", "EventFilter", "EventPage", "EventSeen", "Explanation", "FieldSource", "Folded", "GoneError", "Imported", "InPlace",
     "Ingested", "Lineage", "LiveCustomers", "Manifest", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "Preview",
     "PreviewRow", "Publication", "QualityFigure", "Redriven", "RefusedError", "Related", "Replayed", "Report", "SeedAddress", "SegmentOverlap",
     "SegmentSize", "SegmentSnapshot", "Service", "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun",
     "SourceRuns", "StarbucksResult", "TagDistribution", "TagEntry", "TagFilter", "TagPage", "Taken", "TelecomResult", "TimelinePage", "TokenError",
-    "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnmetCondition", "WantedField", "World", "audience_moves", "backup", "calendar", "category_tree", "check_segment",
+    "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnmetCondition", "WantedField", "World", "backup", "category_tree", "check_segment",
     "check_sources", "compile_playbook", "create_deployment", "customers_max_of", "definitions_of", "distribution_as_of", "event_page",
     "examples_folder", "explain", "export_segment", "find_customer", "go_on", "holding", "identifiers", "import_ndjson", "import_sources", "ingest",
     "is_due", "journal_of", "list_decisions", "list_events", "list_tags", "load_of", "moment_in", "open_deployment", "open_loads", "open_people",

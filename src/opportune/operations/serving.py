@@ -8,11 +8,10 @@ from typing import TypeVar
 from opportune.intake import Clock
 from opportune.operations.accounting import SourceAccount
 from opportune.operations.audience import holding_live
-from opportune.operations.audience_moves import AudienceMove, audience_moves
 from opportune.operations.decision_feed import DecisionFeed
 from opportune.operations.deployment import Deployment, DeploymentError
 from opportune.operations.door import Door, Taken
-from opportune.operations.drafting import Drafting, LifeChange, Verb, change_life
+from opportune.operations.drafting import AudienceMove, Drafting, LifeChange, Verb, audience_moves, change_life
 from opportune.operations.event_counts import EventCounts, EventSeen
 from opportune.operations.lineage import Lineage
 from opportune.operations.live_customer import LiveCustomers

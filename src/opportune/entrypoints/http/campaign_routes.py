@@ -8,8 +8,8 @@ from opportune.entrypoints.http.authority import Authority
 from opportune.entrypoints.http.definition_routes import NUMBER_MAX, DryRun, Note
 from opportune.entrypoints.http.described import answered, described
 from opportune.entrypoints.http.operating_routes import require
-from opportune.operations import Calendar, Service, calendar
-from opportune.operations.drafting import LifeChange, Verb, local_day, now_ms
+from opportune.operations import Service
+from opportune.operations.drafting import Calendar, LifeChange, Verb, calendar, local_day, now_ms
 from opportune.store import ApiKey
 
 Day = Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}-\d{2}$", description="A local day, included.")]

@@ -13,8 +13,8 @@ from opportune.entrypoints.http.limits import Limits
 from opportune.entrypoints.http.operating_routes import require
 from opportune.entrypoints.http.problems import ProblemError
 from opportune.intake import inflated
-from opportune.operations import AudienceMove, DefinitionsRefusedError, Publication, Service
-from opportune.operations.drafting import DraftView
+from opportune.operations import DefinitionsRefusedError, Publication, Service
+from opportune.operations.drafting import AudienceMove, DraftView
 from opportune.store import (
     ApiKey,
     Change,

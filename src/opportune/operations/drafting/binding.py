@@ -78,7 +78,7 @@ def rests_on(lineage: Lineage, campaign: str) -> Iterator[Key]:
         nodes += [Node("touchpoint", name) for name in ((step.at,) if isinstance(step.at, str) else step.at)]
     nodes += [Node(family, name) for family in EVERYWHERE for name in d.of(family)]
     for node in nodes:
-        yield tuple(node)
+        yield node.family, node.name
         for below in lineage.comes_from(node):
             if below.family in FAMILIES and below.family not in UNBOUND:
                 yield below.family, below.name

@@ -31,8 +31,8 @@ class AudienceMove(msgspec.Struct, frozen=True):
 def audience_moves(
     engine: Engine, before: Definitions, after: Definitions, changes: tuple[Change, ...] | list[Change]
 ) -> list[AudienceMove]:
-    """For each audience, segment and rule tag among the changes; a campaign without an audience is for everybody."""
-    return list(_moves(engine, before, after, changes))
+    """For each audience, segment and rule tag among the changes; a campaign without an audience is for everybody. None where nobody is known."""
+    return list(_moves(engine, before, after, changes)) if engine.customers else []
 
 
 def _moves(
