@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from opportune.entrypoints.http.analysis_routes import analysis_router
 from opportune.entrypoints.http.answers import ANY_ORIGIN, CLOSE, JSON, answer, refusal, retry_headers
 from opportune.entrypoints.http.authority import Authority
+from opportune.entrypoints.http.campaign_routes import campaign_router
 from opportune.entrypoints.http.catalogue_routes import catalogue_router
 from opportune.entrypoints.http.customer_pages import customer_router
 from opportune.entrypoints.http.customer_routes import profile_router
@@ -112,6 +113,7 @@ def make_app(
     rest.include_router(draft_router(service, authority, bounds))
     rest.include_router(explain_router(service, authority))
     rest.include_router(simulation_router(service, authority))
+    rest.include_router(campaign_router(service, authority))
     touches = TouchRoutes(service, authority, bounds)
     rest.include_router(touches.router())
     rest.include_router(people_router(service, authority))
