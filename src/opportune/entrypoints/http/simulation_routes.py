@@ -10,9 +10,8 @@ from opportune.entrypoints.http.authority import Authority
 from opportune.entrypoints.http.described import answered, described
 from opportune.entrypoints.http.operating_routes import require
 from opportune.entrypoints.http.problems import ProblemError
-from opportune.operations import DeploymentError, RefusedError, Service
+from opportune.operations import DeploymentError, RefusedError, Service, SimulationAsk, SimulationRun
 from opportune.operations.simulation import SimulationReport, SimulationState, simulation_report, simulations, uncertain
-from opportune.operations.simulation_runs import SimulationAsk, SimulationRun
 from opportune.store import ApiKey
 
 NUMBER_MAX = 2**31 - 1
