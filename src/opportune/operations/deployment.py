@@ -15,13 +15,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from opportune.engine import CUSTOMERS_MAX, Engine, Playbook, StateLayoutError, decode_body
+from opportune.engine import CUSTOMERS_MAX, Engine, Playbook, StateLayoutError
 from opportune.facts import (
     FORGOTTEN_EVERYWHERE,
     FORGOTTEN_FROM_HERE,
@@ -496,9 +495,11 @@ class Deployment:
             while some := list(islice(named, LEARNT_AT_ONCE)):
                 builder = BatchBuilder()
                 for customer, text in some:
-                    hashed = np.array(hash_identifier(words, kind, text), np.uint64).view(np.int64)
-                    builder.add(FactKind.IDENTIFIER, number, customer, 0, 0, hashed.tolist())
-                self.identity.learn(builder.build())  # what the journal still says is known already, and stands
+                    hashed = hash_identifier(words, kind, text)
+                    if self.identity.find(hashed) < 0:  # what the journal still says is known already, and stands
+                        values = np.array(hashed, np.uint64).view(np.int64).tolist()
+                        builder.add(FactKind.IDENTIFIER, number, customer, 0, 0, values)
+                self.identity.learn(builder.build())
                 known += len(some)
         if not known and self._identifiers_dropped:
             raise DeploymentError(
@@ -594,14 +595,3 @@ def open_deployment(
         deployment.close(snapshot=False)
         raise
     return deployment
-
-
-def playbook_bodies(folder: Path) -> list[tuple[int, Any]]:
-    """(seq, PlaybookBody) of every playbook that was ever in force, in order."""
-    found = []
-    for group in journal_of(folder).read(0):
-        kinds = group.arrays["kind"]
-        for at in np.flatnonzero(kinds == FactKind.PLAYBOOK).tolist():
-            batch, _ = read_group(group)
-            found.append((group.first_seq + at, decode_body(batch.bodies[int(batch.code[at])])))
-    return found
