@@ -26,16 +26,15 @@ from opportune.operations.imports import Imported, import_ndjson, import_sources
 from opportune.operations.ingest import Ingested, ingest, pieces
 from opportune.operations.lineage import Lineage, Related, read_lineage
 from opportune.operations.live_customer import LiveCustomers, TimelinePage
-from opportune.operations.names import mask_words
 from opportune.operations.merging import Merged, Parted, merge, unmerge
+from opportune.operations.names import mask_words
 from opportune.operations.one_off import CUSTOMERS_PER_SEND_MAX, OneOffAsk, OneOffResult
 from opportune.operations.one_off_sends import send_once
 from opportune.operations.person_export import PersonExport, export_person
 from opportune.operations.person_page import person_page
 from opportune.operations.previews import SmsPreview, preview_sms
-from opportune.operations.publish import DefinitionsRefusedError, Publication, compile_playbook, preview_changes, publish, read_definitions  # fmt: skip
+from opportune.operations.publish import ApprovalNeededError, DefinitionsRefusedError, Publication, compile_playbook, preview_changes, publish, read_definitions  # fmt: skip
 from opportune.operations.promotion import promoted
-from opportune.operations.publish import ApprovalNeededError
 from opportune.operations.redrive import GoneError, Redriven, redrive
 from opportune.operations.replay import Replayed, replay
 from opportune.operations.report import ArmResult, CampaignResult, ContactMonth, Report, report

@@ -495,9 +495,11 @@ class Deployment:
             while some := list(islice(named, LEARNT_AT_ONCE)):
                 builder = BatchBuilder()
                 for customer, text in some:
-                    hashed = np.array(hash_identifier(words, kind, text), np.uint64).view(np.int64)
-                    builder.add(FactKind.IDENTIFIER, number, customer, 0, 0, hashed.tolist())
-                self.identity.learn(builder.build())  # what the journal still says is known already, and stands
+                    hashed = hash_identifier(words, kind, text)
+                    if self.identity.find(hashed) < 0:  # what the journal still says is known already, and stands
+                        values = np.array(hashed, np.uint64).view(np.int64).tolist()
+                        builder.add(FactKind.IDENTIFIER, number, customer, 0, 0, values)
+                self.identity.learn(builder.build())
                 known += len(some)
         if not known and self._identifiers_dropped:
             raise DeploymentError(

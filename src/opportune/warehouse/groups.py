@@ -287,7 +287,7 @@ def _batch(tables: dict[str, Columns], first_seq: int, end_seq: int) -> FactBatc
     for slot in range(int(plain.max()) if n else 0):
         has = plain > slot
         values[starts[has] + slot] = facts[slot_name(slot)][has]
-    if is_tags.any():
+    if is_tags.any() and "seq" in tags:  # an identify without traits sets none
         place = starts[tags["seq"] - first_seq] + 2 * tags["position"].astype(np.int64)
         values[place], values[place + 1] = tags["tag"], tags["value"]
     message, content = np.zeros((n, 2), np.uint64), np.zeros(n, np.uint64)
