@@ -20,10 +20,11 @@ from opportune.operations import list_decisions, open_deployment
 from tests.operations.little_mobile import CUSTOMERS_MAX, MINIMAL, by_time, deployed, lines, month
 
 NAMES = (
-    "apply", "audit", "backup", "bench", "check", "coupons", "customer", "decisions", "demo", "drafts", "duplicates", "event", "events",
-    "explain", "export", "export-decisions", "export-person", "forget", "go-on", "import", "init", "keys", "outbox", "promote", "pull", "quarantine", "query",
-    "replay", "report", "restore", "retention", "rollback", "rotate-key", "schema", "segment", "send", "serve", "simulate", "simulations",
-    "sources", "stop-sending", "tag", "tags", "test-send", "work",
+    "apply", "audit", "backup", "bench", "calendar", "check", "coupons", "customer", "decisions", "demo", "drafts", "duplicates", "end",
+    "event", "events", "explain", "export", "export-decisions", "export-person", "forget", "go-on", "import", "init", "keys", "merge",
+    "outbox", "pause", "promote", "pull", "quarantine", "query", "replay", "report", "restore", "resume", "retention", "rollback",
+    "rotate-key", "schema", "segment", "send", "serve", "simulate", "simulations",
+    "sources", "stop-sending", "tag", "tags", "test-send", "unmerge", "work",
 )  # fmt: skip
 
 

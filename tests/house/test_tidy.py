@@ -107,6 +107,7 @@ KEPT: list[tuple[Check, Tree]] = [
     (tidy.drawers, tree(src__store__database="", src__campaigns__customer_service="", tests__rules__test_parse="")),
     (tidy.deferred_imports, tree(src__entrypoints__cli="def f():\n    import json\n", src__warehouse__a="def f():\n    import duckdb\n")),
     (tidy.back_doors, tree(tests__rules__test_parse="from opportune.rules.parse import f\n", src__rules__parse="")),
+    (tidy.back_doors, tree(src__engine__step="from opportune.rules.sql import f\n", src__rules__sql___="__all__ = ['f']\n")),
     (tidy.back_doors, tree(src__engine__step="from opportune.rules import parse\n", src__rules__parse="",
                            src__rules___="from opportune.rules.parse import parse\n")),
     (tidy.cycles, tree(src__rules___="from opportune.rules.a import x\n", src__rules__a="from opportune.rules.b import x\n",

@@ -272,14 +272,15 @@ def _may_defer(path: str, module: str) -> bool:
 
 
 def back_doors(tree: Tree) -> Iterator[Finding]:
-    """A room is entered by its front; only the room itself, and the tests that mirror it, know its files."""
+    """A room is entered by its front, or by that of a package in it; only the room itself, and the tests that mirror it, know its files."""
     modules = tree.modules
     offered = {name: _bound_names(file.tree) for name, file in modules.items()}
     for file in tree.python:
         for found in file.imports:
             for module in _targets(found, modules, offered):
                 parts = module.split(".")
-                if len(parts) > 2 and parts[1] != file.room:
+                is_front = len(parts) == 3 and "__all__" in offered.get(module, ())
+                if len(parts) > 2 and parts[1] != file.room and not is_front:
                     front = ".".join(parts[:2])
                     yield Finding(file.path, found.line, f"`{module}` is a file inside the room `{parts[1]}`",
                                   f"write `from {front} import ...`, and let {front} offer the name")  # fmt: skip

@@ -122,7 +122,9 @@ def test_the_whole_life_of_a_draft(folder: Path, drafting: Drafting, tmp_path: P
     with opened(folder) as deployment:
         done = drafting.launch(deployment, made.number, "carl")
         assert deployment.playbook.version == done.playbook == 3
-        assert deployment.store.in_force().campaigns["data-pack-upsell"].trigger.where == "event.used_pct >= 60"  # type: ignore[union-attr]
+        trigger = deployment.store.in_force().campaigns["data-pack-upsell"].trigger
+        assert trigger is not None
+        assert trigger.where == "event.used_pct >= 60"
     end = drafting.view(made.number)
     assert end.state == "launched"
     assert [(one.kind, one.actor) for one in end.trail] == [
@@ -244,12 +246,12 @@ def test_two_drafts_of_one_campaign_do_not_overwrite_each_other(
 def test_rejected_withdrawn_and_unknown(drafting: Drafting, tmp_path: Path) -> None:
     made = drafting.make(edited(tmp_path / "new", wider), "ann")
     assert made is not None
-    refused_asks: list[tuple[str, Callable[[], object]]] = [
+    early: list[tuple[str, Callable[[], object]]] = [
         ("not_submitted", lambda: drafting.approve(made.number, "bob")),
         ("not_submitted", lambda: drafting.reject(made.number, "bob", "no")),
         ("no_draft", lambda: drafting.view(99)),
     ]
-    for code, ask in refused_asks:
+    for code, ask in early:
         with pytest.raises(DraftRefusedError) as refused:
             ask()
         assert refused.value.code == code

@@ -212,7 +212,7 @@ def test_a_simulation_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
         simulation_report(folder, "nothing")
 
 
-def test_receipts_speak_of_the_drafts_decisions(play: Callable[[Scene], Path], tmp_path: Path) -> None:  # noqa: F811
+def test_receipts_speak_of_the_drafts_decisions(play: Callable[[Scene], Path], tmp_path: Path) -> None:  # noqa: F811 - the fixture
     async def scene(service: Service) -> None:
         for at in range(1, 6):
             user = f"u{at}"

@@ -3,6 +3,7 @@
 import typer
 
 from opportune.entrypoints.backup_commands import backup, restore
+from opportune.entrypoints.campaign_commands import end, pause, resume, show_calendar
 from opportune.entrypoints.catalogue_commands import event, events, tag, tags
 from opportune.entrypoints.definition_commands import check, init, schema
 from opportune.entrypoints.demo_commands import bench, demo
@@ -44,6 +45,10 @@ app.command(short_help="Put a folder of definitions in force.")(apply)
 app.command(short_help="Go back to an earlier playbook.")(rollback)
 app.command(short_help="Take definitions to another deployment.")(promote)
 app.command(short_help="Write the definitions in force as YAML.")(pull)
+app.command(short_help="Pause a campaign at once.")(pause)
+app.command(short_help="Let a paused campaign go on.")(resume)
+app.command(short_help="End a campaign at once.")(end)
+app.command("calendar", short_help="Campaigns by their days, and their conflicts.")(show_calendar)
 app.add_typer(drafts, name="drafts", short_help="Drafts: submit, approve, launch, and their trail.")
 app.command(short_help="The JSON Schemas of the definitions.")(schema)
 app.command(short_help="Forget a person, everywhere.")(forget)

@@ -14,7 +14,7 @@ from opportune.entrypoints.tables import show_json, show_table
 from opportune.entrypoints.words import word
 
 if TYPE_CHECKING:
-    from opportune.operations.drafting import Drafting
+    from opportune.operations.drafting import AudienceMove, Drafting
     from opportune.store import Change, Definitions
 
 VALUE_CHARACTERS_MAX = 60
@@ -137,8 +137,6 @@ class _Ask:
         from opportune.operations import compile_playbook, warn
         from opportune.operations.drafting import open_drafting
 
-        if self.as_json and not (yes or dry_run or draft):
-            raise typer.BadParameter("--json cannot ask; say --yes or --dry-run")
         with open_drafting(self.folder) as drafting:
             if dry_run:
                 changes = drafting.difference(self.wanted)
@@ -152,6 +150,8 @@ class _Ask:
             if draft or drafting.approval_on():
                 self._draft(drafting)
                 return
+        if self.as_json and not yes:
+            raise typer.BadParameter("--json cannot ask; say --yes or --dry-run")
         self._publish(yes=yes)
 
     def revise(self, number: int) -> None:
@@ -178,6 +178,7 @@ class _Ask:
 
     def _publish(self, *, yes: bool) -> None:
         from opportune.operations import compile_playbook, open_deployment, preview_changes, publish, warn
+        from opportune.operations.drafting import audience_moves
 
         with open_deployment(self.folder) as deployment:
             warnings = warn(self.wanted, compile_playbook(deployment, self.wanted))
@@ -185,6 +186,8 @@ class _Ask:
             if not self.as_json:
                 show_changes(changes, self.lang)
                 show_warnings(warnings, self.lang)
+                before = deployment.store.in_force()
+                self._show_moves(audience_moves(deployment.engine, before, self.wanted, changes))
             if changes and not yes and not _agreed():
                 print("nothing was changed")
                 return
@@ -193,6 +196,14 @@ class _Ask:
             show_json(done)
         else:
             show_published(done.playbook, done.seq, done.took_ms)
+
+    def _show_moves(self, moves: "list[AudienceMove]") -> None:
+        rows = [
+            [f"{one.family} {one.name}", one.moved_in, one.moved_out, one.customers, one.unknown or None]
+            for one in moves
+        ]
+        if any(row[1] or row[2] or row[4] for row in rows):
+            show_table("audiences", ("definition", "moved in", "moved out", "customers", "note"), rows, self.lang)
 
 
 def show_published(playbook: int, seq: int | None, took_ms: int) -> None:

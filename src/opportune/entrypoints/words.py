@@ -150,6 +150,23 @@ WORDS: dict[str, tuple[str, str]] = {
     "not searched": ("candidates for which no change was searched", "未搜索变化的候选数"),
     "warnings": ("Warnings", "警告"),
     "hint": ("hint", "建议"),
+    "calendar": ("Calendar", "营销日历"),
+    "conflicts": ("Conflicts", "冲突"),
+    "conflict": ("conflict", "冲突"),
+    "until the day": ("to", "至"),
+    "same_audience": ("same event and audience", "事件与受众相同"),
+    "same_event": ("same event", "事件相同"),
+    "same_cap": ("same cap", "共用频次上限"),
+    "planned": ("planned", "未开始"),
+    "running": ("running", "执行中"),
+    "paused": ("paused", "已暂停"),
+    "ended": ("ended", "已结束"),
+    "waiting decisions withdrawn": ("waiting decisions are withdrawn when they are next looked at; none is shown", "条等待中的决策将撤回，不再展示"),
+    "decisions already out": ("decisions are at a touchpoint or being sent already", "条决策已在触点或正在发送"),
+    "nothing was changed": ("nothing was changed", "未作任何更改"),
+    "audiences": ("Customers moved", "受众变化"),
+    "moved in": ("in", "进入"),
+    "moved out": ("out", "退出"),
 }  # fmt: skip
 """Key: English, Chinese."""
 

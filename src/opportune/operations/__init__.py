@@ -43,6 +43,7 @@ from opportune.operations.rotation import Rotated, rotate_key
 from opportune.operations.segment import check_segment
 from opportune.operations.segments import SegmentOverlap, SegmentSize, SegmentSnapshot, export_segment, prove_snapshot, segment_customers, segment_overlaps, segment_sizes, segment_snapshots, snapshot_segment  # fmt: skip
 from opportune.operations.serving import Service
+from opportune.operations.simulation_runs import SimulationAsk, SimulationRun
 from opportune.operations.source_definitions import check_sources, definitions_of, open_loads, sources_of
 from opportune.operations.source_inventory import FieldSource, WantedField, source_inventory
 from opportune.operations.source_loads import SourceLoad, SourceRun, is_due, load_of, run_sources
@@ -64,17 +65,15 @@ from opportune.operations.warnings import warn
 from opportune.operations.who import customer_meant, find_customer, identifiers, note_access, open_people
 
 __all__ = [
-    "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS", "TELECOM_SOURCE", "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ApprovalNeededError", "ArmResult", "CampaignResult",
-    "Candidate", "Carrier", "CategoryNode", "ContactMonth", "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "DuplicateLine",
-    "DuplicatePage", "DuplicatesFound", "EventCounts", "EventEntry", "EventFilter", "EventPage", "EventSeen", "Explanation", "Extracted", "FieldSource", "Flip", "Folded", "Forgotten", "GoneError", "Imported", "InPlace", "Ingested",
-    "Lineage", "LiveCustomers", "Manifest", "Merged", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "Parted", "PersonExport", "Preview", "PreviewRow", "Publication",
-    "QualityFigure", "Redriven", "RefusedError", "Related", "Replayed", "Report", "RetentionDone", "RetentionPlan", "Rotated", "SeedAddress", "SegmentOverlap", "SegmentSize", "SegmentSnapshot", "Service", "Sightings", "SmsPreview",
-    "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun", "SourceRuns", "StarbucksResult", "TagCoverage", "TagDistribution", "TagEntry", "TagFilter", "TagPage", "TagValue", "Taken", "TelecomResult",
-    "TimelinePage", "TokenError", "TouchAsk", "Touched", "TrialSend", "TrialSent", "UnknownEvent", "UnmetCondition", "WantedField", "World", "apply_retention", "backup", "category_tree", "check_segment", "check_sources",
-    "compile_playbook", "coverage", "create_deployment", "customer_meant", "customers_max_of", "decide_pair", "definitions_of", "distribution_as_of", "event_page", "examples_folder", "explain", "export_decisions", "export_person",
-    "export_segment", "find_customer", "find_duplicates", "forget_person", "go_on", "holding", "identifiers", "import_ndjson", "import_sources", "ingest", "is_due", "journal_of", "list_clusters", "list_decisions", "list_duplicates",
-    "list_events", "list_tags", "load_of", "mask_words", "matching_of", "merge", "merge_same", "moment_in", "note_access", "open_deployment", "open_loads", "open_pair", "open_people", "person_page", "pieces", "plan_retention", "preview_changes",
-    "preview_load", "preview_new", "preview_sms", "promoted", "prove_snapshot", "publish", "read_accounts", "read_definitions", "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore",
-    "retention_of", "rework_load", "rotate_key", "run_online_retail", "run_sources", "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once", "show_duplicate",
-    "snapshot_segment", "source_inventory", "source_quality", "sources_of", "state_click", "state_consent", "stop_sending", "tag_page", "tags_of_customer", "unmerge", "view_customer", "view_decisions", "warn", "write_definitions",
+    "ANSWERS", "CAMPAIGNS", "CUSTOMERS_PER_SEND_MAX", "DECISIONS_PAGE_MAX", "FOLDING_MAX", "MANIFEST", "OFFERS", "TELECOM_SOURCE", "TIMELINE_PAGE_MAX", "TOUCHPOINTS", "Accounting", "ApprovalNeededError", "ArmResult", "CampaignResult", "Candidate", "Carrier", "CategoryNode", "ContactMonth",
+    "Customer", "CustomerView", "DecisionFilter", "DecisionLine", "DecisionView", "DefinitionsRefusedError", "Deployment", "DeploymentError", "Door", "DuplicateLine", "DuplicatePage", "DuplicatesFound", "EventCounts", "EventEntry", "EventFilter", "EventPage", "EventSeen", "Explanation",
+    "Extracted", "FieldSource", "Flip", "Folded", "Forgotten", "GoneError", "Imported", "InPlace", "Ingested", "Lineage", "LiveCustomers", "Manifest", "Merged", "Offered", "OneOffAsk", "OneOffResult", "OnlineRetailResult", "OverloadedError", "Parted", "PersonExport", "Preview",
+    "PreviewRow", "Publication", "QualityFigure", "Redriven", "RefusedError", "Related", "Replayed", "Report", "RetentionDone", "RetentionPlan", "Rotated", "SeedAddress", "SegmentOverlap", "SegmentSize", "SegmentSnapshot", "Service", "Sightings", "SimulationAsk", "SimulationRun",
+    "SmsPreview", "SourceAccount", "SourceLoad", "SourceRedriven", "SourceReworked", "SourceRun", "SourceRuns", "StarbucksResult", "TagCoverage", "TagDistribution", "TagEntry", "TagFilter", "TagPage", "TagValue", "Taken", "TelecomResult", "TimelinePage", "TokenError", "TouchAsk",
+    "Touched", "TrialSend", "TrialSent", "UnknownEvent", "UnmetCondition", "WantedField", "World", "apply_retention", "backup", "category_tree", "check_segment", "check_sources", "compile_playbook", "coverage", "create_deployment", "customer_meant", "customers_max_of", "decide_pair",
+    "definitions_of", "distribution_as_of", "event_page", "examples_folder", "explain", "export_decisions", "export_person", "export_segment", "find_customer", "find_duplicates", "forget_person", "go_on", "holding", "identifiers", "import_ndjson", "import_sources", "ingest", "is_due",
+    "journal_of", "list_clusters", "list_decisions", "list_duplicates", "list_events", "list_tags", "load_of", "mask_words", "matching_of", "merge", "merge_same", "moment_in", "note_access", "open_deployment", "open_loads", "open_pair", "open_people", "person_page", "pieces",
+    "plan_retention", "preview_changes", "preview_load", "preview_new", "preview_sms", "promoted", "prove_snapshot", "publish", "read_accounts", "read_definitions", "read_group", "read_lineage", "read_seeds", "redrive", "redrive_source", "replay", "report", "restore", "retention_of",
+    "rework_load", "rotate_key", "run_online_retail", "run_sources", "run_starbucks", "run_telecom", "segment_customers", "segment_overlaps", "segment_sizes", "segment_snapshots", "send_once", "show_duplicate", "snapshot_segment", "source_inventory", "source_quality", "sources_of",
+    "state_click", "state_consent", "stop_sending", "tag_page", "tags_of_customer", "unmerge", "view_customer", "view_decisions", "warn", "write_definitions",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from opportune.operations.decision_feed import DecisionFeed
 from opportune.operations.decisions import moment_in
 from opportune.operations.deployment import Deployment, DeploymentError
 from opportune.operations.door import Door, Taken
-from opportune.operations.drafting import Drafting
+from opportune.operations.drafting import AudienceMove, Drafting, LifeChange, Verb, audience_moves, change_life
 from opportune.operations.event_counts import EventCounts, EventSeen
 from opportune.operations.forget import LiveForgetting
 from opportune.operations.lineage import Lineage
@@ -33,6 +33,7 @@ from opportune.operations.publish import (
 from opportune.operations.saying import Saying
 from opportune.operations.segments import SegmentSize
 from opportune.operations.sending import Sending
+from opportune.operations.simulation_runs import SimulationRuns
 from opportune.operations.stop_sending import sending_fact
 from opportune.operations.tag_distribution import (
     TagDistribution,
@@ -47,7 +48,7 @@ from opportune.operations.trial_sends import TrialSend, TrialSent
 from opportune.operations.unknown_events import Sightings, UnknownEvent
 from opportune.operations.upkeep import Upkeep
 from opportune.operations.who import customer_meant
-from opportune.store import Definitions
+from opportune.store import Change, Definitions
 
 Result = TypeVar("Result")
 COUNTING_SECONDS_MAX = 5.0
@@ -70,6 +71,7 @@ class Service:
         self.forgetting = LiveForgetting(deployment, self.door)
         self.merging = Merging(deployment, self.door)
         self.drafting = Drafting(deployment.folder)
+        self.simulating = SimulationRuns(deployment.folder)
         self.customers = LiveCustomers(deployment, self.door, self.saying.names)
         self.upkeep = Upkeep(deployment, self.door)
         self._keeping: asyncio.Task[None] | None = None
@@ -104,6 +106,7 @@ class Service:
                 await self._keeping
         await self.sending.drain()
         await self.forgetting.stop()
+        await self.simulating.stop()
         await asyncio.to_thread(self.door.close)
         self.sending.close()
         await asyncio.to_thread(self.customers.close)
@@ -159,6 +162,20 @@ class Service:
             published = await self.work(lambda d: self.drafting.launch_ready(d, ready, actor, prepared))
         await self.sending.follow_playbook()
         return published
+
+    async def change_life(self, campaign: str, verb: Verb, actor: str, note: str, *, dry_run: bool) -> LifeChange:
+        """Pause, resume or end a campaign from the next fact on. Raises DraftRefusedError and what publishing raises."""
+        done = await self.work(
+            lambda deployment: change_life(deployment, self.drafting, campaign, verb, actor, note, dry_run=dry_run)
+        )
+        if done.publication is not None:
+            await self.sending.follow_playbook()
+        return done
+
+    async def audience_moves(self, after: Definitions, changes: tuple[Change, ...]) -> list[AudienceMove]:
+        """Whom changed audiences, segments and rule tags move in and out, of today's customers."""
+        before = await asyncio.to_thread(self.drafting.store.in_force)
+        return await self.work(lambda deployment: audience_moves(deployment.engine, before, after, changes))
 
     async def stop_sending(self, reason: str, *, stop: bool = True) -> None:
         """Let nothing leave any more, or let it leave again. It is a fact, and holds over restarts."""

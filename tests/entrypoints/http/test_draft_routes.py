@@ -88,6 +88,9 @@ def test_from_a_change_to_its_launch_and_back(server: Server, people: People) ->
     assert people.ask("ann", "POST", "/v1/definitions", RULES).json["publication"]["playbook"] == 2
     change = (MINIMAL / "campaigns.yaml").read_bytes().replace(b"arpu >= 50", b"arpu >= 40")
     tried = people.ask("ann", "POST", "/v1/definitions?dry_run=true", change).json
+    assert [(one["name"], one["moved_in"], one["moved_out"]) for one in tried["audiences"]] == [
+        ("data-pack-upsell", 0, 0)
+    ]
     assert [(one["path"], one["after"]) for one in tried["changes"][0]["fields"]] == [
         ("audience", "arpu >= 40 AND NOT has_unlimited")
     ]
@@ -123,7 +126,23 @@ def test_from_a_change_to_its_launch_and_back(server: Server, people: People) ->
     back = people.ask("ann", "POST", "/v1/playbooks/2/rollback").json["draft"]
     assert (back["title"], back["campaigns"], back["state"]) == ("back to playbook 2", ["data-pack-upsell"], "draft")
     assert people.ask("ann", "POST", "/v1/playbooks/9/rollback").status == 404
+    told = people.ask("eve", "GET", f"/v1/calendar?draft={back['number']}").json
+    assert {one["campaign"] for one in told["campaigns"]} == {"data-pack-upsell", "thanks-for-the-pack"}
+    assert (told["conflicts"], told["complete"]) == ([], True)
+    assert people.ask("eve", "GET", "/v1/calendar?since=soon").status == 422
     assert people.ask("ann", "POST", f"/v1/drafts/{back['number']}/withdraw").json["state"] == "withdrawn"
+
+
+def test_a_campaign_is_paused_at_once(people: People) -> None:
+    path = "/v1/campaigns/thanks-for-the-pack/pause"
+    assert people.ask("bob", "POST", path).status == 403
+    tried = people.ask("ann", "POST", f"{path}?dry_run=true").json
+    assert (tried["in_flight"]["waiting"], tried["publication"]) == (0, None)
+    assert people.ask("ann", "POST", f"{path}?note=stop").json["publication"]["playbook"] == 4
+    assert people.ask("ann", "POST", path).json["code"] == "wrong_state"
+    assert people.ask("ann", "POST", "/v1/campaigns/nobody/pause").status == 404
+    assert people.ask("ann", "POST", "/v1/campaigns/thanks-for-the-pack/resume").json["draft"]["state"] == "draft"
+    assert people.ask("eve", "GET", "/v1/drafts").json[1]["trail"][0]["note"] == "stop"
 
 
 def test_what_was_launched_is_replayed(server: Server) -> None:

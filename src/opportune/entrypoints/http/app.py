@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from opportune.entrypoints.http.analysis_routes import analysis_router
 from opportune.entrypoints.http.answers import ANY_ORIGIN, CLOSE, JSON, answer, refusal, retry_headers
 from opportune.entrypoints.http.authority import Authority
+from opportune.entrypoints.http.campaign_routes import campaign_router
 from opportune.entrypoints.http.catalogue_routes import catalogue_router
 from opportune.entrypoints.http.customer_pages import customer_router
 from opportune.entrypoints.http.customer_routes import profile_router
@@ -28,6 +29,7 @@ from opportune.entrypoints.http.operating_routes import operating_router
 from opportune.entrypoints.http.people_routes import people_router
 from opportune.entrypoints.http.problems import tell_problems
 from opportune.entrypoints.http.sending_routes import fetching_router, sending_router
+from opportune.entrypoints.http.simulation_routes import simulation_router
 from opportune.entrypoints.http.source_routes import source_router
 from opportune.entrypoints.http.state_routes import state_router
 from opportune.entrypoints.http.touch_routes import TouchRoutes, ofrep_router
@@ -110,6 +112,8 @@ def make_app(
     rest.include_router(definition_router(service, authority, bounds))
     rest.include_router(draft_router(service, authority, bounds))
     rest.include_router(explain_router(service, authority))
+    rest.include_router(simulation_router(service, authority))
+    rest.include_router(campaign_router(service, authority))
     touches = TouchRoutes(service, authority, bounds)
     rest.include_router(touches.router())
     rest.include_router(people_router(service, authority))

@@ -14,7 +14,7 @@ from opportune.entrypoints.http.operating_routes import require
 from opportune.entrypoints.http.problems import ProblemError
 from opportune.intake import inflated
 from opportune.operations import DefinitionsRefusedError, Publication, Service
-from opportune.operations.drafting import DraftView
+from opportune.operations.drafting import AudienceMove, DraftView
 from opportune.store import (
     ApiKey,
     Change,
@@ -43,9 +43,11 @@ Note = Annotated[str, Query(max_length=WORDS_MAX, description="Why, for the reco
 
 
 class DefinitionsTaken(msgspec.Struct, frozen=True):
-    """What became of definitions: the changes, and the publication or the draft that they led to (neither in a dry run)."""
+    """What became of definitions: the changes, whom changed audiences move in and out, and the publication or the draft that they led to
+    (neither in a dry run)."""
 
     changes: tuple[Change, ...]
+    audiences: list[AudienceMove]
     publication: Publication | None = None
     draft: DraftView | None = None
 
@@ -120,11 +122,12 @@ def definition_router(service: Service, authority: Authority, limits: Limits) ->
 
     async def _take(wanted: Definitions, key: ApiKey, *, dry_run: bool, draft: bool, title: str, note: str) -> Response:
         changes = tuple(await asyncio.to_thread(drafting.difference, wanted))
+        audiences = await service.audience_moves(wanted, changes) if changes else []
         if dry_run:
-            return answered(DefinitionsTaken(changes))
+            return answered(DefinitionsTaken(changes, audiences))
         if draft or drafting.approval_on():
             made = await asyncio.to_thread(drafting.make, wanted, key.who, title, note)
-            return answered(DefinitionsTaken(changes, draft=made))
-        return answered(DefinitionsTaken(changes, await service.publish(wanted, key.who)))
+            return answered(DefinitionsTaken(changes, audiences, draft=made))
+        return answered(DefinitionsTaken(changes, audiences, await service.publish(wanted, key.who)))
 
     return router

@@ -43,9 +43,9 @@ def _told(kind: Any) -> Any:
     return origin[told]
 
 
-def answered(value: object, without: tuple[str, ...] = ()) -> Response:
+def answered(value: object, without: tuple[str, ...] = (), status: int = 200) -> Response:
     """A struct, or several, as JSON; `without` as for `described`."""
     if without:
         told = msgspec.to_builtins(value)
         value = {name: one for name, one in told.items() if name not in without}
-    return Response(msgspec.json.encode(value), media_type="application/json")
+    return Response(msgspec.json.encode(value), status, media_type="application/json")

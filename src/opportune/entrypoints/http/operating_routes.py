@@ -135,11 +135,7 @@ def operating_router(service: Service, authority: Authority, limits: Limits) -> 
     @router.get("/warehouse", tags=["state"], dependencies=operating)
     def warehouse() -> WarehouseState:
         """What the service's export has done, and what retention has let go of since the start."""
-        upkeep, journal = service.upkeep, service.deployment.journal
-        return WarehouseState(
-            exported_seq=upkeep.exported_seq, lag=upkeep.lag, failures=upkeep.failures, trouble=upkeep.trouble,
-            journal_first_seq=journal.first_seq, journal_bytes=journal.bytes, journal_dropped_bytes=upkeep.dropped_bytes,
-        )  # fmt: skip
+        return _warehouse(service)
 
     @router.get("/sources/{source}/accounting", tags=["sources"], dependencies=reading)
     def accounting(source: Source) -> Account:
@@ -192,6 +188,14 @@ def operating_router(service: Service, authority: Authority, limits: Limits) -> 
         return RedriveOutcome(**msgspec.structs.asdict(done))
 
     return router
+
+
+def _warehouse(service: Service) -> WarehouseState:
+    upkeep, journal = service.upkeep, service.deployment.journal
+    return WarehouseState(
+        exported_seq=upkeep.exported_seq, lag=upkeep.lag, failures=upkeep.failures, trouble=upkeep.trouble,
+        journal_first_seq=journal.first_seq, journal_bytes=journal.bytes, journal_dropped_bytes=upkeep.dropped_bytes,
+    )  # fmt: skip
 
 
 def _no_item(number: int) -> ProblemError:

@@ -105,7 +105,9 @@ def _ours(error: Exception) -> Response:
         many = len(error.problems)
         return problem(422, "definitions_refused", f"{many} problems; nothing was changed", found=error.problems)
     if isinstance(error, DraftRefusedError):
-        return problem(404 if error.code == "no_draft" else 409, error.code, error.message, found=error.obstacles)
+        return problem(
+            404 if error.code in ("no_draft", "no_campaign") else 409, error.code, error.message, found=error.obstacles
+        )
     if isinstance(error, ApprovalNeededError):
         return problem(409, "approval_needed", str(error))
     if isinstance(error, BodyRefusedError):

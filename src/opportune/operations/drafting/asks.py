@@ -260,6 +260,12 @@ class Drafting:
         self._told(lambda: self.drafts.add(ready.draft, "launched", actor, "", _now_ms(), playbook=done.playbook))
         return done
 
+    def record(self, title: str, content: Content, base: int, actor: str, note: str, playbook: int) -> None:
+        """Put on record what was launched without approval, with who and why."""
+        number = self.drafts.make(title, content, base, actor, note, _now_ms())
+        draft = self.drafts.get(number)
+        self._told(lambda: self.drafts.add(draft, "launched", actor, note, _now_ms(), playbook=playbook))
+
     def _content(self, wanted: Definitions) -> tuple[int, Content]:
         compile_playbook(None, wanted)
         return self._in_force(), changes_of(self.store.in_force(), wanted)
