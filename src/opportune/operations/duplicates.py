@@ -265,6 +265,8 @@ def decide_pair(
     """
     with open_duplicates(folder) as duplicates:
         row = _open(duplicates, number)
+        if not who:  # before anything is merged
+            raise DeploymentError("a pair is decided by somebody: say who")
         if decision == "same" and not merged:
             assert deployment is not None, "a deployment is needed to merge"
             if deployment.identity.root(row.low) != deployment.identity.root(row.high):
