@@ -20,9 +20,9 @@ from opportune.operations import list_decisions, open_deployment
 from tests.operations.little_mobile import CUSTOMERS_MAX, MINIMAL, by_time, deployed, lines, month
 
 NAMES = (
-    "apply", "backup", "bench", "check", "coupons", "customer", "decisions", "demo", "event", "events", "explain", "export", "go-on",
+    "apply", "backup", "bench", "check", "coupons", "customer", "decisions", "demo", "event", "events", "explain", "export", "export-decisions", "go-on",
     "import", "init", "keys", "outbox", "quarantine", "query", "replay", "report", "restore", "schema", "segment",
-    "send", "serve", "sources", "stop-sending", "tag", "tags", "test-send", "work",
+    "send", "serve", "simulate", "simulations", "sources", "stop-sending", "tag", "tags", "test-send", "work",
 )  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def test_problems_are_told_with_file_line_and_column(definitions: Path, data: Pa
     assert found.code == 1
     (problem,) = found.json["problems"]
     assert (problem["file"], problem["line"]) == ("campaigns.yaml", 5)
-    assert Said("check", MINIMAL, "--json").json == {"definitions": 16, "problems": [], "sms": []}
+    assert Said("check", MINIMAL, "--json").json == {"definitions": 16, "problems": [], "warnings": [], "sms": []}
 
 
 def test_check_of_no_folder(tmp_path: Path) -> None:
