@@ -135,7 +135,7 @@ def test_problems_are_told_with_file_line_and_column(definitions: Path, data: Pa
     assert found.code == 1
     (problem,) = found.json["problems"]
     assert (problem["file"], problem["line"]) == ("campaigns.yaml", 5)
-    assert Said("check", MINIMAL, "--json").json == {"definitions": 16, "problems": [], "sms": []}
+    assert Said("check", MINIMAL, "--json").json == {"definitions": 16, "problems": [], "warnings": [], "sms": []}
 
 
 def test_check_of_no_folder(tmp_path: Path) -> None:

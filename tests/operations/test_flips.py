@@ -13,7 +13,7 @@ from opportune.operations.names import Names
 from opportune.operations.one_customer import OneCustomer, read_trail
 from opportune.operations.supposing import Supposed, Supposing
 from opportune.operations.who import find_customer
-from tests.operations.little_mobile import DAY, HOUR, START, bought, consent, deployed, identify, used
+from tests.operations.little_mobile import DAY, HOUR, START, consent, deployed, identify, used
 from tests.operations.reasons_world import PROVOKED
 from tests.operations.test_explain import events_of
 
@@ -123,10 +123,12 @@ def test_what_is_said_comes_true_in_another_life(
         assert explained(tmp_path / "less", **{**otherwise, **less}).reason == reason
 
 
-def test_why_nothing(tmp_path: Path) -> None:
-    folder = deployed(tmp_path / "data", messages=[identify(WHO, START, arpu="10"), bought(WHO, NOON, "5")])
-    found = explain(folder, find_customer(folder, WHO))
-    assert (found.candidates, found.silence) == ((), "no campaign in force waits for this event")
+def test_why_nothing(reasons: Path) -> None:
+    customer = find_customer(reasons, "plain-1")
+    told = [explain(reasons, customer, seq) for seq, hers in events_of(reasons) if hers == customer]
+    (goal,) = [one for one in told if one.event == "ev_goal"]
+    assert (goal.candidates, goal.silence) == ((), "no campaign in force waits for this event")
+    assert {one.silence for one in told if one.decisions} == {""}
 
 
 def test_chinese(tmp_path: Path) -> None:

@@ -58,9 +58,7 @@ app.command("rotate-key", short_help="Change the key that seals what is personal
 app.command("import", short_help="Import files of messages.")(import_messages)
 app.command(short_help="What could not become a fact, and why.")(quarantine)
 app.command(short_help="The newest decisions.")(decisions)
-app.command("export-decisions", short_help="Every candidate's fate in the columns of the EEv2 extract.")(
-    export_decisions
-)
+app.command("export-decisions", short_help="Every candidate's fate, as an EEv2 extract.")(export_decisions)
 app.command(short_help="All that is known of one customer.")(customer)
 app.command(short_help="Why, or why not: every campaign's fate at one event.")(explain)
 app.command(short_help="Decisions, contacts, goals, withheld by reason.")(report)

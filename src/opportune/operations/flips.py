@@ -104,16 +104,17 @@ class Flips:
         if first is None:
             return Turn()
         steps: list[Step] = []
-        asked = first
+        asked, met = first, frozenset((first.reason,))
         while not _turned(first.reason, asked.reason) and len(steps) < STEPS_MAX:
-            step = self._next(asked)
+            # A gate that was passed may close again (a counter's window rolls on): then what was not met yet is followed too.
+            step = self._next(asked) or self._next(asked, met)
             if step is None:
                 break
             steps = [*steps[:-1], step] if steps and _both_moments(steps[-1], step) else [*steps, step]
             after = self._ask(campaign, event, step.supposed)
             if after is None:
                 break
-            asked = after
+            asked, met = after, met | {after.reason}
         instead = self._instead(first) if steps else ()
         return Turn(tuple(flip for step in steps for flip in step.flips), instead, tuple(steps))
 
@@ -132,20 +133,22 @@ class Flips:
             else Asked(campaign, event, supposed, Reason(int(hers[0]["reason"])), int(hers[0]["arg"]))
         )
 
-    def _next(self, asked: Asked) -> Step | None:
-        """The first way that opens the gate which says no now (or closes one, for who was chosen)."""
+    def _next(self, asked: Asked, met: frozenset[Reason] | None = None) -> Step | None:
+        """The first way that opens the gate which says no now (or closes one, for who was chosen); with `met`, any to a reason not among them."""
         for step in self._ways(asked):
-            if self._opens(asked, step.supposed):
-                return self._proved(asked, self._tightened(asked, step))
+            if self._opens(asked, step.supposed, met):
+                return self._proved(asked, self._tightened(asked, step), met)
         return None
 
-    def _opens(self, asked: Asked, supposed: Supposed) -> bool:
+    def _opens(self, asked: Asked, supposed: Supposed, met: frozenset[Reason] | None = None) -> bool:
         after = self._ask(asked.campaign, asked.event, supposed)
-        return after is not None and _goes_on(asked.reason, after.reason)
+        if after is None:
+            return False
+        return _goes_on(asked.reason, after.reason) if met is None else after.reason not in met
 
-    def _proved(self, asked: Asked, step: Step) -> Step:
+    def _proved(self, asked: Asked, step: Step, met: frozenset[Reason] | None = None) -> Step:
         """The step with what follows from it, and whether one step less would have done it too."""
-        smallest = not any(self._opens(asked, less) for less in step.less)
+        smallest = not any(self._opens(asked, less, met) for less in step.less)
         after = self._ask(asked.campaign, asked.event, step.supposed)
         then = asked.reason if after is None else after.reason
         told = (msgspec.structs.replace(one, then=then.name, smallest=one.smallest and smallest) for one in step.flips)

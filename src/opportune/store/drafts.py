@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from opportune.store.canonical import canonical_json, plain
 from opportune.store.database import open_database, reading, writing
-from opportune.store.definition_store import FILE_NAME, LIST_MAX, decoded
+from opportune.store.definition_store import FILE_NAME, LIST_MAX, TABLES, decoded
 
 DRAFTS_MAX = 100_000
 STEPS_MAX = 10_000
@@ -30,10 +30,9 @@ _AFTER: dict[str, DraftState] = {
 }  # fmt: skip
 """The state after a step; `reworded` and `approved` leave it (whether all approvals are there is for the rules to say)."""
 
-_TABLES = sa.MetaData()
 _draft = sa.Table(
     "draft",
-    _TABLES,
+    TABLES,
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("created_ms", sa.BigInteger, nullable=False),
@@ -41,7 +40,7 @@ _draft = sa.Table(
 )
 _content = sa.Table(
     "draft_content",
-    _TABLES,
+    TABLES,
     sa.Column("draft", sa.Integer, primary_key=True),
     sa.Column("revision", sa.Integer, primary_key=True),
     sa.Column("family", sa.Text, primary_key=True),
@@ -50,7 +49,7 @@ _content = sa.Table(
 )
 _step = sa.Table(
     "draft_step",
-    _TABLES,
+    TABLES,
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("draft", sa.Integer, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),

@@ -122,7 +122,8 @@ class _Reading:
         if first in FAMILIES:
             return first
         later = next((key for key in root.raw if key in FAMILIES), None)
-        hint = f"put `{later}:` first" if later else did_you_mean(first, FAMILIES)
+        known = did_you_mean(first, FAMILIES) or "one of " + ", ".join(f"`{family}`" for family in FAMILIES)
+        hint = f"put `{later}:` first" if later else known
         message = f"`{first}` is no kind of definition; the first key says the kind"
         self._problem(file, root.children[first], nothing, ProblemCode.UNKNOWN_FAMILY, message, hint, at_key=True)
         return None

@@ -1,6 +1,7 @@
 """Explain over HTTP, of a real server that goes on writing: the answer, its scope, its refusals; the journal stays as it is."""
 
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from opportune.store import Keys
@@ -20,12 +21,12 @@ def test_one_event_is_explained_beside_the_engine(tmp_path: Path) -> None:
         assert server.post("/v1/batch", {"batch": [*consenting("fits"), *low]}).status == 200
         before = facts_of(served.folder)
 
-        def explained(query: str, key: str = reader) -> tuple[int, dict[str, object]]:
+        def explained(query: str, key: str = reader) -> tuple[int, dict[str, Any]]:
             answer = server.ask("GET", f"/v1/explain?{query}", headers={"Authorization": f"Bearer {key}"})
             return answer.status, answer.json
 
         status, found = explained("customer=low")
-        (one,) = [c for c in found["candidates"] if c["campaign"] == "data-pack-upsell"]  # type: ignore[attr-defined]  # JSON
+        (one,) = [c for c in found["candidates"] if c["campaign"] == "data-pack-upsell"]
         assert (status, one["reason"], one["rank"]) == (200, "NOT_IN_AUDIENCE", 0)
         assert [(flip["kind"], flip["text"], flip["then"]) for flip in one["flips"]] in (
             [("tag", "Revenue per month 47.00 → 50.00", then)] for then in ("PROPOSED", "CONTROL", "UNIVERSAL_CONTROL")
