@@ -31,6 +31,8 @@ MEMBERS_MAX = 63
 TAGS = "(tags)"
 """Stands for the event where a message set undeclared tags."""
 REST = "(others)"
+SAYING = (FactKind.EVENT, FactKind.TAGS_SET, FactKind.SIGHTING)
+"""Facts whose extras are what a source said beyond the catalogue."""
 
 _EXTRAS = msgspec.json.Decoder(dict[str, Any], float_hook=decimal.Decimal)
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -169,7 +171,8 @@ class Sightings:
         for at in batch.code[batch.kind == FactKind.PLAYBOOK].tolist():
             self._use(decode_body(batch.bodies[at]))
         for row, extra in batch.extras.items():
-            self._add(batch, row, _EXTRAS.decode(extra), source, group.received_ms)
+            if batch.kind[row] in SAYING:  # elsewhere extras are what the house notes
+                self._add(batch, row, _EXTRAS.decode(extra), source, group.received_ms)
         self.end_seq = group.end_seq
         return sum(array.nbytes for array in group.arrays.values())
 

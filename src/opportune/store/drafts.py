@@ -64,6 +64,7 @@ _step = sa.Table(
     sa.Column("report", sa.Text),
     sa.Column("report_digest", sa.Text),
     sa.Column("playbook", sa.Integer),
+    sa.Index("draft_step_draft", "draft", "number"),
 )
 _TOLD = [column for column in _step.c if column.name not in ("draft", "evidence")]
 

@@ -81,7 +81,9 @@ def test_a_lenient_write_key_is_answered_200_and_its_sightings_are_told(twins: S
     assert twins.post("/v1/track", message).status == 200
     account = twins.account()
     assert (account["applied"], account["quarantined"], account["set_aside"]) == (1, 0, 1)
-    (found,) = twins.operate("GET", "/v1/sightings").json["events"]
+    events = twins.operate("GET", "/v1/sightings").json["events"]
+    assert len(events) == 1, events
+    (found,) = events
     assert (found["event"], found["source"], found["declared"], found["count"]) == ("Basket Shared", "web", False, 1)
     assert {one["property"]: (one["type"], one["scale"]) for one in found["properties"]} == {
         "with": ("int", 0),

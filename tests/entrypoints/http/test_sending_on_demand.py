@@ -77,7 +77,9 @@ def test_a_stop_and_a_go_on_of_a_running_service(shop: Server, ask: type[Said]) 
 def test_a_campaign_is_sent_once_to_a_list_and_to_a_segment(shop: Server, ask: type[Said], tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text("u02,Mei\nuser:u04\n\nnobody\n")
-    told = ask("send", "spring", "--list", path, "--name", "one", "--json").json
+    said = ask("send", "spring", "--list", path, "--name", "one", "--json")
+    assert said.code == 0, said.err
+    told = said.json
     assert (told["addressed"], told["sent_on"], told["unknown"], told["duplicates"]) == (2, 2, 1, 0)
     again = ask("send", "spring", "--list", path, "--name", "one")
     assert again.code == 0

@@ -13,20 +13,38 @@ from opportune.operations.drafting import Calendar, LifeChange, Verb, calendar, 
 from opportune.store import ApiKey
 
 Day = Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}-\d{2}$", description="A local day, included.")]
+Campaign = Annotated[str, Path(max_length=63)]
 
 
 def campaign_router(service: Service, authority: Authority) -> APIRouter:
     """The routes."""
     router = APIRouter(prefix="/v1", tags=["campaigns"])
     drafting = service.drafting
+    define = require(authority, "define")
 
-    @router.post("/campaigns/{campaign}/{verb}", response_model=described(LifeChange))
-    async def change(
-        campaign: Annotated[str, Path(max_length=63)], verb: Verb,
-        key: Annotated[ApiKey, Depends(require(authority, "define"))], note: Note = "", dry_run: DryRun = False,
-    ) -> Response:  # fmt: skip
-        """Pause, resume or end a campaign from the next event on; with `dry_run` only count the decisions that are on their way."""
+    async def change(campaign: str, verb: Verb, key: ApiKey, note: str, dry_run: bool) -> Response:
         return answered(await service.change_life(campaign, verb, key.who, note, dry_run=dry_run))
+
+    @router.post("/campaigns/{campaign}/pause", response_model=described(LifeChange))
+    async def pause(
+        campaign: Campaign, key: Annotated[ApiKey, Depends(define)], note: Note = "", dry_run: DryRun = False
+    ) -> Response:
+        """Pause a campaign from the next event on; with `dry_run` only count the decisions that are on their way."""
+        return await change(campaign, "pause", key, note, dry_run)
+
+    @router.post("/campaigns/{campaign}/resume", response_model=described(LifeChange))
+    async def resume(
+        campaign: Campaign, key: Annotated[ApiKey, Depends(define)], note: Note = "", dry_run: DryRun = False
+    ) -> Response:
+        """Let a paused campaign go on from the next event on."""
+        return await change(campaign, "resume", key, note, dry_run)
+
+    @router.post("/campaigns/{campaign}/end", response_model=described(LifeChange))
+    async def end(
+        campaign: Campaign, key: Annotated[ApiKey, Depends(define)], note: Note = "", dry_run: DryRun = False
+    ) -> Response:
+        """End a campaign from the next event on; with `dry_run` only count the decisions that are on their way."""
+        return await change(campaign, "end", key, note, dry_run)
 
     @router.get("/calendar", dependencies=[Depends(require(authority, "read"))], response_model=described(Calendar))
     def told_calendar(
